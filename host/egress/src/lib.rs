@@ -1,0 +1,1 @@
+//! The only way out for HTTP: resolver, address policy, client.

@@ -1,0 +1,1 @@
+//! Operations, jobs and the scheduler: what the product does.

@@ -1,0 +1,1 @@
+//! Sandboxes: wasmtime, grants, limits, one module per capability.

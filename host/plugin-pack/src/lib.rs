@@ -1,0 +1,1 @@
+//! Makes one plugin file of a core module and its plugin.toml.

@@ -1,0 +1,1 @@
+//! Liquid and spintax: parse, check, render.

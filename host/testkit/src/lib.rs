@@ -1,0 +1,1 @@
+//! Test-only: both databases, servers, virtual clock, fakes.

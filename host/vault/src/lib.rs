@@ -1,0 +1,1 @@
+//! Master key, envelope encryption, password and token hashes.
