@@ -7,6 +7,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 const PREFIX: &str = "omk1_";
+/// 32 bytes in base64.
+const DIGITS: usize = 43;
 
 /// 32 secret bytes.
 pub(crate) type Key = Zeroizing<[u8; 32]>;
@@ -43,14 +45,12 @@ impl MasterKey {
         let digits = text
             .strip_prefix(PREFIX)
             .ok_or("it does not start with `omk1_`")?;
-        let bytes = Zeroizing::new(
-            B64.decode(digits)
-                .map_err(|_| "what follows `omk1_` is not base64url")?,
-        );
-        let bytes: [u8; 32] = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| "it is cut off or too long")?;
+        if digits.len() != DIGITS {
+            return Err("it is cut off or too long");
+        }
+        let not_base64 = "what follows `omk1_` is not base64url";
+        let bytes = Zeroizing::new(B64.decode(digits).map_err(|_| not_base64)?);
+        let bytes = bytes.as_slice().try_into().map_err(|_| not_base64)?;
         Ok(Self::from_bytes(Zeroizing::new(bytes)))
     }
 
@@ -117,7 +117,8 @@ mod tests {
         };
         check("", "it does not start with `omk1_`");
         check("hunter2", "it does not start with `omk1_`");
-        check("omk1_***", "what follows `omk1_` is not base64url");
+        let stars = format!("omk1_{}", "*".repeat(43));
+        check(&stars, "what follows `omk1_` is not base64url");
         check("omk1_AAAA", "it is cut off or too long");
     }
 }
