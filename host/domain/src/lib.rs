@@ -3,10 +3,25 @@
 //! Nothing here does IO, knows a database driver, or takes the clock: time comes in as a
 //! [`Timestamp`], chance through [`Rng`].
 
+//! One module a feature, with the word of the specification.
+
+pub mod accounts;
+pub mod campaigns;
+pub mod enrollments;
+pub mod events;
 pub mod id;
+pub mod messages;
+pub mod names;
+pub mod people;
+pub mod prospects;
 pub mod rng;
 pub mod time;
+pub mod webhooks;
 
-pub use id::Id;
+pub use id::{
+    AccountId, ActionId, ApiKeyId, AttemptId, AuditId, CampaignId, DeliveryId, EnrollmentId,
+    EventId, HostId, Id, ImportId, JobId, ListId, MessageId, ProspectId, RequestId, StepId,
+    SuppressionId, UserId, WebhookId, WorkspaceId,
+};
 pub use rng::Rng;
 pub use time::{Clock, Timestamp};

@@ -1,1 +1,27 @@
-//! The only crate that knows SQL.
+//! The only crate that knows SQL: SQLite (one file, the default) and PostgreSQL from one text.
+//!
+//! A statement is plain text beside the function that runs it, wrapped in [`sql!`](crate::query):
+//! the macro registers it, so that one test prepares every statement of the crate on both
+//! databases. The few places where the engines differ are named pieces in [`dialect`].
+//!
+//! - Reads take anything that implements [`Read`] (a [`Reader`] or a [`Tx`]), writes a [`Tx`].
+//! - The workspace comes first in every function that a request reaches (WS-1).
+//! - Writes are set-based: a slice travels as one JSON parameter, read by `{rows $n}`.
+//! - Ids and times are made by the caller, never here.
+//!
+//! One module a table family; its records live in `overture-domain`.
+
+mod db;
+pub mod dialect;
+mod error;
+mod migrate;
+mod query;
+mod row;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use db::{Database, Read, Reader, Tx};
+pub use error::{Error, Result};
+pub use migrate::{Migrations, schema};
+pub use query::{Query, Sql, Value, statements};
+pub use row::{Record, Row};

@@ -1,0 +1,111 @@
+//! Campaigns and their steps.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AccountId, AuditId, CampaignId, StepId, Timestamp, WorkspaceId, accounts::Channel, names,
+};
+
+names! {
+    /// SEQ-1
+    CampaignKind { Email = "email", Linkedin = "linkedin", Multichannel = "multichannel" }
+}
+
+names! {
+    /// SEQ-1; the legal transitions are SEQ-11.
+    CampaignStatus {
+        Draft = "draft",
+        Scheduled = "scheduled",
+        Running = "running",
+        Paused = "paused",
+        Cooldown = "cooldown",
+        Completed = "completed",
+        Error = "error",
+        Archived = "archived",
+    }
+}
+
+/// A campaign without its steps and pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Campaign {
+    pub id: CampaignId,
+    pub workspace_id: WorkspaceId,
+    pub name: String,
+    pub kind: CampaignKind,
+    pub status: CampaignStatus,
+    pub status_audit_id: AuditId,
+    /// Both are there while it is paused (SAFE-4).
+    pub paused_at: Option<Timestamp>,
+    pub paused_reason: Option<String>,
+    /// IANA name, of windows and of its daily caps.
+    pub time_zone: String,
+    pub windows: Vec<Window>,
+    /// Mails a day (CAP-1); default 100.
+    pub daily_send_limit: i64,
+    /// Default 50 (CAP-1).
+    pub max_sends_per_mailbox_per_day: i64,
+    /// SCH-4; default 5.
+    pub minutes_between_sends: i64,
+    pub stop_on_reply: bool,
+    pub stop_on_bounce: bool,
+    pub start_at: Option<Timestamp>,
+    pub end_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// One stretch of the week in which a campaign may send (SCH-1). `start == end` means all day;
+/// `end < start` runs past midnight into the next day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Window {
+    /// Days on which it begins; 0 = Sunday.
+    pub days: Vec<u8>,
+    /// Minutes after midnight, below 1,440.
+    pub start: u16,
+    pub end: u16,
+}
+
+impl Window {
+    /// Monday to Friday, 9 to 17 (SCH-1).
+    pub fn working_hours() -> Self {
+        Self {
+            days: vec![1, 2, 3, 4, 5],
+            start: 9 * 60,
+            end: 17 * 60,
+        }
+    }
+}
+
+names! {
+    /// What a step does. LinkedIn's kinds join with their channel.
+    StepKind { Email = "email" }
+}
+
+/// One step of a campaign (SEQ-2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub id: StepId,
+    pub workspace_id: WorkspaceId,
+    pub campaign_id: CampaignId,
+    /// From 0, without gaps.
+    pub step_index: i64,
+    pub channel: Channel,
+    pub kind: StepKind,
+    /// After the previous step; 0 for the first.
+    pub delay_minutes: i64,
+    pub subject: String,
+    pub body_html: String,
+    /// None: derived from the HTML.
+    pub body_text: Option<String>,
+}
+
+/// An account in a campaign's pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolAccount {
+    pub account_id: AccountId,
+    pub weight: i64,
+    pub active: bool,
+}

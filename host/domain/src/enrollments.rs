@@ -1,0 +1,162 @@
+//! A prospect's way through a campaign, and the single actions on it.
+
+use crate::{
+    AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, HostId, JobId, ProspectId, StepId,
+    Timestamp, WorkspaceId, accounts::Channel, campaigns::StepKind, messages::Label, names,
+};
+
+names! {
+    /// SEQ-5. "Sent" is not a state: it is told by the actions.
+    EnrollmentState {
+        Queued = "queued",
+        Active = "active",
+        Waiting = "waiting",
+        Replied = "replied",
+        Bounced = "bounced",
+        Unsubscribed = "unsubscribed",
+        Completed = "completed",
+        Stopped = "stopped",
+        Failed = "failed",
+        /// SEQ-7: never sent.
+        Suppressed = "suppressed",
+        PendingTemplateFix = "pending_template_fix",
+        PendingTemplateVariableResolution = "pending_template_variable_resolution",
+        PausedAccount = "paused_account",
+        UnresolvedUrl = "unresolved_url",
+        InvalidProspect = "invalid_prospect",
+        AmbiguousSend = "ambiguous_send",
+    }
+}
+
+impl EnrollmentState {
+    /// It may still act by itself.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Active | Self::Waiting)
+    }
+
+    /// Something fixable holds it (SAFE-2).
+    pub const fn is_parked(self) -> bool {
+        matches!(
+            self,
+            Self::PendingTemplateFix
+                | Self::PendingTemplateVariableResolution
+                | Self::PausedAccount
+                | Self::UnresolvedUrl
+                | Self::InvalidProspect
+                | Self::AmbiguousSend
+        )
+    }
+}
+
+/// A prospect in a campaign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enrollment {
+    pub id: EnrollmentId,
+    pub workspace_id: WorkspaceId,
+    pub campaign_id: CampaignId,
+    pub prospect_id: ProspectId,
+    /// The mailbox of its first mail; follow-ups stick to it (ROT-1).
+    pub account_id: Option<AccountId>,
+    pub state: EnrollmentState,
+    /// Why it stands there, for people.
+    pub reason: String,
+    /// The step that comes next.
+    pub step_index: i64,
+    /// Always the run time of its live job (SCH-3).
+    pub next_action_at: Option<Timestamp>,
+    /// What its last reply was judged to be.
+    pub label: Option<Label>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+}
+
+names! {
+    /// Where a handed-out step stands.
+    ActionState {
+        /// A host has it, or will have it again after a retry.
+        HandedOut = "handed_out",
+        /// A deferral or soft bounce: it goes out again later (SAF-4).
+        Retrying = "retrying",
+        Done = "done",
+        Failed = "failed",
+        Ambiguous = "ambiguous",
+        /// The enrollment ended before it went out.
+        Cancelled = "cancelled",
+    }
+}
+
+/// One step for one enrollment; made when it is handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    pub id: ActionId,
+    pub workspace_id: WorkspaceId,
+    pub campaign_id: CampaignId,
+    pub enrollment_id: EnrollmentId,
+    pub step_id: StepId,
+    pub step_index: i64,
+    pub account_id: AccountId,
+    pub channel: Channel,
+    pub kind: StepKind,
+    pub state: ActionState,
+    /// The Message-ID without brackets (SEQ-4).
+    pub external_id: String,
+    pub deferrals: i64,
+    pub last_error: Option<String>,
+    pub handed_out_at: Timestamp,
+    pub done_at: Option<Timestamp>,
+}
+
+names! {
+    /// How an attempt ended; none yet means that nobody knows (SAFE-3).
+    Outcome { Sent = "sent", NotSent = "not_sent", Ambiguous = "ambiguous" }
+}
+
+/// Committed right before the body goes out (SAFE-3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub id: AttemptId,
+    pub workspace_id: WorkspaceId,
+    pub action_id: ActionId,
+    pub external_id: String,
+    pub at: Timestamp,
+    pub outcome: Option<Outcome>,
+    pub outcome_at: Option<Timestamp>,
+    pub detail: Option<String>,
+}
+
+names! {
+    /// SCH-5
+    JobState {
+        Pending = "pending",
+        Processing = "processing",
+        Completed = "completed",
+        Failed = "failed",
+        Expired = "expired",
+        Ambiguous = "ambiguous",
+    }
+}
+
+names! {
+    /// What a job does.
+    JobKind {
+        /// Plan and send the next step of an enrollment.
+        SendStep = "send_step",
+    }
+}
+
+/// Something that is due at a time, and who does it (SCH-5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    pub id: JobId,
+    pub workspace_id: WorkspaceId,
+    pub kind: JobKind,
+    /// The enrollment.
+    pub subject_id: String,
+    pub state: JobState,
+    pub run_at: Timestamp,
+    pub host_id: Option<HostId>,
+    pub leased_at: Option<Timestamp>,
+    pub strikes: i64,
+    pub last_error: Option<String>,
+}

@@ -1,0 +1,139 @@
+//! People who are written to.
+
+use std::collections::BTreeMap;
+
+use crate::{ImportId, ListId, ProspectId, SuppressionId, Timestamp, WorkspaceId, names};
+
+names! {
+    /// PR-4, in the whole workspace.
+    ProspectStatus {
+        Active = "active",
+        Bounced = "bounced",
+        Unsubscribed = "unsubscribed",
+        Suppressed = "suppressed",
+        Invalid = "invalid",
+        DoNotContact = "do_not_contact",
+    }
+}
+
+/// One person (PR-1). Empty text means "not known".
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prospect {
+    pub id: ProspectId,
+    pub workspace_id: WorkspaceId,
+    pub email: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub company: String,
+    pub role: String,
+    pub phone: String,
+    pub linkedin_url: String,
+    pub website: String,
+    pub country: String,
+    pub city: String,
+    pub industry: String,
+    pub time_zone: String,
+    pub tags: Vec<String>,
+    /// Names as [`custom_field_name`] makes them.
+    pub custom: BTreeMap<String, String>,
+    /// csv, api, hand, lead...
+    pub source: String,
+    pub status: ProspectStatus,
+    pub last_contacted_at: Option<Timestamp>,
+    pub last_replied_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// A named list of prospects (PR-3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    pub id: ListId,
+    pub workspace_id: WorkspaceId,
+    pub name: String,
+    pub color: String,
+    pub prospect_count: i64,
+    pub created_at: Timestamp,
+}
+
+/// An import and how its rows ended (PR-2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Import {
+    pub id: ImportId,
+    pub workspace_id: WorkspaceId,
+    pub file_name: String,
+    pub list_id: Option<ListId>,
+    pub created_rows: i64,
+    pub updated_rows: i64,
+    pub duplicate_rows: i64,
+    pub suppressed_rows: i64,
+    pub invalid_rows: i64,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+}
+
+names! {
+    /// What a suppression covers (SUP-1).
+    SuppressionKind { Email = "email", Domain = "domain" }
+}
+
+names! {
+    /// Where a suppression came from (SUP-1).
+    SuppressionSource {
+        Bounce = "bounce",
+        Unsubscribe = "unsubscribe",
+        Complaint = "complaint",
+        Manual = "manual",
+    }
+}
+
+/// An address or domain that is never written to (SUP-1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    pub id: SuppressionId,
+    pub workspace_id: WorkspaceId,
+    pub kind: SuppressionKind,
+    pub value: String,
+    pub source: SuppressionSource,
+    pub reason: String,
+    pub created_at: Timestamp,
+}
+
+/// The key under which an address is unique: trimmed and lower case. Dots and `+` stay: they are
+/// other mailboxes at most providers.
+pub fn email_key(address: &str) -> String {
+    address.trim().to_lowercase()
+}
+
+/// The domain of an address, lower case; empty when there is none.
+pub fn email_domain(address: &str) -> String {
+    address
+        .rsplit_once('@')
+        .map(|(_, domain)| domain.trim().to_lowercase())
+        .unwrap_or_default()
+}
+
+/// The name of a custom field (PR-1): lower case, everything but letters and digits as `_`, at
+/// most 30 characters.
+pub fn custom_field_name(text: &str) -> String {
+    text.trim()
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .take(30)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // PR-1
+    #[test]
+    fn keys_fold_case_and_space() {
+        assert_eq!(email_key(" Ada.L+x@Example.COM "), "ada.l+x@example.com");
+        assert_eq!(email_domain("ada@Example.com"), "example.com");
+        assert_eq!(custom_field_name(" Last Visit (UTC)"), "last_visit__utc_");
+        assert_eq!(custom_field_name(&"x".repeat(50)).len(), 30);
+    }
+}

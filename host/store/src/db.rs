@@ -1,0 +1,263 @@
+//! Opening a database, reading from it, and writing to it in transactions.
+
+use std::{future::Future, path::Path, str::FromStr, time::Duration};
+
+use sqlx::{
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    },
+};
+
+use crate::{
+    Error, Result, Row,
+    dialect::Dialect,
+    query::{Statement, Value},
+};
+
+/// A database, shared by cloning.
+#[derive(Clone, Debug)]
+pub struct Database(Pools);
+
+#[derive(Clone, Debug)]
+enum Pools {
+    /// One connection writes, several read beside it (WAL).
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Database {
+    /// Opens the database of a URL: `postgres://…`, or `sqlite:` and a path. The file is made
+    /// when it is missing, its folder is not. The schema is not looked at; see
+    /// [`migrate`](Self::migrate) and [`check_schema`](Self::check_schema).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it can't be opened or reached.
+    pub async fn open(url: &str) -> Result<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Self::open_postgres(url).await;
+        }
+        match url.strip_prefix("sqlite:") {
+            Some(path) => {
+                Self::open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await
+            }
+            None => Err(Error::Unavailable(
+                "its URL must start with `sqlite:` or `postgres://`".to_owned(),
+            )),
+        }
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self> {
+        let options = PgConnectOptions::from_str(url).map_err(|error| unavailable(&error))?;
+        PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await
+            .map(|pool| Self(Pools::Postgres(pool)))
+            .map_err(|error| unavailable(&error))
+    }
+
+    async fn open_sqlite(path: &Path) -> Result<Self> {
+        // FULL: with NORMAL a power cut forgets the last commits, and a mail would go twice (SAFE-3).
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .statement_cache_capacity(500);
+        let failed =
+            |error: sqlx::Error| Error::Unavailable(format!("{}: {error}", path.display()));
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(8)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await
+            .map_err(failed)?;
+        Ok(Self(Pools::Sqlite { write, read }))
+    }
+
+    /// Which database this is.
+    pub const fn dialect(&self) -> Dialect {
+        match self.0 {
+            Pools::Sqlite { .. } => Dialect::Sqlite,
+            Pools::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// For reads outside a transaction.
+    pub fn reader(&self) -> Reader {
+        Reader(self.clone())
+    }
+
+    /// Begins a write transaction; dropping it undoes it. On SQLite this is the only writer
+    /// (`BEGIN IMMEDIATE`), so keep it short and never open across the network.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection can be had.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(match &self.0 {
+            Pools::Sqlite { write, .. } => Tx(Transaction::Sqlite(
+                write.begin_with("BEGIN IMMEDIATE").await?,
+            )),
+            Pools::Postgres(pool) => Tx(Transaction::Postgres(pool.begin().await?)),
+        })
+    }
+
+    /// Waits for open connections and closes the database.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) async fn prepare(&self, text: &'static str) -> Result<()> {
+        use sqlx::{Executor, SqlSafeStr};
+        match &self.0 {
+            Pools::Sqlite { read, .. } => read.prepare(text.into_sql_str()).await.map(drop)?,
+            Pools::Postgres(pool) => pool.prepare(text.into_sql_str()).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn run_migrations(
+        &self,
+        migrator: &sqlx::migrate::Migrator,
+    ) -> Result<(), sqlx::migrate::MigrateError> {
+        match &self.0 {
+            Pools::Sqlite { write, .. } => migrator.run(write).await,
+            Pools::Postgres(pool) => migrator.run(pool).await,
+        }
+    }
+}
+
+fn unavailable(error: &sqlx::Error) -> Error {
+    Error::Unavailable(error.to_string())
+}
+
+/// Reads outside a transaction; each statement sees what is committed when it runs.
+#[derive(Clone, Debug)]
+pub struct Reader(Database);
+
+/// A write transaction. Nothing is kept until [`commit`](Self::commit).
+#[derive(Debug)]
+pub struct Tx(Transaction);
+
+#[derive(Debug)]
+enum Transaction {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Tx {
+    /// Keeps everything that was written. On return it is on disk.
+    ///
+    /// # Errors
+    /// When the database can't; then nothing is kept.
+    pub async fn commit(self) -> Result<()> {
+        match self.0 {
+            Transaction::Sqlite(tx) => tx.commit().await?,
+            Transaction::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        statement: &Statement,
+        values: Vec<Value>,
+    ) -> Result<u64> {
+        Ok(match &mut self.0 {
+            Transaction::Sqlite(tx) => statement
+                .sqlite(values)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+            Transaction::Postgres(tx) => statement
+                .postgres(values)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+        })
+    }
+}
+
+/// Where a read runs: a [`Reader`] or, seeing its own writes, a [`Tx`].
+pub trait Read: Send {
+    /// Which database this is.
+    fn dialect(&self) -> Dialect;
+
+    /// Runs a statement that gives rows.
+    fn fetch(
+        &mut self,
+        statement: &Statement,
+        values: Vec<Value>,
+    ) -> impl Future<Output = Result<Vec<Row>>> + Send;
+}
+
+impl Read for Reader {
+    fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+
+    async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>> {
+        Ok(match &self.0.0 {
+            Pools::Sqlite { read, .. } => statement
+                .sqlite(values)
+                .fetch_all(read)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Pools::Postgres(pool) => statement
+                .postgres(values)
+                .fetch_all(pool)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+}
+
+impl Read for Tx {
+    fn dialect(&self) -> Dialect {
+        match self.0 {
+            Transaction::Sqlite(_) => Dialect::Sqlite,
+            Transaction::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>> {
+        Ok(match &mut self.0 {
+            Transaction::Sqlite(tx) => statement
+                .sqlite(values)
+                .fetch_all(&mut **tx)
+                .await?
+                .into_iter()
+                .map(Row::Sqlite)
+                .collect(),
+            Transaction::Postgres(tx) => statement
+                .postgres(values)
+                .fetch_all(&mut **tx)
+                .await?
+                .into_iter()
+                .map(Row::Postgres)
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The named pieces in which the two databases differ. A statement writes `{piece}` and the text
+//! for its database stands there instead.
+//!
+//! | piece | meaning |
+//! | --- | --- |
+//! | `{rows $1}` | the elements of a JSON array as rows of `r(value)`; read fields with `r.value->>'id'`, `CAST(r.value->>'n' AS BIGINT)` |
+//! | `{for_update}` | locks the selected rows until the transaction ends; SQLite has one writer anyway |
+//! | `{skip_locked}` | the same, passing over rows that another host holds |
+//! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
+//! | `{settled}` | events of finished transactions only: none older can appear behind a reader's cursor |
+
+/// Which database a statement is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// The name in test counts and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// The text of a statement with its pieces filled in.
+///
+/// # Panics
+/// On an unknown piece; the test that prepares every statement sees it.
+pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
+    let mut out = String::with_capacity(text.len() + 64);
+    let mut rest = text;
+    while let Some(open) = rest.find('{') {
+        let close = open
+            + rest[open..]
+                .find('}')
+                .expect("a piece of a statement ends with `}`");
+        out.push_str(&rest[..open]);
+        out.push_str(&piece(&rest[open + 1..close], dialect));
+        rest = &rest[close + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn piece(name: &str, dialect: Dialect) -> String {
+    use Dialect::{Postgres, Sqlite};
+    match (name, dialect) {
+        ("for_update" | "skip_locked", Sqlite) => String::new(),
+        ("for_update", Postgres) => "FOR UPDATE".into(),
+        ("skip_locked", Postgres) => "FOR UPDATE SKIP LOCKED".into(),
+        ("settled", Sqlite) => "TRUE".into(),
+        ("settled", Postgres) => {
+            "tx < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)".into()
+        }
+        ("tables", Sqlite) => "(SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%')".into(),
+        ("tables", Postgres) => "(SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema())".into(),
+        ("columns", Sqlite) => "(SELECT m.name || '.' || c.name || CASE c.type WHEN 'INTEGER' THEN ' number' WHEN 'REAL' THEN ' real' WHEN 'BLOB' THEN ' bytes' ELSE ' text' END || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN ' not null' ELSE ' null' END AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> '_sqlx_migrations')".into(),
+        ("columns", Postgres) => "(SELECT table_name || '.' || column_name || CASE data_type WHEN 'bigint' THEN ' number' WHEN 'boolean' THEN ' number' WHEN 'double precision' THEN ' real' WHEN 'bytea' THEN ' bytes' WHEN 'jsonb' THEN ' text' ELSE ' ' || data_type END || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE ' null' END AS name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name <> '_sqlx_migrations')".into(),
+        ("indexes", Sqlite) => "(SELECT tbl_name || '.' || name AS name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%')".into(),
+        ("indexes", Postgres) => "(SELECT i.tablename || '.' || i.indexname AS name FROM pg_indexes i LEFT JOIN pg_constraint k ON k.conname = i.indexname WHERE i.schemaname = current_schema() AND k.conname IS NULL)".into(),
+        (rows, _) if rows.starts_with("rows ") => {
+            let parameter = &rows["rows ".len()..];
+            match dialect {
+                Sqlite => format!("json_each({parameter}) AS r"),
+                Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
+            }
+        }
+        _ => panic!("`{{{name}}}` is no piece of a statement"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_filled_in() {
+        let text = "SELECT 1 FROM {rows $2} WHERE {settled} {skip_locked}";
+        assert_eq!(
+            expand(text, Dialect::Sqlite),
+            "SELECT 1 FROM json_each($2) AS r WHERE TRUE "
+        );
+        assert!(expand(text, Dialect::Postgres).ends_with("FOR UPDATE SKIP LOCKED"));
+    }
+}

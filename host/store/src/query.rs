@@ -1,0 +1,255 @@
+//! Running one SQL text on either database. This file alone chooses the driver.
+
+use std::sync::OnceLock;
+
+use overture_domain::{Id, Timestamp, id::Kind};
+use sqlx::{
+    AssertSqlSafe, SqlSafeStr, postgres::PgArguments, sqlite::SqliteArguments, types::Json,
+};
+
+use crate::{
+    Read, Record, Result, Row, Tx,
+    dialect::{self, Dialect},
+};
+
+/// A statement of this crate, registered by [`sql!`].
+#[derive(Debug)]
+pub struct Sql {
+    text: &'static str,
+    file: &'static str,
+    line: u32,
+    sqlite: OnceLock<String>,
+    postgres: OnceLock<String>,
+}
+
+impl Sql {
+    #[doc(hidden)]
+    pub const fn new(text: &'static str, file: &'static str, line: u32) -> Self {
+        Self {
+            text,
+            file,
+            line,
+            sqlite: OnceLock::new(),
+            postgres: OnceLock::new(),
+        }
+    }
+
+    /// The text for one database.
+    pub fn text(&'static self, dialect: Dialect) -> &'static str {
+        let cell = match dialect {
+            Dialect::Sqlite => &self.sqlite,
+            Dialect::Postgres => &self.postgres,
+        };
+        cell.get_or_init(|| dialect::expand(self.text, dialect))
+    }
+
+    /// Where it stands in the code: `file:line`.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+}
+
+/// Every statement of the crate, also those of functions that nobody calls.
+#[linkme::distributed_slice]
+pub static STATEMENTS: [Sql];
+
+/// Every statement of the crate, for the test that prepares them all on both databases.
+pub fn statements() -> &'static [Sql] {
+    &STATEMENTS
+}
+
+/// Registers a statement and gives a reference to it.
+macro_rules! sql {
+    ($text:expr) => {{
+        #[expect(
+            unsafe_code,
+            reason = "linkme places the statement in a linker section"
+        )]
+        #[linkme::distributed_slice($crate::query::STATEMENTS)]
+        static STATEMENT: $crate::query::Sql = $crate::query::Sql::new($text, file!(), line!());
+        &STATEMENT
+    }};
+}
+pub(crate) use sql;
+
+/// A value on its way into a statement.
+#[derive(Clone, Debug)]
+pub enum Value {
+    Text(Option<String>),
+    Int(Option<i64>),
+    Float(Option<f64>),
+    Bool(Option<bool>),
+    Bytes(Option<Vec<u8>>),
+    Json(Option<serde_json::Value>),
+}
+
+macro_rules! values {
+    ($($type:ty => $variant:ident, $from:expr;)*) => {$(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self::$variant(Some($from(value)))
+            }
+        }
+        impl From<Option<$type>> for Value {
+            fn from(value: Option<$type>) -> Self {
+                Self::$variant(value.map($from))
+            }
+        }
+    )*};
+}
+values! {
+    &str => Text, str::to_owned;
+    &String => Text, String::clone;
+    String => Text, std::convert::identity;
+    i64 => Int, std::convert::identity;
+    u32 => Int, i64::from;
+    Timestamp => Int, Timestamp::as_micros;
+    f64 => Float, std::convert::identity;
+    bool => Bool, std::convert::identity;
+    Vec<u8> => Bytes, std::convert::identity;
+    &[u8] => Bytes, <[u8]>::to_vec;
+    serde_json::Value => Json, std::convert::identity;
+}
+impl<K: Kind> From<Id<K>> for Value {
+    fn from(id: Id<K>) -> Self {
+        Self::Text(Some(id.to_string()))
+    }
+}
+impl<K: Kind> From<Option<Id<K>>> for Value {
+    fn from(id: Option<Id<K>>) -> Self {
+        Self::Text(id.map(|id| id.to_string()))
+    }
+}
+
+macro_rules! bind {
+    ($query:expr, $values:expr) => {{
+        let mut query = $query;
+        for value in $values {
+            query = match value {
+                Value::Text(value) => query.bind(value),
+                Value::Int(value) => query.bind(value),
+                Value::Float(value) => query.bind(value),
+                Value::Bool(value) => query.bind(value),
+                Value::Bytes(value) => query.bind(value),
+                Value::Json(value) => query.bind(value.map(Json)),
+            };
+        }
+        query
+    }};
+}
+
+/// The text of a query for one database.
+#[derive(Debug)]
+pub struct Statement(Text);
+
+#[derive(Debug)]
+enum Text {
+    Fixed(&'static Sql),
+    Built(String),
+}
+
+impl Statement {
+    fn safe(&self, dialect: Dialect) -> sqlx::SqlStr {
+        match &self.0 {
+            Text::Fixed(sql) => sql.text(dialect).into_sql_str(),
+            // Built from static texts alone: values travel as parameters.
+            Text::Built(text) => AssertSqlSafe(dialect::expand(text, dialect)).into_sql_str(),
+        }
+    }
+
+    pub(crate) fn sqlite(
+        &self,
+        values: Vec<Value>,
+    ) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
+        bind!(sqlx::query(self.safe(Dialect::Sqlite)), values)
+    }
+
+    pub(crate) fn postgres(
+        &self,
+        values: Vec<Value>,
+    ) -> sqlx::query::Query<'static, sqlx::Postgres, PgArguments> {
+        bind!(sqlx::query(self.safe(Dialect::Postgres)), values)
+    }
+}
+
+/// A statement with its values.
+#[derive(Debug)]
+#[must_use = "a query does nothing until it is run"]
+pub struct Query {
+    statement: Statement,
+    values: Vec<Value>,
+}
+
+/// Starts a query from a registered statement.
+pub(crate) fn query(sql: &'static Sql) -> Query {
+    Query {
+        statement: Statement(Text::Fixed(sql)),
+        values: Vec::new(),
+    }
+}
+
+impl Query {
+    /// The value of the next parameter, `$1` first.
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// A JSON value: a set for `{rows $n}`, or a JSON column.
+    pub fn bind_json(self, value: &impl serde::Serialize) -> Self {
+        let value = serde_json::to_value(value).expect("records serialise to JSON");
+        self.bind(value)
+    }
+
+    /// Adds text, for filters that are not always there. Values come with
+    /// [`push_bind`](Self::push_bind).
+    pub fn push(mut self, text: &'static str) -> Self {
+        let mut built = match self.statement.0 {
+            Text::Fixed(sql) => sql.text.to_owned(),
+            Text::Built(built) => built,
+        };
+        built.push_str(text);
+        self.statement = Statement(Text::Built(built));
+        self
+    }
+
+    /// Adds text that ends where the number of a new parameter belongs, and its value.
+    pub fn push_bind(mut self, text: &'static str, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        let number = self.values.len();
+        self = self.push(text);
+        if let Text::Built(built) = &mut self.statement.0 {
+            built.push('$');
+            built.push_str(&number.to_string());
+        }
+        self
+    }
+
+    /// Runs a write; how many rows it touched.
+    pub async fn execute(self, tx: &mut Tx) -> Result<u64> {
+        tx.execute(&self.statement, self.values).await
+    }
+
+    /// All rows.
+    pub async fn rows(self, on: &mut impl Read) -> Result<Vec<Row>> {
+        on.fetch(&self.statement, self.values).await
+    }
+
+    /// All rows as records.
+    pub async fn all<T: Record>(self, on: &mut impl Read) -> Result<Vec<T>> {
+        self.rows(on).await?.iter().map(Row::record).collect()
+    }
+
+    /// The first row as a record, if there is one.
+    pub async fn optional<T: Record>(self, on: &mut impl Read) -> Result<Option<T>> {
+        self.rows(on).await?.first().map(Row::record).transpose()
+    }
+
+    /// The whole number in the column `n` of the only row.
+    pub async fn number(self, on: &mut impl Read) -> Result<i64> {
+        self.rows(on)
+            .await?
+            .first()
+            .map_or(Ok(0), |row| row.int("n"))
+    }
+}

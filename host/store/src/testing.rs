@@ -1,0 +1,170 @@
+//! A fresh, migrated database of each kind for a test. Only with the feature `testing`.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::{
+    Database,
+    dialect::Dialect,
+    query::{Sql, query, sql},
+};
+
+/// A database of one test's own; a SQLite file goes away with it.
+#[derive(Debug)]
+pub struct TestDatabase {
+    pub db: Database,
+    /// What `serve` would be told.
+    pub url: String,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl TestDatabase {
+    /// A fresh, migrated database.
+    ///
+    /// # Panics
+    /// When PostgreSQL can't be had; the message says how to install it.
+    pub async fn new(dialect: Dialect) -> Self {
+        let test = Self::empty(dialect).await;
+        if dialect == Dialect::Sqlite {
+            test.db
+                .migrate()
+                .await
+                .expect("an empty database can be migrated");
+        }
+        test
+    }
+
+    /// A database without any table; on PostgreSQL it is a copy of a migrated one.
+    async fn empty(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Sqlite => {
+                let folder = tempfile::tempdir().expect("a temporary folder can be made");
+                let url = format!("sqlite:{}", folder.path().join("overture.db").display());
+                let db = Database::open(&url)
+                    .await
+                    .expect("a new SQLite file can be opened");
+                Self {
+                    db,
+                    url,
+                    _folder: Some(folder),
+                }
+            }
+            Dialect::Postgres => {
+                let url = postgres::fresh().await;
+                let db = Database::open(&url)
+                    .await
+                    .expect("the test's database can be opened");
+                Self {
+                    db,
+                    url,
+                    _folder: None,
+                }
+            }
+        }
+    }
+
+    /// Runs SQL of the test's own, for what no function of the product may do.
+    pub async fn execute_raw(&self, text: &'static str) -> crate::Result<u64> {
+        let mut tx = self.db.begin().await?;
+        let rows = query(sql!("")).push(text).execute(&mut tx).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+}
+
+impl TestDatabase {
+    /// Lets the database parse and plan a statement without running it.
+    pub async fn prepare(&self, sql: &'static Sql) -> crate::Result<()> {
+        self.db.prepare(sql.text(self.db.dialect())).await
+    }
+}
+
+mod postgres {
+    use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+    use tokio::sync::OnceCell;
+
+    use super::*;
+
+    /// Copies of this one are made in 30 ms; migrating each would take ten times as long.
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+    fn server() -> String {
+        let server = overture_server_kit::postgres().unwrap_or_else(|error| panic!("{error}"));
+        server.url.clone()
+    }
+
+    fn with_name(server: &str, name: &str) -> String {
+        let (before, _) = server
+            .rsplit_once('/')
+            .expect("a URL of PostgreSQL names a database");
+        format!("{before}/{name}")
+    }
+
+    pub(super) async fn fresh() -> String {
+        let server = server();
+        let template = TEMPLATE
+            .get_or_init(|| async {
+                let name = format!("template_{}", std::process::id());
+                create(&server, &format!("CREATE DATABASE {name}")).await;
+                let db = Database::open(&with_name(&server, &name))
+                    .await
+                    .expect("a new database opens");
+                db.migrate()
+                    .await
+                    .expect("an empty database can be migrated");
+                db.close().await;
+                name
+            })
+            .await;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        create(
+            &server,
+            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        )
+        .await;
+        with_name(&server, &name)
+    }
+
+    async fn create(server: &str, text: &str) {
+        let mut connection = PgConnection::connect(server)
+            .await
+            .expect("PostgreSQL answers");
+        connection
+            .execute(AssertSqlSafe(text))
+            .await
+            .expect("a database can be created");
+    }
+}
+
+/// Makes of one test two, `NAME::sqlite` and `NAME::postgres`; the run counts and compares them.
+///
+/// ```ignore
+/// on_both! {
+///     // CAP-2
+///     async fn reserving_stops_at_the_limit(test: TestDatabase) { … }
+/// }
+/// ```
+#[macro_export]
+macro_rules! on_both {
+    ($($(#[$attribute:meta])* async fn $name:ident($test:ident : TestDatabase) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "a test may need nothing of its file")]
+            use super::*;
+
+            async fn run($test: $crate::testing::TestDatabase) $body
+
+            $(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                run($crate::testing::TestDatabase::new($crate::dialect::Dialect::Sqlite).await).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                run($crate::testing::TestDatabase::new($crate::dialect::Dialect::Postgres).await).await;
+            }
+        }
+    )*};
+}

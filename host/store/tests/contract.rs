@@ -1,0 +1,4 @@
+//! Every function of the store on both databases.
+
+#[path = "contract/schema.rs"]
+mod schema;

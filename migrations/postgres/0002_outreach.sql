@@ -1,0 +1,218 @@
+-- Who sends, who is written to, and what is planned for them. Nothing here is mail's alone but
+-- what its name says: LinkedIn accounts, steps and actions live in the same tables.
+
+CREATE TABLE sending_accounts (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    channel TEXT NOT NULL CHECK (channel IN ('mail', 'linkedin')),
+    provider TEXT NOT NULL,
+    preset TEXT NOT NULL,
+    address TEXT NOT NULL,
+    address_key TEXT NOT NULL,
+    sender_name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('connecting', 'connected', 'needs_verification', 'disconnected', 'restricted', 'error', 'paused')),
+    status_reason TEXT NOT NULL,
+    status_audit_id TEXT NOT NULL REFERENCES audit (id),
+    settings JSONB NOT NULL,
+    -- Sealed by the vault, bound to this row.
+    credentials TEXT,
+    daily_limit BIGINT NOT NULL CHECK (daily_limit >= 0),
+    time_zone TEXT NOT NULL,
+    signature_html TEXT NOT NULL DEFAULT '',
+    signature_text TEXT NOT NULL DEFAULT '',
+    -- The pacer (SCH-4): no hand-out before this moment.
+    next_send_at BIGINT NOT NULL DEFAULT 0,
+    -- The back-off ladder (CAP-3).
+    backoff_until BIGINT NOT NULL DEFAULT 0,
+    backoff_rung BIGINT NOT NULL DEFAULT 0,
+    auth_failures BIGINT NOT NULL DEFAULT 0,
+    sync_cursor TEXT,
+    sync_due_at BIGINT NOT NULL,
+    synced_at BIGINT,
+    -- {stage, code, reply, detail, at} of the last failed sync (MB-3).
+    sync_error JSONB,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT
+);
+CREATE UNIQUE INDEX sending_accounts_by_address ON sending_accounts (workspace_id, channel, address_key) WHERE deleted_at IS NULL;
+CREATE INDEX sending_accounts_by_workspace ON sending_accounts (workspace_id, id);
+CREATE INDEX sending_accounts_by_sync ON sending_accounts (sync_due_at) WHERE deleted_at IS NULL;
+
+CREATE TABLE prospects (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    email TEXT NOT NULL,
+    email_key TEXT NOT NULL,
+    first_name TEXT NOT NULL DEFAULT '',
+    last_name TEXT NOT NULL DEFAULT '',
+    company TEXT NOT NULL DEFAULT '',
+    role TEXT NOT NULL DEFAULT '',
+    phone TEXT NOT NULL DEFAULT '',
+    linkedin_url TEXT NOT NULL DEFAULT '',
+    website TEXT NOT NULL DEFAULT '',
+    country TEXT NOT NULL DEFAULT '',
+    city TEXT NOT NULL DEFAULT '',
+    industry TEXT NOT NULL DEFAULT '',
+    time_zone TEXT NOT NULL DEFAULT '',
+    tags JSONB NOT NULL,
+    custom JSONB NOT NULL,
+    source TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'bounced', 'unsubscribed', 'suppressed', 'invalid', 'do_not_contact')),
+    -- All fields folded for search (PR-3).
+    search TEXT NOT NULL,
+    last_contacted_at BIGINT,
+    last_replied_at BIGINT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (workspace_id, email_key)
+);
+CREATE INDEX prospects_by_workspace ON prospects (workspace_id, id);
+
+CREATE TABLE lists (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    name TEXT NOT NULL,
+    color TEXT NOT NULL DEFAULT '',
+    created_at BIGINT NOT NULL,
+    UNIQUE (workspace_id, name)
+);
+
+CREATE TABLE list_members (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    list_id TEXT NOT NULL REFERENCES lists (id),
+    prospect_id TEXT NOT NULL REFERENCES prospects (id),
+    added_at BIGINT NOT NULL,
+    PRIMARY KEY (list_id, prospect_id)
+);
+CREATE INDEX list_members_by_prospect ON list_members (prospect_id);
+
+CREATE TABLE imports (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    file_name TEXT NOT NULL,
+    list_id TEXT REFERENCES lists (id),
+    created_rows BIGINT NOT NULL DEFAULT 0,
+    updated_rows BIGINT NOT NULL DEFAULT 0,
+    duplicate_rows BIGINT NOT NULL DEFAULT 0,
+    suppressed_rows BIGINT NOT NULL DEFAULT 0,
+    invalid_rows BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    finished_at BIGINT
+);
+CREATE INDEX imports_by_workspace ON imports (workspace_id, id);
+
+CREATE TABLE import_problems (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    import_id TEXT NOT NULL REFERENCES imports (id),
+    line BIGINT NOT NULL,
+    result TEXT NOT NULL CHECK (result IN ('duplicate', 'suppressed', 'invalid')),
+    reason TEXT NOT NULL,
+    record JSONB NOT NULL,
+    PRIMARY KEY (import_id, line)
+);
+
+CREATE TABLE campaigns (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('email', 'linkedin', 'multichannel')),
+    status TEXT NOT NULL CHECK (status IN ('draft', 'scheduled', 'running', 'paused', 'cooldown', 'completed', 'error', 'archived')),
+    status_audit_id TEXT NOT NULL REFERENCES audit (id),
+    paused_at BIGINT,
+    paused_reason TEXT,
+    time_zone TEXT NOT NULL,
+    -- The sending window (SCH-1): [{days, start, end}], minutes of the day.
+    windows JSONB NOT NULL,
+    daily_send_limit BIGINT NOT NULL CHECK (daily_send_limit >= 0),
+    max_sends_per_mailbox_per_day BIGINT NOT NULL CHECK (max_sends_per_mailbox_per_day >= 0),
+    minutes_between_sends BIGINT NOT NULL CHECK (minutes_between_sends >= 0),
+    stop_on_reply BOOLEAN NOT NULL DEFAULT TRUE,
+    stop_on_bounce BOOLEAN NOT NULL DEFAULT TRUE,
+    start_at BIGINT,
+    end_at BIGINT,
+    started_at BIGINT,
+    finished_at BIGINT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    -- SAFE-4: a paused campaign always says since when and why.
+    CHECK (status <> 'paused' OR (paused_at IS NOT NULL AND paused_reason IS NOT NULL))
+);
+CREATE INDEX campaigns_by_workspace ON campaigns (workspace_id, id);
+
+-- The pool of accounts that a campaign sends from.
+CREATE TABLE campaign_accounts (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    campaign_id TEXT NOT NULL REFERENCES campaigns (id),
+    account_id TEXT NOT NULL REFERENCES sending_accounts (id),
+    weight BIGINT NOT NULL DEFAULT 1 CHECK (weight > 0),
+    active BOOLEAN NOT NULL DEFAULT TRUE,
+    PRIMARY KEY (campaign_id, account_id)
+);
+CREATE INDEX campaign_accounts_by_account ON campaign_accounts (account_id);
+
+CREATE TABLE steps (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    campaign_id TEXT NOT NULL REFERENCES campaigns (id),
+    step_index BIGINT NOT NULL CHECK (step_index >= 0),
+    channel TEXT NOT NULL CHECK (channel IN ('mail', 'linkedin')),
+    kind TEXT NOT NULL,
+    delay_minutes BIGINT NOT NULL CHECK (delay_minutes >= 0),
+    subject TEXT NOT NULL DEFAULT '',
+    body_html TEXT NOT NULL DEFAULT '',
+    -- NULL: derived from the HTML.
+    body_text TEXT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (campaign_id, step_index)
+);
+
+CREATE TABLE enrollments (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    campaign_id TEXT NOT NULL REFERENCES campaigns (id),
+    prospect_id TEXT NOT NULL REFERENCES prospects (id),
+    -- Sticky once the first step went out; NULL when that account was deleted (MB-5).
+    account_id TEXT REFERENCES sending_accounts (id),
+    state TEXT NOT NULL CHECK (state IN ('queued', 'active', 'waiting', 'replied', 'bounced', 'unsubscribed', 'completed', 'stopped', 'failed', 'suppressed', 'pending_template_fix', 'pending_template_variable_resolution', 'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send')),
+    -- Why it stands there, for people: the missing field, the server's words, the stop's cause.
+    reason TEXT NOT NULL DEFAULT '',
+    -- The step that comes next.
+    step_index BIGINT NOT NULL DEFAULT 0,
+    -- Always equal to run_at of its live job (SCH-3).
+    next_action_at BIGINT,
+    -- What the last reply was judged to be (CLS-1).
+    label TEXT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    UNIQUE (campaign_id, prospect_id)
+);
+CREATE INDEX enrollments_by_workspace ON enrollments (workspace_id, id);
+CREATE INDEX enrollments_by_campaign ON enrollments (campaign_id, state, id);
+CREATE INDEX enrollments_by_prospect ON enrollments (prospect_id);
+
+-- One step for one enrollment; it is made when the step is handed out (SAFE-3: once).
+CREATE TABLE actions (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    campaign_id TEXT NOT NULL REFERENCES campaigns (id),
+    enrollment_id TEXT NOT NULL REFERENCES enrollments (id),
+    step_id TEXT NOT NULL REFERENCES steps (id),
+    step_index BIGINT NOT NULL,
+    account_id TEXT NOT NULL REFERENCES sending_accounts (id),
+    channel TEXT NOT NULL CHECK (channel IN ('mail', 'linkedin')),
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('handed_out', 'retrying', 'done', 'failed', 'ambiguous', 'cancelled')),
+    -- What identifies the effect outside: the Message-ID without brackets, fixed before the first attempt (SEQ-4).
+    external_id TEXT NOT NULL UNIQUE,
+    -- Soft bounces and deferrals so far (SAF-4).
+    deferrals BIGINT NOT NULL DEFAULT 0,
+    last_error TEXT,
+    handed_out_at BIGINT NOT NULL,
+    done_at BIGINT,
+    UNIQUE (enrollment_id, step_index)
+);
+CREATE INDEX actions_by_campaign ON actions (campaign_id, state);
+CREATE INDEX actions_by_account ON actions (account_id, done_at);

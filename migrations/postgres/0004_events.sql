@@ -1,0 +1,155 @@
+-- What happened (SAFE-5: append-only), what came in, who must not be written to, and who is told.
+
+CREATE TABLE events (
+    seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- The writing transaction; PostgreSQL readers stop below the oldest one still open.
+    tx BIGINT NOT NULL DEFAULT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT),
+    id TEXT NOT NULL UNIQUE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    kind TEXT NOT NULL,
+    channel TEXT CHECK (channel IN ('mail', 'linkedin')),
+    campaign_id TEXT,
+    enrollment_id TEXT,
+    prospect_id TEXT,
+    account_id TEXT,
+    occurred_at BIGINT NOT NULL,
+    -- API-6: the same key never gives a second event.
+    dedup_key TEXT,
+    data JSONB NOT NULL,
+    UNIQUE (workspace_id, dedup_key)
+);
+CREATE INDEX events_by_position ON events (tx, seq);
+CREATE INDEX events_by_workspace ON events (workspace_id, tx, seq);
+CREATE INDEX events_by_campaign ON events (campaign_id, kind);
+CREATE INDEX events_by_enrollment ON events (enrollment_id);
+
+-- How far each reader of the events has come.
+CREATE TABLE event_cursors (
+    consumer TEXT PRIMARY KEY,
+    tx BIGINT NOT NULL,
+    seq BIGINT NOT NULL
+);
+
+CREATE TABLE messages (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    channel TEXT NOT NULL CHECK (channel IN ('mail', 'linkedin')),
+    direction TEXT NOT NULL CHECK (direction IN ('in', 'out')),
+    account_id TEXT NOT NULL REFERENCES sending_accounts (id),
+    campaign_id TEXT REFERENCES campaigns (id),
+    enrollment_id TEXT REFERENCES enrollments (id),
+    prospect_id TEXT REFERENCES prospects (id),
+    step_index BIGINT,
+    -- The Message-ID without brackets, or the network's id; made of the content where there is none.
+    external_id TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    newest_text TEXT NOT NULL,
+    html TEXT,
+    -- How the enrollment was found (TRK-3): in_reply_to, references, thread, report, address.
+    attribution TEXT,
+    -- What it is taken for: the deciding verdict, or a person's word.
+    label TEXT,
+    label_by TEXT,
+    at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (account_id, direction, external_id)
+);
+CREATE INDEX messages_by_workspace ON messages (workspace_id, id);
+CREATE INDEX messages_by_enrollment ON messages (enrollment_id, at);
+CREATE INDEX messages_by_external_id ON messages (workspace_id, external_id);
+
+-- What only mail has.
+CREATE TABLE mail_messages (
+    message_id TEXT PRIMARY KEY REFERENCES messages (id),
+    in_reply_to JSONB NOT NULL,
+    reference_ids JSONB NOT NULL,
+    folder TEXT NOT NULL DEFAULT '',
+    uid_validity BIGINT,
+    uid BIGINT
+);
+
+-- Every classifier's word is kept (CLS-4).
+CREATE TABLE verdicts (
+    message_id TEXT NOT NULL REFERENCES messages (id),
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    classifier TEXT NOT NULL,
+    place BIGINT NOT NULL,
+    label TEXT NOT NULL,
+    confidence DOUBLE PRECISION NOT NULL,
+    language TEXT,
+    evidence JSONB NOT NULL,
+    until_day TEXT,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (message_id, classifier, place)
+);
+
+CREATE TABLE suppressions (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    kind TEXT NOT NULL CHECK (kind IN ('email', 'domain')),
+    value TEXT NOT NULL,
+    value_key TEXT NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('bounce', 'unsubscribe', 'complaint', 'manual')),
+    reason TEXT NOT NULL DEFAULT '',
+    created_at BIGINT NOT NULL,
+    UNIQUE (workspace_id, kind, value_key)
+);
+
+CREATE TABLE webhooks (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    -- Sealed: the URL of a chat is its credential.
+    url TEXT NOT NULL,
+    url_host TEXT NOT NULL,
+    formatter TEXT NOT NULL,
+    settings JSONB NOT NULL,
+    events JSONB NOT NULL,
+    secret TEXT NOT NULL,
+    -- Signs beside the new one for 24 h after a rotation (API-7).
+    old_secret TEXT,
+    old_secret_until BIGINT,
+    active BOOLEAN NOT NULL DEFAULT TRUE,
+    disabled_reason TEXT,
+    last_success_at BIGINT,
+    last_failure_at BIGINT,
+    failures_in_a_row BIGINT NOT NULL DEFAULT 0,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT
+);
+CREATE INDEX webhooks_by_workspace ON webhooks (workspace_id, id);
+
+CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    webhook_id TEXT NOT NULL REFERENCES webhooks (id),
+    event_id TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'delivering', 'delivered', 'dead')),
+    tries BIGINT NOT NULL DEFAULT 0,
+    next_try_at BIGINT NOT NULL,
+    host_id TEXT REFERENCES hosts (id),
+    leased_at BIGINT,
+    created_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    UNIQUE (webhook_id, event_id)
+);
+CREATE INDEX deliveries_due ON deliveries (next_try_at) WHERE state = 'pending';
+CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, id);
+CREATE INDEX deliveries_leased ON deliveries (host_id) WHERE state = 'delivering';
+
+-- The delivery log (API-9): each request and its answer.
+CREATE TABLE delivery_tries (
+    delivery_id TEXT NOT NULL REFERENCES deliveries (id),
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    number BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    duration_ms BIGINT NOT NULL,
+    request_body TEXT NOT NULL,
+    status BIGINT,
+    response_body TEXT NOT NULL DEFAULT '',
+    error TEXT,
+    PRIMARY KEY (delivery_id, number)
+);

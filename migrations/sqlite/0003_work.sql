@@ -1,0 +1,52 @@
+-- What the engine has to do, who does it, and what it may do today.
+
+CREATE TABLE hosts (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    heartbeat_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    kind TEXT NOT NULL,
+    subject_id TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'processing', 'completed', 'failed', 'expired', 'ambiguous')),
+    run_at INTEGER NOT NULL,
+    -- The lease (SCH-5).
+    host_id TEXT REFERENCES hosts (id),
+    leased_at INTEGER,
+    strikes INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX jobs_live ON jobs (kind, subject_id) WHERE state IN ('pending', 'processing');
+CREATE INDEX jobs_due ON jobs (kind, run_at, workspace_id) WHERE state = 'pending';
+CREATE INDEX jobs_leased ON jobs (host_id) WHERE state = 'processing';
+
+-- SAFE-3: committed right before the body goes out.
+CREATE TABLE attempts (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    action_id TEXT NOT NULL REFERENCES actions (id),
+    external_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    outcome TEXT CHECK (outcome IN ('sent', 'not_sent', 'ambiguous')),
+    outcome_at INTEGER,
+    detail TEXT
+) STRICT;
+-- Never twice, by the database itself: a second attempt needs proof that the first sent nothing.
+CREATE UNIQUE INDEX attempts_once ON attempts (action_id) WHERE outcome IS NULL OR outcome <> 'not_sent';
+
+-- What was used of a cap (CAP-2): one row a calendar day, or one a sixtieth of a sliding window.
+CREATE TABLE cap_usage (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    -- Days since 1970 in the cap's zone, or the number of the sub-bucket.
+    bucket INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, kind, subject, bucket)
+) STRICT;
