@@ -11,10 +11,13 @@
 //!
 //! One module a table family; its records live in `overture-domain`.
 
+pub mod audit;
 mod db;
 pub mod dialect;
 mod error;
+pub mod events;
 mod migrate;
+pub mod people;
 mod query;
 mod row;
 #[cfg(feature = "testing")]
