@@ -1,0 +1,13 @@
+//! Answers with the event's data: what a call itself costs.
+
+use overture_plugin::formatter::{Context, Event, FormatError, Formatter, Output};
+
+struct Echo;
+
+overture_plugin::formatter!(Echo);
+
+impl Formatter for Echo {
+    fn format(event: Event, _: Context) -> Result<Output, FormatError> {
+        Ok(Output::json(event.data))
+    }
+}
