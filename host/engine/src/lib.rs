@@ -1,1 +1,23 @@
-//! Operations, jobs and the scheduler: what the product does.
+//! What the product does: operations that the API and the command line call, and the parts that
+//! work by themselves.
+//!
+//! - An **operation** is a free function of a feature's module: `campaigns::start(&env, &actor,
+//!   ws, id)`. It checks, writes in one transaction together with the events that tell of it, and
+//!   wakes the parts that have work now.
+//! - A **part** ([`Part`]) does what is due at a moment and answers when it wants to be called
+//!   again; it never sleeps. `overture serve` loops every part on its own task, tests and the
+//!   simulator call them by hand.
+//! - [`Env`] is the one bag of services. It is built in `overture`, in `testkit` and by the
+//!   simulator, nowhere else.
+//!
+//! Features meet in the store and in its events, not inside each other.
+
+pub mod config;
+mod env;
+mod error;
+pub mod parts;
+
+pub use config::Config;
+pub use env::Env;
+pub use error::{Error, FieldError, Result};
+pub use parts::{Due, Part};

@@ -1,0 +1,29 @@
+//! The settings that operations and parts read; `overture` fills them from `default.toml`, the
+//! operator's file, the environment and flags.
+
+use serde::Deserialize;
+
+/// Settings of the engine, as they stand in the configuration file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where tracking, unsubscribe and page links point, without a slash at the end.
+    pub public_url: String,
+    /// Rows that one import may hold (PR-2).
+    pub import_max_rows: usize,
+    /// Sends under way at a time in this process, over all mailboxes.
+    pub concurrent_sends: usize,
+    /// Deliveries under way at a time in this process.
+    pub concurrent_deliveries: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            import_max_rows: 10_000,
+            concurrent_sends: 32,
+            concurrent_deliveries: 64,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The one bag of services.
+
+use std::sync::Arc;
+
+use overture_domain::{Clock, HostId, Id, Rng, Timestamp, id::Kind};
+use overture_store::Database;
+use overture_vault::Vault;
+
+use crate::{Config, parts::Wakes};
+
+/// Everything that operations and parts work with; cheap to clone.
+#[derive(Clone)]
+pub struct Env {
+    pub db: Database,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<dyn Rng>,
+    pub vault: Arc<Vault>,
+    /// HTTP to webhooks and plugin hosts.
+    pub http: overture_egress::Client,
+    /// Connections to mail servers.
+    pub dialer: overture_mail::Dialer,
+    pub config: Arc<Config>,
+    /// This process among those that share the database (SCH-5).
+    pub host: HostId,
+    pub wakes: Arc<Wakes>,
+}
+
+impl Env {
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A new id of this moment.
+    pub fn id<K: Kind>(&self) -> Id<K> {
+        Id::new(self.clock.now(), &*self.rng)
+    }
+}
