@@ -1,1 +1,3 @@
 //! Test-only: both databases, servers, virtual clock, fakes.
+
+pub mod dns;
