@@ -1,0 +1,239 @@
+//! Where connections come from, and what is needed to open one.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use overture_egress::{AddressPolicy, ConnectError, Resolver};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{
+    Cause, Error, Result, Stage,
+    tls::{Fingerprint, Tls},
+    wire::within,
+};
+
+/// A byte stream to a mail server.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A byte stream to a mail server, whatever carries it.
+pub type BoxedStream = Box<dyn Stream>;
+
+/// Opens connections to mail servers. The real one checks addresses and ports ([`NetConnector`]);
+/// a simulator's can break a dialogue anywhere.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// A plain connection to `host:port` within `limit`.
+    ///
+    /// # Errors
+    /// Why there is none; nothing was sent.
+    async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        limit: Duration,
+    ) -> std::result::Result<BoxedStream, ConnectError>;
+}
+
+/// Connections over the network: name lookup, address and port policy, and the connection to the
+/// very address that was checked (MB-12), all by [`overture_egress::connect`], which also sets
+/// TCP_NODELAY: without it body and final dot of a mail wait for each other.
+#[derive(Clone)]
+pub struct NetConnector {
+    /// Finds addresses.
+    pub resolver: Resolver,
+    /// `mail.allowed_networks` and `mail.allowed_ports` ([`AddressPolicy::mail`]).
+    pub policy: AddressPolicy,
+}
+
+#[async_trait]
+impl Connector for NetConnector {
+    async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        limit: Duration,
+    ) -> std::result::Result<BoxedStream, ConnectError> {
+        let stream =
+            overture_egress::connect(&self.resolver, &self.policy, host, port, limit).await?;
+        Ok(Box::new(stream))
+    }
+}
+
+/// How a connection is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// TLS from the first byte: ports 465 and 993.
+    Implicit,
+    /// Plain text that is upgraded: ports 587 and 143. Never goes on without the upgrade.
+    Starttls,
+    /// No TLS. No credentials are ever sent over it, so it serves only sinks without sign-in
+    /// (OPS-8: a mailbox cannot have it).
+    Plain,
+}
+
+/// A server to talk to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Endpoint {
+    /// Host name; the certificate must be for it.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// TLS mode.
+    pub security: Security,
+    /// A certificate that is accepted although nobody known vouches for it (MB-2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Fingerprint>,
+}
+
+/// How to sign in. The secret never shows in `Debug` (OPS-4).
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// A password or app password: PLAIN, else LOGIN.
+    Password {
+        /// User name, mostly the full address.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// An OAuth access token: XOAUTH2.
+    OAuth {
+        /// User name, mostly the full address.
+        user: String,
+        /// The access token, refreshed by the caller before it expires.
+        token: String,
+    },
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, user) = match self {
+            Self::Password { user, .. } => ("Password", user),
+            Self::OAuth { user, .. } => ("OAuth", user),
+        };
+        f.debug_struct(kind)
+            .field("user", user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long each step may take, on the real clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Name lookup and opening the connection together; then the TLS handshake.
+    pub connect: Duration,
+    /// From a command to its answer; also the greeting.
+    pub command: Duration,
+    /// From the end of a mail's body to the answer, and a whole transfer over IMAP. RFC 5321
+    /// §4.5.3.2.6 asks for 10 minutes: giving up earlier makes mails ambiguous.
+    pub transfer: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(20),
+            command: Duration::from_secs(60),
+            transfer: Duration::from_secs(600),
+        }
+    }
+}
+
+/// All that sessions need to come about: one for the whole process.
+#[derive(Clone)]
+pub struct Dialer {
+    /// Opens the connections.
+    pub connector: Arc<dyn Connector>,
+    /// Secures them.
+    pub tls: Tls,
+    /// Limits of each step.
+    pub timeouts: Timeouts,
+    /// What we call ourselves in EHLO: a host name, or an address literal as mail programs use.
+    pub hello: String,
+}
+
+impl Dialer {
+    /// A dialer with the default limits, which greets as `[127.0.0.1]`: what mail programs on
+    /// private networks do, and no provider judges a signed-in client by it.
+    pub fn new(connector: Arc<dyn Connector>, tls: Tls) -> Self {
+        Self {
+            connector,
+            tls,
+            timeouts: Timeouts::default(),
+            hello: "[127.0.0.1]".into(),
+        }
+    }
+
+    /// A plain connection.
+    pub(crate) async fn open(&self, endpoint: &Endpoint) -> Result<BoxedStream> {
+        let limit = self.timeouts.connect;
+        let opened = self
+            .connector
+            .connect(&endpoint.host, endpoint.port, limit)
+            .await;
+        opened.map_err(|error| {
+            let stage = match error.stage() {
+                overture_egress::Stage::Tcp => Stage::Tcp,
+                _ => Stage::Dns,
+            };
+            Cause::Connect(error).at(stage)
+        })
+    }
+
+    /// TLS over `stream`.
+    pub(crate) async fn secure(
+        &self,
+        endpoint: &Endpoint,
+        stream: BoxedStream,
+    ) -> Result<BoxedStream> {
+        within(
+            self.timeouts.connect,
+            self.tls.handshake(&endpoint.host, endpoint.pinned, stream),
+        )
+        .await
+        .map_err(|cause| cause.at(Stage::Tls))
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer")
+            .field("timeouts", &self.timeouts)
+            .field("hello", &self.hello)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses credentials that would go out in the clear.
+pub(crate) fn refuse_clear_text(endpoint: &Endpoint, credentials: bool) -> Result<()> {
+    if endpoint.security == Security::Plain && credentials {
+        let words = "credentials are never sent without TLS; choose implicit TLS or STARTTLS";
+        return Err(Error {
+            stage: Stage::Auth,
+            cause: Cause::Input(words.into()),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // OPS-4
+    #[test]
+    fn secrets_do_not_show() {
+        let password = Credentials::Password {
+            user: "ada".into(),
+            password: "hunter2".into(),
+        };
+        let token = Credentials::OAuth {
+            user: "ada".into(),
+            token: "ya29.x".into(),
+        };
+        let shown = format!("{password:?} {token:?}");
+        assert!(shown.contains("ada") && !shown.contains("hunter2") && !shown.contains("ya29"));
+    }
+}

@@ -1,0 +1,207 @@
+//! New mail, a page at a time.
+
+use std::collections::BTreeMap;
+
+use super::{Piece, Response, SMALL, Session, parse::Value, uid_set};
+use crate::{Result, Stage};
+
+/// How much a page may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// Mails.
+    pub mails: usize,
+    /// Bytes of one mail; what is larger comes cut off there.
+    pub bytes_each: usize,
+    /// Bytes of all together; the first mail comes in any case.
+    pub bytes_total: usize,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            mails: 100,
+            bytes_each: 2 * 1024 * 1024,
+            bytes_total: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// A mail that is there, not yet fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its UID in the selected folder.
+    pub uid: u32,
+    /// Its size in bytes (RFC822.SIZE).
+    pub size: u64,
+    /// Its flags, `\Seen`.
+    pub flags: Vec<String>,
+}
+
+/// A fetched mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Its UID in the selected folder.
+    pub uid: u32,
+    /// Its size on the server in bytes.
+    pub size: u64,
+    /// Its flags, `\Seen`.
+    pub flags: Vec<String>,
+    /// Its bytes, as many as the limit allows.
+    pub bytes: Vec<u8>,
+}
+
+impl Mail {
+    /// Whether `bytes` is only the beginning.
+    pub fn is_cut(&self) -> bool {
+        (self.bytes.len() as u64) < self.size
+    }
+}
+
+/// A page of new mail, in the order of UIDs.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The mails.
+    pub mails: Vec<Mail>,
+    /// The UID to go on after: mails that vanished in between are passed over.
+    pub last_uid: u32,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl Session {
+    /// The mails of the selected folder with UIDs above `after`, the lowest `count` of them.
+    ///
+    /// # Errors
+    /// At the stage `fetch`.
+    pub async fn list_since(&mut self, after: u32, count: usize) -> Result<Vec<Found>> {
+        let mut found = BTreeMap::new();
+        let Some(first) = after.checked_add(1) else {
+            return Ok(Vec::new());
+        };
+        let command = format!("UID FETCH {first}:* (UID RFC822.SIZE FLAGS)");
+        self.run(Stage::Fetch, command, |data| {
+            // `n:*` always names the last mail, whatever its UID; and news of other mails come
+            // in between.
+            if let Some(mail) = found_of(&data).filter(|mail| mail.uid >= first) {
+                found.insert(mail.uid, mail);
+                if found.len() > count {
+                    found.pop_last();
+                }
+            }
+        })
+        .await?;
+        Ok(found.into_values().collect())
+    }
+
+    /// The mails `found`, each cut off at `bytes_each`, without marking them as read.
+    ///
+    /// # Errors
+    /// At the stage `fetch`.
+    pub async fn fetch(&mut self, found: &[Found], bytes_each: usize) -> Result<Vec<Mail>> {
+        let (large, whole): (Vec<&Found>, Vec<&Found>) =
+            found.iter().partition(|mail| mail.size > bytes_each as u64);
+        let mut bodies: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+        for (mails, section) in [
+            (whole, "BODY.PEEK[]".to_owned()),
+            (large, format!("BODY.PEEK[]<0.{bytes_each}>")),
+        ] {
+            if mails.is_empty() {
+                continue;
+            }
+            let uids: Vec<u32> = mails.iter().map(|mail| mail.uid).collect();
+            let command = Piece::Text(format!("UID FETCH {} (UID {section})", uid_set(&uids)));
+            let largest = bytes_each.saturating_mul(2).saturating_add(SMALL);
+            self.run_noticing(Stage::Fetch, &[command], largest, |response| {
+                if let Response::Data(data) = response
+                    && let (Some(uid), Some(body)) = (uid_of(&data), body_of(data))
+                {
+                    bodies.insert(uid, body);
+                }
+            })
+            .await?;
+        }
+        let mails = found.iter().filter_map(|mail| {
+            let mut bytes = bodies.remove(&mail.uid)?;
+            bytes.truncate(bytes_each);
+            Some(Mail {
+                uid: mail.uid,
+                size: mail.size,
+                flags: mail.flags.clone(),
+                bytes,
+            })
+        });
+        Ok(mails.collect())
+    }
+
+    /// The next page of mails with UIDs above `after` in the selected folder (MB-8).
+    ///
+    /// # Errors
+    /// At the stage `fetch`.
+    pub async fn fetch_since(&mut self, after: u32, limits: &FetchLimits) -> Result<Page> {
+        let mut found = self
+            .list_since(after, limits.mails.saturating_add(1))
+            .await?;
+        let mut total = 0_u64;
+        let fits = found.iter().take(limits.mails.max(1)).take_while(|mail| {
+            let first = total == 0;
+            total += mail.size.min(limits.bytes_each as u64).max(1);
+            first || total <= limits.bytes_total as u64
+        });
+        let fits = fits.count();
+        let more = found.len() > fits;
+        found.truncate(fits);
+        let last_uid = found.last().map_or(after, |mail| mail.uid);
+        let mails = self.fetch(&found, limits.bytes_each).await?;
+        Ok(Page {
+            mails,
+            last_uid,
+            more,
+        })
+    }
+}
+
+/// Name and value pairs of a FETCH response.
+fn attributes(data: &[Value]) -> impl Iterator<Item = (&Value, &Value)> {
+    let list = match data {
+        [_, word, list, ..] if word.is("FETCH") => list.list(),
+        _ => &[],
+    };
+    list.chunks_exact(2).map(|pair| (&pair[0], &pair[1]))
+}
+
+pub(super) fn uid_of(data: &[Value]) -> Option<u32> {
+    let (_, uid) = attributes(data).find(|(name, _)| name.is("UID"))?;
+    uid.number().and_then(|uid| u32::try_from(uid).ok())
+}
+
+fn found_of(data: &[Value]) -> Option<Found> {
+    let uid = uid_of(data)?;
+    let (_, size) = attributes(data).find(|(name, _)| name.is("RFC822.SIZE"))?;
+    let flags = attributes(data)
+        .find(|(name, _)| name.is("FLAGS"))
+        .map(|(_, flags)| flags.list().iter().filter_map(Value::text).collect())
+        .unwrap_or_default();
+    Some(Found {
+        uid,
+        size: size.number()?,
+        flags,
+    })
+}
+
+fn body_of(data: Vec<Value>) -> Option<Vec<u8>> {
+    let list = data.into_iter().nth(2)?;
+    let Value::List(list) = list else { return None };
+    let mut list = list.into_iter();
+    while let (Some(name), Some(value)) = (list.next(), list.next()) {
+        // The server writes `BODY[]`, or `BODY[]<0>` for the beginning only.
+        let name = name.text().unwrap_or_default().to_ascii_uppercase();
+        if name == "BODY[]" || name == "BODY[]<0>" {
+            return match value {
+                Value::Text(bytes) => Some(bytes),
+                Value::Nil => Some(Vec::new()),
+                _ => None,
+            };
+        }
+    }
+    None
+}
