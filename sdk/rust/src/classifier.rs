@@ -43,7 +43,6 @@ macro_rules! classifier {
                     context: kind::Context,
                 ) -> ::core::result::Result<::std::vec::Vec<kind::Verdict>, kind::ClassifyError>
                 {
-                    $crate::rt::start();
                     <$type as $crate::classifier::Classifier>::classify(message, context)
                 }
             }

@@ -64,7 +64,6 @@ macro_rules! formatter {
                     event: kind::Event,
                     context: kind::Context,
                 ) -> ::core::result::Result<kind::Output, kind::FormatError> {
-                    $crate::rt::start();
                     <$type as $crate::formatter::Formatter>::format(event, context)
                 }
             }

@@ -33,6 +33,9 @@ pub fn write(level: Level, message: &str) {
 }
 
 /// Called as an export begins: makes a panic leave a line before it becomes a trap.
+///
+/// Pure kinds do without: a guest that never logs has no import at all, and its instance is made
+/// a third faster. The names in a trap's backtrace say where it panicked.
 pub fn start() {
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|info| {
