@@ -11,11 +11,13 @@
 //!
 //! One module a table family; its records live in `overture-domain`.
 
+pub mod accounts;
 pub mod audit;
 mod db;
 pub mod dialect;
 mod error;
 pub mod events;
+pub mod messages;
 mod migrate;
 pub mod people;
 mod query;

@@ -1,0 +1,397 @@
+//! Messages that went out and came in, what belongs to a campaign among them, and every
+//! classifier's word on them.
+
+use std::collections::HashSet;
+
+use overture_domain::{
+    AccountId, CampaignId, EnrollmentId, MessageId, ProspectId, Timestamp, WorkspaceId,
+    enrollments::EnrollmentState,
+    messages::{Label, MailMessage, Message, Verdict},
+    prospects::email_key,
+};
+use serde_json::json;
+
+use crate::{
+    Read, Record, Result, Row, Tx,
+    query::{query, sql},
+};
+
+impl Record for Message {
+    const TABLE: &'static str = "messages";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            channel: row.parsed("channel")?,
+            direction: row.parsed("direction")?,
+            account_id: row.id("account_id")?,
+            campaign_id: row.opt_id("campaign_id")?,
+            enrollment_id: row.opt_id("enrollment_id")?,
+            prospect_id: row.opt_id("prospect_id")?,
+            step_index: row.opt_int("step_index")?,
+            external_id: row.text("external_id")?,
+            sender: row.text("sender")?,
+            recipient: row.text("recipient")?,
+            subject: row.text("subject")?,
+            text: row.text("text")?,
+            newest_text: row.text("newest_text")?,
+            html: row.opt_text("html")?,
+            attribution: row.opt_parsed("attribution")?,
+            label: row.opt_parsed("label")?,
+            label_by: row.opt_text("label_by")?,
+            at: row.time("at")?,
+        })
+    }
+}
+
+impl Record for MailMessage {
+    const TABLE: &'static str = "mail_messages";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            in_reply_to: row.json("in_reply_to")?,
+            references: row.json("reference_ids")?,
+            folder: row.text("folder")?,
+            uid_validity: row.opt_int("uid_validity")?,
+            uid: row.opt_int("uid")?,
+        })
+    }
+}
+
+impl Record for Verdict {
+    const TABLE: &'static str = "verdicts";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            classifier: row.text("classifier")?,
+            label: row.parsed("label")?,
+            confidence: row.float("confidence")?,
+            language: row.opt_text("language")?,
+            evidence: row.json("evidence")?,
+            until_day: row.opt_text("until_day")?,
+        })
+    }
+}
+
+/// Writes mails of either direction. One that its account has already, by direction and external
+/// id, is left out: a mail seen twice is one mail (MB-8). The ids of those that were written.
+pub async fn insert(
+    tx: &mut Tx,
+    mails: &[(Message, MailMessage)],
+    now: Timestamp,
+) -> Result<HashSet<MessageId>> {
+    let rows: Vec<_> = mails
+        .iter()
+        .map(|(message, _)| {
+            json!({
+                "id": message.id,
+                "workspace_id": message.workspace_id,
+                "channel": message.channel,
+                "direction": message.direction,
+                "account_id": message.account_id,
+                "campaign_id": message.campaign_id,
+                "enrollment_id": message.enrollment_id,
+                "prospect_id": message.prospect_id,
+                "step_index": message.step_index,
+                "external_id": message.external_id,
+                "sender": message.sender,
+                "recipient": message.recipient,
+                "subject": message.subject,
+                "text": message.text,
+                "newest_text": message.newest_text,
+                "html": message.html,
+                "attribution": message.attribution,
+                "label": message.label,
+                "label_by": message.label_by,
+                "at": message.at.as_micros(),
+            })
+        })
+        .collect();
+    let written: HashSet<MessageId> = query(sql!(
+        "INSERT INTO messages (id, workspace_id, channel, direction, account_id, campaign_id, enrollment_id, prospect_id,
+             step_index, external_id, sender, recipient, subject, text, newest_text, html, attribution, label, label_by, at, created_at)
+         SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'channel', r.value->>'direction', r.value->>'account_id',
+                r.value->>'campaign_id', r.value->>'enrollment_id', r.value->>'prospect_id',
+                CAST(r.value->>'step_index' AS BIGINT), r.value->>'external_id', r.value->>'sender', r.value->>'recipient',
+                r.value->>'subject', r.value->>'text', r.value->>'newest_text', r.value->>'html', r.value->>'attribution',
+                r.value->>'label', r.value->>'label_by', CAST(r.value->>'at' AS BIGINT), CAST($2 AS BIGINT)
+         FROM {rows $1} WHERE TRUE
+         ON CONFLICT DO NOTHING RETURNING id"
+    ))
+    .bind_json(&rows)
+    .bind(now)
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect::<Result<_>>()?;
+    let rows: Vec<_> = mails
+        .iter()
+        .filter(|(message, _)| written.contains(&message.id))
+        .map(|(message, mail)| {
+            json!({
+                "message_id": message.id,
+                "in_reply_to": mail.in_reply_to,
+                "reference_ids": mail.references,
+                "folder": mail.folder,
+                "uid_validity": mail.uid_validity,
+                "uid": mail.uid,
+            })
+        })
+        .collect();
+    query(sql!(
+        "INSERT INTO mail_messages (message_id, in_reply_to, reference_ids, folder, uid_validity, uid)
+         SELECT r.value->>'message_id', r.value->'in_reply_to', r.value->'reference_ids', r.value->>'folder',
+                CAST(r.value->>'uid_validity' AS BIGINT), CAST(r.value->>'uid' AS BIGINT)
+         FROM {rows $1}"
+    ))
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(written)
+}
+
+/// Those of the external ids that the account has received already.
+pub async fn known(
+    on: &mut impl Read,
+    account: AccountId,
+    external_ids: &[&str],
+) -> Result<HashSet<String>> {
+    let ids: Vec<_> = external_ids.iter().map(|id| json!({"id": id})).collect();
+    query(sql!(
+        "SELECT external_id FROM messages WHERE account_id = $1 AND direction = 'in'
+         AND external_id IN (SELECT r.value->>'id' FROM {rows $2})"
+    ))
+    .bind(account)
+    .bind_json(&ids)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| row.text("external_id"))
+    .collect()
+}
+
+/// A step that went out, or may have, and whose it was: what an incoming mail is attributed to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The Message-ID by which it was found; empty when it was found by address.
+    pub external_id: String,
+    pub campaign_id: CampaignId,
+    pub enrollment_id: EnrollmentId,
+    pub prospect_id: ProspectId,
+    pub prospect_email: String,
+    pub enrollment_state: EnrollmentState,
+    /// The account that it went out from.
+    pub account_id: Option<AccountId>,
+    pub step_index: Option<i64>,
+    /// Of our mail, where one is kept.
+    pub subject: Option<String>,
+    pub sent_at: Option<Timestamp>,
+}
+
+impl Record for Origin {
+    const TABLE: &'static str = "enrollments";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            external_id: row.text("external_id")?,
+            campaign_id: row.id("campaign_id")?,
+            enrollment_id: row.id("enrollment_id")?,
+            prospect_id: row.id("prospect_id")?,
+            prospect_email: row.text("prospect_email")?,
+            enrollment_state: row.parsed("state")?,
+            account_id: row.opt_id("account_id")?,
+            step_index: row.opt_int("step_index")?,
+            subject: row.opt_text("subject")?,
+            sent_at: row.opt_time("sent_at")?,
+        })
+    }
+}
+
+/// What these Message-IDs of the workspace belong to (TRK-3): our own mails, and mails of the
+/// thread that came in before. Ids that belong to nothing are not in the answer.
+pub async fn origins(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    external_ids: &[&str],
+) -> Result<Vec<Origin>> {
+    let ids: Vec<_> = external_ids.iter().map(|id| json!({"id": id})).collect();
+    query(sql!(
+        "SELECT a.external_id, e.campaign_id, a.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
+                a.account_id, a.step_index, m.subject, COALESCE(a.done_at, a.handed_out_at) AS sent_at
+         FROM {rows $2}
+         JOIN actions a ON a.external_id = r.value->>'id' AND a.workspace_id = $1
+         JOIN enrollments e ON e.id = a.enrollment_id
+         JOIN prospects p ON p.id = e.prospect_id
+         LEFT JOIN messages m ON m.account_id = a.account_id AND m.direction = 'out' AND m.external_id = a.external_id
+         UNION ALL
+         SELECT m.external_id, e.campaign_id, m.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
+                m.account_id, m.step_index, NULL AS subject, NULL AS sent_at
+         FROM {rows $2}
+         JOIN messages m ON m.workspace_id = $1 AND m.external_id = r.value->>'id' AND m.direction = 'in'
+         JOIN enrollments e ON e.id = m.enrollment_id
+         JOIN prospects p ON p.id = e.prospect_id"
+    ))
+    .bind(ws)
+    .bind_json(&ids)
+    .all(on)
+    .await
+}
+
+/// The enrollments of the prospects with these addresses that `account` sent to, the newest step
+/// first (TRK-3: the last resort). Only those that a message may still end: open, parked, or
+/// completed.
+pub async fn origins_by_address(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    account: AccountId,
+    addresses: &[&str],
+) -> Result<Vec<Origin>> {
+    let keys: Vec<_> = addresses
+        .iter()
+        .map(|address| json!({"key": email_key(address)}))
+        .collect();
+    query(sql!(
+        "SELECT a.external_id, e.campaign_id, a.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
+                a.account_id, a.step_index, m.subject, COALESCE(a.done_at, a.handed_out_at) AS sent_at
+         FROM {rows $3}
+         JOIN prospects p ON p.workspace_id = $1 AND p.email_key = r.value->>'key'
+         JOIN enrollments e ON e.prospect_id = p.id
+         JOIN actions a ON a.enrollment_id = e.id AND a.account_id = $2
+         LEFT JOIN messages m ON m.account_id = a.account_id AND m.direction = 'out' AND m.external_id = a.external_id
+         WHERE e.state IN ('queued', 'active', 'waiting', 'completed', 'pending_template_fix',
+             'pending_template_variable_resolution', 'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send')
+           AND a.state IN ('done', 'ambiguous', 'handed_out', 'retrying')
+         ORDER BY CASE WHEN e.state = 'completed' THEN 1 ELSE 0 END, COALESCE(a.done_at, a.handed_out_at) DESC, a.id DESC"
+    ))
+    .bind(ws)
+    .bind(account)
+    .bind_json(&keys)
+    .all(on)
+    .await
+}
+
+/// Writes every classifier's verdicts on a message, in the order of its answer (CLS-4).
+pub async fn insert_verdicts(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    message: MessageId,
+    verdicts: &[Verdict],
+    at: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> = verdicts
+        .iter()
+        .enumerate()
+        .map(|(place, verdict)| {
+            json!({
+                "place": place,
+                "classifier": verdict.classifier,
+                "label": verdict.label,
+                "confidence": verdict.confidence,
+                "language": verdict.language,
+                "evidence": verdict.evidence,
+                "until_day": verdict.until_day,
+            })
+        })
+        .collect();
+    query(sql!(
+        "INSERT INTO verdicts (message_id, workspace_id, classifier, place, label, confidence, language, evidence, until_day, at)
+         SELECT CAST($2 AS TEXT), CAST($3 AS TEXT), r.value->>'classifier', CAST(r.value->>'place' AS BIGINT), r.value->>'label',
+                CAST(r.value->>'confidence' AS DOUBLE PRECISION), r.value->>'language', r.value->'evidence',
+                r.value->>'until_day', CAST($4 AS BIGINT)
+         FROM {rows $1}"
+    ))
+    .bind_json(&rows)
+    .bind(message)
+    .bind(ws)
+    .bind(at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Every verdict on a message, in the order in which they were given.
+pub async fn list_verdicts(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    message: MessageId,
+) -> Result<Vec<Verdict>> {
+    query(sql!(
+        "SELECT classifier, label, confidence, language, evidence, until_day FROM verdicts
+         WHERE workspace_id = $1 AND message_id = $2 ORDER BY place"
+    ))
+    .bind(ws)
+    .bind(message)
+    .all(on)
+    .await
+}
+
+/// Sets what a message is taken for, and whose word that is.
+pub async fn set_label(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: MessageId,
+    label: Label,
+    by: &str,
+) -> Result<bool> {
+    let n = query(sql!(
+        "UPDATE messages SET label = $3, label_by = $4 WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(label.name())
+    .bind(by)
+    .execute(tx)
+    .await?;
+    Ok(n == 1)
+}
+
+const COLUMNS: &str = "SELECT id, workspace_id, channel, direction, account_id, campaign_id, enrollment_id, prospect_id, step_index, external_id, sender, recipient, subject, text, newest_text, html, attribution, label, label_by, at FROM messages";
+
+/// One message.
+pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: MessageId) -> Result<Option<Message>> {
+    query(sql!(COLUMNS))
+        .push_bind(" WHERE workspace_id = ", ws)
+        .push_bind(" AND id = ", id)
+        .optional(on)
+        .await
+}
+
+/// What only mail has of a message.
+pub async fn find_mail(on: &mut impl Read, id: MessageId) -> Result<Option<MailMessage>> {
+    query(sql!(
+        "SELECT in_reply_to, reference_ids, folder, uid_validity, uid FROM mail_messages WHERE message_id = $1"
+    ))
+    .bind(id)
+    .optional(on)
+    .await
+}
+
+/// The messages of an enrollment in both directions, oldest first.
+pub async fn list_by_enrollment(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    enrollment: EnrollmentId,
+) -> Result<Vec<Message>> {
+    query(sql!(COLUMNS))
+        .push_bind(" WHERE workspace_id = ", ws)
+        .push_bind(" AND enrollment_id = ", enrollment)
+        .push(" ORDER BY at, id")
+        .all(on)
+        .await
+}
+
+/// A page of the workspace's messages, oldest first, after `after`.
+pub async fn list(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    after: Option<MessageId>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    let mut page = query(sql!(COLUMNS)).push_bind(" WHERE workspace_id = ", ws);
+    if let Some(after) = after {
+        page = page.push_bind(" AND id > ", after);
+    }
+    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+}
