@@ -1,0 +1,146 @@
+//! Dovecot's file of users, which it reads again when it changes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Account, MailOptions, MailServers, prospect_address};
+use crate::program::run;
+use crate::wait::wait_until;
+use crate::{Error, Result};
+
+/// Where user ids of mailboxes begin. Each mailbox has its own, because the kernel counts inotify
+/// instances per user id (128), and past them IDLE becomes polling.
+const FIRST_UID: usize = 20_001;
+
+/// The accounts that the servers start with.
+pub(super) fn initial(options: &MailOptions) -> String {
+    let full = Account {
+        quota_bytes: Some(1),
+        ..Account::new("full@d1.test", "pw")
+    };
+    let prospects =
+        (1..=options.prospects).map(|number| Account::new(&prospect_address(number), "pw"));
+    let all = options
+        .accounts
+        .iter()
+        .cloned()
+        .chain([full])
+        .chain(prospects);
+    all.enumerate()
+        .map(|(index, account)| line(FIRST_UID + index, &account))
+        .collect()
+}
+
+fn line(
+    uid: usize,
+    Account {
+        address,
+        password,
+        quota_bytes,
+    }: &Account,
+) -> String {
+    let quota = match quota_bytes {
+        Some(bytes) => format!("userdb_quota_rule=*:bytes={bytes}"),
+        None => String::new(),
+    };
+    format!("{address}:{{PLAIN}}{password}:{uid}:{uid}::::{quota}\n")
+}
+
+impl MailServers {
+    /// Adds mailboxes while the servers run, and returns when Dovecot knows them. Other test
+    /// processes may do the same at the same time.
+    pub fn add_accounts(&self, accounts: &[Account]) -> Result<()> {
+        let Some(last) = accounts.last() else {
+            return Ok(());
+        };
+        {
+            let _lock = self.lock("accounts.lock")?;
+            let path = self.directory.join("dc/users");
+            let known = fs::read_to_string(&path).map_err(Error::io(&path))?;
+            let uids = FIRST_UID + known.lines().count()..;
+            let lines: String = uids
+                .zip(accounts)
+                .map(|(uid, new)| line(uid, new))
+                .collect();
+            let mut users = OpenOptions::new()
+                .append(true)
+                .open(&path)
+                .map_err(Error::io(&path))?;
+            users
+                .write_all(lines.as_bytes())
+                .map_err(Error::io(&path))?;
+        }
+        // Dovecot looks at the file at most once a second.
+        let mut refused = None;
+        let known = wait_until(Duration::from_secs(10), || {
+            refused = self.doveadm(&["user", &last.address]).err();
+            refused.is_none()
+        });
+        if known {
+            Ok(())
+        } else {
+            refused.map_or(Ok(()), Err)
+        }
+    }
+
+    /// A domain that no other test has got, for accounts of its own: `t1.test`, `t2.test`, ….
+    pub fn own_domain(&self) -> Result<String> {
+        Ok(format!("t{}.test", self.next_number()?))
+    }
+
+    /// The same, where the server files a copy of each mail that is sent in the sender's Sent
+    /// folder, as Gmail does: `t3.copies.test`.
+    pub fn own_domain_with_sent_copies(&self) -> Result<String> {
+        Ok(format!("t{}.copies.test", self.next_number()?))
+    }
+
+    fn next_number(&self) -> Result<u32> {
+        let _lock = self.lock("domains.lock")?;
+        let path = self.directory.join("domains");
+        let used: u32 = fs::read_to_string(&path)
+            .ok()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0);
+        fs::write(&path, (used + 1).to_string()).map_err(Error::io(&path))?;
+        Ok(used + 1)
+    }
+
+    /// Held until the file is closed; also by death.
+    fn lock(&self, name: &str) -> Result<File> {
+        let path = self.directory.join(name);
+        let file = File::create(&path).map_err(Error::io(&path))?;
+        file.lock().map_err(Error::io(&path))?;
+        Ok(file)
+    }
+
+    /// Runs `doveadm` against this Dovecot.
+    pub(super) fn doveadm(&self, arguments: &[&str]) -> Result<String> {
+        let configuration = self.directory.join("dc/dovecot.conf");
+        run(Command::new("/usr/bin/doveadm")
+            .arg("-c")
+            .arg(configuration)
+            .args(arguments))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_account_has_a_line_and_a_user_id_of_its_own() {
+        let options = MailOptions {
+            prospects: 1,
+            ..MailOptions::default()
+        };
+        assert_eq!(
+            initial(&options),
+            "ada@sender.test:{PLAIN}secret-ada:20001:20001::::\n\
+             bob@sender.test:{PLAIN}secret-bob:20002:20002::::\n\
+             full@d1.test:{PLAIN}pw:20003:20003::::userdb_quota_rule=*:bytes=1\n\
+             p1@d1.test:{PLAIN}pw:20004:20004::::\n"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! What lies in the mailboxes, read from the disk.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::MailServers;
+use crate::{Error, Result};
+
+impl MailServers {
+    /// The mails of one folder (`INBOX`, `Sent`, …) in the order of their arrival, byte by byte as
+    /// they were delivered. An account that never got a mail has none.
+    pub fn mails(&self, address: &str, folder: &str) -> Result<Vec<Vec<u8>>> {
+        let maildir = self.maildir(address, folder);
+        let mut files = Vec::new();
+        for part in ["new", "cur"] {
+            let path = maildir.join(part);
+            if !path.is_dir() {
+                continue;
+            }
+            for entry in fs::read_dir(&path).map_err(Error::io(&path))? {
+                files.push(entry.map_err(Error::io(&path))?.path());
+            }
+        }
+        // A name begins with seconds and microseconds of the delivery, and lacks no digit.
+        files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
+        files
+            .iter()
+            .map(|file| fs::read(file).map_err(Error::io(file)))
+            .collect()
+    }
+
+    fn maildir(&self, address: &str, folder: &str) -> PathBuf {
+        let mailbox = self.directory.join("mail").join(address);
+        if folder == "INBOX" {
+            mailbox
+        } else {
+            mailbox.join(format!(".{folder}"))
+        }
+    }
+
+    /// Gives a folder another UIDVALIDITY and keeps its UIDs.
+    pub fn set_uid_validity(&self, address: &str, folder: &str, validity: u32) -> Result<()> {
+        let validity = validity.to_string();
+        let command = [
+            "mailbox",
+            "update",
+            "-u",
+            address,
+            "--uid-validity",
+            &validity,
+            folder,
+        ];
+        self.doveadm(&command).map(drop)
+    }
+
+    /// Makes a mailbox look like one of a restored server: a new UIDVALIDITY, and UIDs that count
+    /// from 1 again. Nobody may be logged in.
+    pub fn forget_uids(&self, address: &str) -> Result<()> {
+        let mailbox = self.maildir(address, "INBOX");
+        for entry in fs::read_dir(&mailbox).map_err(Error::io(&mailbox))? {
+            let path = entry.map_err(Error::io(&mailbox))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("dovecot") {
+                fs::remove_file(&path).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! The kit against the servers that it starts.
+
+mod mail;
+mod orphans;
+mod postgres;
+mod smtp;
