@@ -29,10 +29,12 @@
 
 mod ast;
 mod check;
+mod compare;
 mod data;
 mod diagnostic;
 mod filters;
 mod mode;
+mod number;
 mod parse;
 mod render;
 mod seed;

@@ -1,8 +1,10 @@
 //! Values as templates see them: borrowed from the data or the template where possible.
 
-use std::{ops::Deref, rc::Rc};
+use std::{borrow::Cow, fmt, ops::Deref, rc::Rc};
 
 use serde_json::{Map, Value as Json};
+
+use crate::number::write_float;
 
 /// Text that is borrowed, owned, or shared between variables.
 #[derive(Clone, Debug)]
@@ -145,6 +147,39 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The value as text: what writing it gives, unescaped. Lists are joined without a sign.
+    pub(crate) fn to_text(&self) -> Cow<'_, str> {
+        if let Some(text) = self.as_text() {
+            return Cow::Borrowed(text);
+        }
+        let mut text = String::new();
+        // Writing to a String can't fail.
+        let _ = self.write(&mut text);
+        Cow::Owned(text)
+    }
+
+    /// The value as text that lives as long as the data, without a copy where it is text.
+    pub(crate) fn into_text(self) -> Text<'a> {
+        match self {
+            Self::Text(text) | Self::Html(text) => text,
+            other => Text::Owned(other.to_text().into_owned()),
+        }
+    }
+
+    /// Writes the value unescaped.
+    pub(crate) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Nil | Self::Blank | Self::Empty | Self::Loop(_) => Ok(()),
+            Self::Bool(b) => write!(out, "{b}"),
+            Self::Int(n) => write!(out, "{n}"),
+            Self::Float(n) => write_float(out, *n),
+            Self::Text(text) | Self::Html(text) => out.write_str(text),
+            Self::List(list) => list.iter().try_for_each(|item| item.write(out)),
+            Self::Object(map) => write_object(out, map),
+            Self::Range(low, high) => write!(out, "{low}..{high}"),
+        }
+    }
+
     pub(crate) fn list(items: Vec<Value<'a>>) -> Self {
         Self::List(List::Shared(items.into()))
     }
@@ -194,4 +229,21 @@ impl From<bool> for Value<'_> {
     fn from(b: bool) -> Self {
         Self::Bool(b)
     }
+}
+
+/// `{"a"=>1, "b"=>"x"}`, as Ruby shows it.
+fn write_object(out: &mut impl fmt::Write, map: &Map<String, Json>) -> fmt::Result {
+    out.write_char('{')?;
+    for (n, (key, value)) in map.iter().enumerate() {
+        if n > 0 {
+            out.write_str(", ")?;
+        }
+        write!(out, "{}=>", Json::from(key.as_str()))?;
+        match value {
+            Json::Null => out.write_str("nil")?,
+            Json::Object(map) => write_object(out, map)?,
+            other => write!(out, "{other}")?,
+        }
+    }
+    out.write_char('}')
 }

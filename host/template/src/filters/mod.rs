@@ -1,5 +1,20 @@
 //! The filters of Shopify Liquid, and `raw`.
 
+mod date;
+mod encode;
+mod lists;
+mod math;
+mod text;
+
+use jiff::Zoned;
+
+use crate::{
+    Escape, Value,
+    compare::is_empty,
+    number::strict_int,
+    render::budget::{Budget, Outcome, Trouble},
+};
+
 macro_rules! filters {
     ($($variant:ident $name:literal $min:literal..=$max:literal;)*) => {
         /// A filter, known by its number from the parse on.
@@ -91,4 +106,166 @@ filters! {
     UrlDecode "url_decode" 0..=0;
     UrlEncode "url_encode" 0..=0;
     Where "where" 1..=2;
+}
+
+/// What a filter works with besides its input.
+pub(crate) struct Call<'c> {
+    pub(crate) filter: Filter,
+    /// How many arguments are given.
+    pub(crate) count: usize,
+    pub(crate) escape: Escape,
+    pub(crate) now: &'c Zoned,
+    pub(crate) budget: &'c mut Budget,
+}
+
+/// Applies a filter.
+///
+/// # Errors
+/// When the input or an argument doesn't fit, or the result would cost more than is left.
+pub(crate) fn apply<'a>(
+    mut call: Call<'_>,
+    input: Value<'a>,
+    args: [Value<'a>; 2],
+) -> Outcome<Value<'a>> {
+    use Filter as F;
+    match call.filter {
+        F::Abs
+        | F::AtLeast
+        | F::AtMost
+        | F::Ceil
+        | F::DividedBy
+        | F::Floor
+        | F::Minus
+        | F::Modulo
+        | F::Plus
+        | F::Round
+        | F::Times => math::apply(call.filter, &input, &args[0]),
+        F::Compact
+        | F::Concat
+        | F::Find
+        | F::FindIndex
+        | F::Has
+        | F::Join
+        | F::Map
+        | F::Reject
+        | F::Reverse
+        | F::Sort
+        | F::SortNatural
+        | F::Sum
+        | F::Uniq
+        | F::Where => lists::apply(&mut call, input, args),
+        F::First => Ok(first(&input)),
+        F::Last => Ok(last(&input)),
+        F::Size => Ok(Value::Int(size(&input).unwrap_or(0) as i64)),
+        F::Slice => slice(&mut call, &input, &args),
+        F::Split => lists::split(&mut call, &input, &args[0]),
+        F::Date => date::apply(&mut call, input, &args[0]),
+        // Handled where it is known which variable is missing.
+        F::Default => Ok(input),
+        F::Base64Decode
+        | F::Base64Encode
+        | F::Base64UrlSafeDecode
+        | F::Base64UrlSafeEncode
+        | F::Escape
+        | F::EscapeOnce
+        | F::NewlineToBr
+        | F::Raw
+        | F::StripHtml
+        | F::UrlDecode
+        | F::UrlEncode => encode::apply(&mut call, input),
+        _ => text::apply(&mut call, input, &args),
+    }
+}
+
+/// Whether `default` steps in: for nil, false, and what is empty. Where missing variables are
+/// tracked, text of nothing but space is missing too (TPL-4).
+pub(crate) fn needs_default(value: &Value<'_>, allow_false: bool, track: bool) -> bool {
+    match value {
+        Value::Bool(false) => !allow_false,
+        Value::Nil | Value::Empty => true,
+        _ => is_empty(value) || (track && value.is_missing()),
+    }
+}
+
+/// The first item, member or character.
+pub(crate) fn first<'a>(value: &Value<'a>) -> Value<'a> {
+    match value {
+        Value::List(list) => list.get(0).unwrap_or_default(),
+        Value::Range(low, high) if low <= high => Value::Int(*low),
+        Value::Object(map) => match map.iter().next() {
+            Some((key, value)) => Value::list(vec![Value::from(key.as_str()), value.into()]),
+            None => Value::Nil,
+        },
+        Value::Text(text) => text
+            .chars()
+            .next()
+            .map_or(Value::Nil, |c| c.to_string().into()),
+        _ => Value::Nil,
+    }
+}
+
+/// The last item or character.
+pub(crate) fn last<'a>(value: &Value<'a>) -> Value<'a> {
+    match value {
+        Value::List(list) => list
+            .len()
+            .checked_sub(1)
+            .and_then(|n| list.get(n))
+            .unwrap_or_default(),
+        Value::Range(low, high) if low <= high => Value::Int(*high),
+        Value::Text(text) => text
+            .chars()
+            .last()
+            .map_or(Value::Nil, |c| c.to_string().into()),
+        _ => Value::Nil,
+    }
+}
+
+/// How many characters, items or members; `None` for what has no size.
+pub(crate) fn size(value: &Value<'_>) -> Option<usize> {
+    match value {
+        Value::Text(text) | Value::Html(text) => Some(text.chars().count()),
+        Value::List(list) => Some(list.len()),
+        Value::Object(map) => Some(map.len()),
+        Value::Range(low, high) => {
+            usize::try_from((i128::from(*high) - i128::from(*low) + 1).max(0)).ok()
+        }
+        _ => None,
+    }
+}
+
+/// A part of a text or list.
+fn slice<'a>(call: &mut Call<'_>, input: &Value<'a>, args: &[Value<'a>; 2]) -> Outcome<Value<'a>> {
+    let whole = |value: &Value<'_>| {
+        strict_int(value).ok_or_else(|| Trouble::failed("`slice` takes whole numbers"))
+    };
+    let start = whole(&args[0])?;
+    let length = match &args[1] {
+        Value::Nil => 1,
+        value => whole(value)?,
+    };
+    let part = |size: usize| {
+        let from = if start < 0 {
+            start + size as i64
+        } else {
+            start
+        };
+        let from = usize::try_from(from).ok().filter(|n| *n <= size)?;
+        let length = usize::try_from(length).ok()?;
+        Some((from, length.min(size - from)))
+    };
+    if let Value::List(list) = input {
+        call.budget.steps(list.len())?;
+        let (from, length) = part(list.len()).unwrap_or((0, 0));
+        return Ok(Value::list(list.iter().skip(from).take(length).collect()));
+    }
+    let text = input.to_text();
+    call.budget.bytes(text.len())?;
+    let (from, length) = part(text.chars().count()).unwrap_or((0, 0));
+    Ok(text
+        .chars()
+        .skip(from)
+        .take(length)
+        .collect::<String>()
+        .into())
 }
