@@ -1,0 +1,104 @@
+//! The CPU time of one call: only what its guest really computed.
+//!
+//! Epochs count wall time, so a guest that was not scheduled would pay for its neighbours. Here
+//! they only make the guest look at this meter every few milliseconds; charged is the CPU time of
+//! the thread in the slices in which the call was polled.
+
+use std::{
+    pin::Pin,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use wasmtime::UpdateDeadline;
+
+use crate::{capabilities::Stop, error::CallError, runtime::TICK, state::GuestState};
+
+/// One call's meter, in nanoseconds. Only the thread that polls the call writes it.
+#[derive(Debug, Default)]
+pub(crate) struct CpuMeter {
+    /// Finished slices.
+    spent: AtomicU64,
+    /// The thread's CPU time when the present slice began.
+    slice: AtomicU64,
+}
+
+impl CpuMeter {
+    /// What was computed until the last slice ended.
+    pub(crate) fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Relaxed))
+    }
+
+    /// What the present slice has used.
+    fn running(&self) -> u64 {
+        thread_cpu_nanos().saturating_sub(self.slice.load(Relaxed))
+    }
+
+    fn begin(&self) {
+        self.slice.store(thread_cpu_nanos(), Relaxed);
+    }
+
+    fn end(&self) {
+        self.spent
+            .store(self.spent.load(Relaxed) + self.running(), Relaxed);
+    }
+}
+
+/// What a guest does when it sees that the epoch has moved on: stop when its time is used up, or
+/// let others run, or go on.
+pub(crate) fn at_tick(state: &GuestState) -> wasmtime::Result<UpdateDeadline> {
+    let meter = &state.meter;
+    let running = Duration::from_nanos(meter.running());
+    let limit = state.policy.limits.cpu;
+    if meter.spent() + running > limit {
+        return Err(Stop(CallError::CpuLimit { limit }).into());
+    }
+    if running < TICK / 4 {
+        // It has only just begun, or comes back from waiting.
+        return Ok(UpdateDeadline::Continue(1));
+    }
+    // Not `Yield`: that wakes the task in a way that tokio runs it again first.
+    Ok(UpdateDeadline::YieldCustom(
+        1,
+        Box::pin(tokio::task::yield_now()),
+    ))
+}
+
+/// A future whose polls are charged to a meter.
+pub(crate) struct Metered<'a, F> {
+    meter: &'a CpuMeter,
+    call: F,
+}
+
+impl<'a, F> Metered<'a, F> {
+    pub(crate) fn new(meter: &'a CpuMeter, call: F) -> Self {
+        Self { meter, call }
+    }
+}
+
+impl<F: Future + Unpin> Future for Metered<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.meter.begin();
+        let poll = Pin::new(&mut self.call).poll(cx);
+        self.meter.end();
+        poll
+    }
+}
+
+#[cfg(unix)]
+fn thread_cpu_nanos() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    (now.tv_sec as u64) * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// Wall time where there is no better: a guest then pays for being preempted, within a slice.
+#[cfg(not(unix))]
+fn thread_cpu_nanos() -> u64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "limits of guests are real time")]
+    let now = std::time::Instant::now;
+    START.get_or_init(now).elapsed().as_nanos() as u64
+}
