@@ -4,6 +4,7 @@
 //! | piece | meaning |
 //! | --- | --- |
 //! | `{rows $1}` | the elements of a JSON array as rows of `r(value)`; read fields with `r.value->>'id'`, `CAST(r.value->>'n' AS BIGINT)` |
+//! | `{fields p.custom}` | the names of a JSON object's fields as rows of `f(key)` |
 //! | `{for_update}` | locks the selected rows until the transaction ends; SQLite has one writer anyway |
 //! | `{skip_locked}` | the same, passing over rows that another host holds |
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
@@ -67,6 +68,13 @@ fn piece(name: &str, dialect: Dialect) -> String {
             match dialect {
                 Sqlite => format!("json_each({parameter}) AS r"),
                 Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
+            }
+        }
+        (fields, _) if fields.starts_with("fields ") => {
+            let object = &fields["fields ".len()..];
+            match dialect {
+                Sqlite => format!("json_each({object}) AS f"),
+                Postgres => format!("jsonb_object_keys({object}) AS f(key)"),
             }
         }
         _ => panic!("`{{{name}}}` is no piece of a statement"),

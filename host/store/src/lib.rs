@@ -17,11 +17,15 @@ mod db;
 pub mod dialect;
 mod error;
 pub mod events;
+pub mod imports;
+pub mod lists;
 pub mod messages;
 mod migrate;
 pub mod people;
+pub mod prospects;
 mod query;
 mod row;
+pub mod suppressions;
 #[cfg(feature = "testing")]
 pub mod testing;
 

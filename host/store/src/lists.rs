@@ -1,0 +1,97 @@
+//! Named lists of prospects (PR-3).
+
+use overture_domain::{ListId, ProspectId, Timestamp, WorkspaceId, prospects::List};
+use serde_json::json;
+
+use crate::{
+    Read, Record, Result, Row, Tx,
+    query::{query, sql},
+};
+
+const COLUMNS: &str = "SELECT l.id, l.workspace_id, l.name, l.color, l.created_at, (SELECT COUNT(*) FROM list_members m WHERE m.list_id = l.id) AS prospect_count FROM lists l WHERE l.workspace_id = $1";
+
+impl Record for List {
+    const TABLE: &'static str = "lists";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            name: row.text("name")?,
+            color: row.text("color")?,
+            prospect_count: row.int("prospect_count")?,
+            created_at: row.time("created_at")?,
+        })
+    }
+}
+
+/// A new list; its name is unique in the workspace.
+pub async fn insert(tx: &mut Tx, list: &List) -> Result<()> {
+    query(sql!(
+        "INSERT INTO lists (id, workspace_id, name, color, created_at) VALUES ($1, $2, $3, $4, $5)"
+    ))
+    .bind(list.id)
+    .bind(list.workspace_id)
+    .bind(&list.name)
+    .bind(&list.color)
+    .bind(list.created_at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// One list.
+pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: ListId) -> Result<Option<List>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(" AND l.id = ", id)
+        .optional(on)
+        .await
+}
+
+/// The list of a name.
+pub async fn find_by_name(on: &mut impl Read, ws: WorkspaceId, name: &str) -> Result<Option<List>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(" AND l.name = ", name)
+        .optional(on)
+        .await
+}
+
+/// A page of lists, oldest first.
+pub async fn list(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    after: Option<ListId>,
+    limit: i64,
+) -> Result<Vec<List>> {
+    let mut page = query(sql!(COLUMNS)).bind(ws);
+    if let Some(after) = after {
+        page = page.push_bind(" AND l.id > ", after);
+    }
+    page.push_bind(" ORDER BY l.id LIMIT ", limit).all(on).await
+}
+
+/// Puts prospects on a list; those on it stay once. How many came to it.
+pub async fn add(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    list: ListId,
+    prospects: &[ProspectId],
+    at: Timestamp,
+) -> Result<u64> {
+    let ids: Vec<_> = prospects.iter().map(|id| json!({ "v": id })).collect();
+    query(sql!(
+        "INSERT INTO list_members (workspace_id, list_id, prospect_id, added_at)
+         SELECT $1, l.id, p.id, $3 FROM {rows $4}
+         JOIN lists l ON l.workspace_id = $1 AND l.id = $2
+         JOIN prospects p ON p.workspace_id = $1 AND p.id = r.value->>'v' WHERE TRUE
+         ON CONFLICT DO NOTHING"
+    ))
+    .bind(ws)
+    .bind(list)
+    .bind(at)
+    .bind_json(&ids)
+    .execute(tx)
+    .await
+}

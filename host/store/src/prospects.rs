@@ -1,0 +1,308 @@
+//! Prospects: unique by folded address in a workspace (PR-1).
+
+use std::collections::BTreeMap;
+
+use overture_domain::{
+    ListId, ProspectId, Timestamp, WorkspaceId,
+    prospects::{Prospect, ProspectStatus, email_key},
+};
+use serde_json::json;
+
+use crate::{
+    Read, Record, Result, Row, Tx,
+    query::{Query, query, sql},
+};
+
+const COLUMNS: &str = "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM prospects p WHERE p.workspace_id = $1";
+
+impl Record for Prospect {
+    const TABLE: &'static str = "prospects";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            email: row.text("email")?,
+            first_name: row.text("first_name")?,
+            last_name: row.text("last_name")?,
+            company: row.text("company")?,
+            role: row.text("role")?,
+            phone: row.text("phone")?,
+            linkedin_url: row.text("linkedin_url")?,
+            website: row.text("website")?,
+            country: row.text("country")?,
+            city: row.text("city")?,
+            industry: row.text("industry")?,
+            time_zone: row.text("time_zone")?,
+            tags: row.json("tags")?,
+            custom: row.json("custom")?,
+            source: row.text("source")?,
+            status: row.parsed("status")?,
+            last_contacted_at: row.opt_time("last_contacted_at")?,
+            last_replied_at: row.opt_time("last_replied_at")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+/// All fields as one folded text, for search (PR-3): SQLite's `lower()` knows only ASCII.
+fn search_text(prospect: &Prospect) -> String {
+    let fields = [
+        &prospect.email,
+        &prospect.first_name,
+        &prospect.last_name,
+        &prospect.company,
+        &prospect.role,
+        &prospect.phone,
+        &prospect.linkedin_url,
+        &prospect.website,
+        &prospect.country,
+        &prospect.city,
+        &prospect.industry,
+    ];
+    let mut text = String::new();
+    for field in fields
+        .into_iter()
+        .chain(&prospect.tags)
+        .chain(prospect.custom.values())
+    {
+        if !field.is_empty() {
+            text.push_str(&field.to_lowercase());
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn rows(prospects: &[Prospect]) -> Vec<serde_json::Value> {
+    prospects
+        .iter()
+        .map(|prospect| {
+            json!({
+                "id": prospect.id,
+                "workspace_id": prospect.workspace_id,
+                "email": prospect.email,
+                "email_key": email_key(&prospect.email),
+                "first_name": prospect.first_name,
+                "last_name": prospect.last_name,
+                "company": prospect.company,
+                "role": prospect.role,
+                "phone": prospect.phone,
+                "linkedin_url": prospect.linkedin_url,
+                "website": prospect.website,
+                "country": prospect.country,
+                "city": prospect.city,
+                "industry": prospect.industry,
+                "time_zone": prospect.time_zone,
+                "tags": prospect.tags,
+                "custom": prospect.custom,
+                "source": prospect.source,
+                "status": prospect.status,
+                "search": search_text(prospect),
+                "created_at": prospect.created_at.as_micros(),
+                "updated_at": prospect.updated_at.as_micros(),
+            })
+        })
+        .collect()
+}
+
+/// Adds prospects; one whose address the workspace knows is left out. How many were added.
+pub async fn insert(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
+    query(sql!(
+        "INSERT INTO prospects (id, workspace_id, email, email_key, first_name, last_name, company, role, phone, linkedin_url, website, country, city, industry, time_zone, tags, custom, source, status, search, created_at, updated_at)
+         SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'email', r.value->>'email_key', r.value->>'first_name', r.value->>'last_name',
+                r.value->>'company', r.value->>'role', r.value->>'phone', r.value->>'linkedin_url', r.value->>'website', r.value->>'country',
+                r.value->>'city', r.value->>'industry', r.value->>'time_zone', r.value->'tags', r.value->'custom', r.value->>'source',
+                r.value->>'status', r.value->>'search', CAST(r.value->>'created_at' AS BIGINT), CAST(r.value->>'updated_at' AS BIGINT)
+         FROM {rows $1} WHERE TRUE
+         ON CONFLICT (workspace_id, email_key) DO NOTHING"
+    ))
+    .bind_json(&rows(prospects))
+    .execute(tx)
+    .await
+}
+
+/// Writes all fields of known prospects but address, source, status and history.
+pub async fn update(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
+    query(sql!(
+        "UPDATE prospects SET first_name = r.value->>'first_name', last_name = r.value->>'last_name', company = r.value->>'company',
+                role = r.value->>'role', phone = r.value->>'phone', linkedin_url = r.value->>'linkedin_url', website = r.value->>'website',
+                country = r.value->>'country', city = r.value->>'city', industry = r.value->>'industry', time_zone = r.value->>'time_zone',
+                tags = r.value->'tags', custom = r.value->'custom', search = r.value->>'search', updated_at = CAST(r.value->>'updated_at' AS BIGINT)
+         FROM {rows $1} WHERE prospects.workspace_id = r.value->>'workspace_id' AND prospects.id = r.value->>'id'"
+    ))
+    .bind_json(&rows(prospects))
+    .execute(tx)
+    .await
+}
+
+/// One prospect.
+pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: ProspectId) -> Result<Option<Prospect>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(" AND p.id = ", id)
+        .optional(on)
+        .await
+}
+
+/// The prospects with these ids, in no order; unknown ids are left out.
+pub async fn list_by_ids(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    ids: &[ProspectId],
+) -> Result<Vec<Prospect>> {
+    let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push(" AND p.id IN (SELECT r.value->>'v' FROM {rows $2})")
+        .bind_json(&ids)
+        .all(on)
+        .await
+}
+
+/// The known prospects among these addresses, in any spelling.
+pub async fn list_by_emails(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    emails: &[String],
+) -> Result<Vec<Prospect>> {
+    let keys: Vec<_> = emails
+        .iter()
+        .map(|email| json!({ "v": email_key(email) }))
+        .collect();
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push(" AND p.email_key IN (SELECT r.value->>'v' FROM {rows $2})")
+        .bind_json(&keys)
+        .all(on)
+        .await
+}
+
+/// What to list; empty fields don't filter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub email: Option<String>,
+    pub status: Option<ProspectStatus>,
+    pub list_id: Option<ListId>,
+    /// Part of any field, in any case (PR-3).
+    pub search: Option<String>,
+}
+
+fn filtered(mut page: Query, filter: &Filter) -> Query {
+    if let Some(email) = &filter.email {
+        page = page.push_bind(" AND p.email_key = ", email_key(email));
+    }
+    if let Some(status) = filter.status {
+        page = page.push_bind(" AND p.status = ", status.name());
+    }
+    if let Some(list) = filter.list_id {
+        page = page
+            .push_bind(
+                " AND p.id IN (SELECT m.prospect_id FROM list_members m WHERE m.list_id = ",
+                list,
+            )
+            .push(" AND m.workspace_id = $1)");
+    }
+    if let Some(search) = &filter.search {
+        let escaped = search
+            .to_lowercase()
+            .replace('\\', "\\\\")
+            .replace('%', "\\%")
+            .replace('_', "\\_");
+        page = page
+            .push_bind(" AND p.search LIKE ", format!("%{escaped}%"))
+            .push(" ESCAPE '\\'");
+    }
+    page
+}
+
+/// A page of prospects, oldest first.
+pub async fn list(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    filter: &Filter,
+    after: Option<ProspectId>,
+    limit: i64,
+) -> Result<Vec<Prospect>> {
+    let mut page = filtered(query(sql!(COLUMNS)).bind(ws), filter);
+    if let Some(after) = after {
+        page = page.push_bind(" AND p.id > ", after);
+    }
+    page.push_bind(" ORDER BY p.id LIMIT ", limit).all(on).await
+}
+
+/// Sets the status of prospects; those that have it, or that a stronger one holds (a person's
+/// do_not_contact, an unsubscribe against a bounce), keep theirs.
+pub async fn set_status(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    ids: &[ProspectId],
+    status: ProspectStatus,
+    now: Timestamp,
+) -> Result<u64> {
+    let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
+    let set = query(sql!(
+        "UPDATE prospects SET status = $2, updated_at = $3
+         WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $4}) AND status <> $2 AND status <> 'do_not_contact'"
+    ))
+    .bind(ws)
+    .bind(status.name())
+    .bind(now)
+    .bind_json(&ids);
+    let set = match status {
+        ProspectStatus::Active | ProspectStatus::DoNotContact | ProspectStatus::Unsubscribed => set,
+        _ => set.push(" AND status <> 'unsubscribed'"),
+    };
+    set.execute(tx).await
+}
+
+/// Notes when prospects were last written to (PR-4).
+pub async fn set_contacted(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    ids: &[ProspectId],
+    at: Timestamp,
+) -> Result<u64> {
+    let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
+    query(sql!(
+        "UPDATE prospects SET last_contacted_at = $2 WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $3})"
+    ))
+    .bind(ws)
+    .bind(at)
+    .bind_json(&ids)
+    .execute(tx)
+    .await
+}
+
+/// Notes when a prospect last replied (PR-4).
+pub async fn set_replied(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: ProspectId,
+    at: Timestamp,
+) -> Result<()> {
+    query(sql!(
+        "UPDATE prospects SET last_replied_at = $3 WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The custom fields that prospects of the workspace have, each with how many have it (SEQ-6
+/// names those that exist).
+pub async fn custom_fields(on: &mut impl Read, ws: WorkspaceId) -> Result<BTreeMap<String, i64>> {
+    query(sql!(
+        "SELECT f.key AS name, COUNT(*) AS n FROM prospects p, {fields p.custom} WHERE p.workspace_id = $1 GROUP BY f.key"
+    ))
+    .bind(ws)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.text("name")?, row.int("n")?)))
+    .collect()
+}

@@ -1,0 +1,191 @@
+//! Prospects, lists, imports and suppressions.
+
+use std::collections::BTreeMap;
+
+use overture_domain::{
+    Id, ImportId, ListId, Timestamp, WorkspaceId,
+    people::Workspace,
+    prospects::{
+        Import, List, Prospect, ProspectStatus, Suppression, SuppressionKind, SuppressionSource,
+    },
+    rng::SeededRng,
+};
+use overture_store::{
+    Database, imports, lists, on_both, people, prospects, suppressions, testing::TestDatabase,
+};
+
+const NOW: Timestamp = Timestamp::from_secs(1_772_442_000);
+
+async fn workspace(db: &Database, rng: &SeededRng) -> WorkspaceId {
+    let id = Id::new(NOW, rng);
+    let workspace = Workspace {
+        id,
+        name: "W".into(),
+        postal_address: String::new(),
+        time_zone: "UTC".into(),
+        created_at: NOW,
+    };
+    let mut tx = db.begin().await.unwrap();
+    people::insert_workspace(&mut tx, &workspace).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+fn prospect(ws: WorkspaceId, rng: &SeededRng, email: &str, company: &str) -> Prospect {
+    Prospect {
+        id: Id::new(NOW, rng),
+        workspace_id: ws,
+        email: email.into(),
+        first_name: "Žofie".into(),
+        last_name: String::new(),
+        company: company.into(),
+        role: String::new(),
+        phone: String::new(),
+        linkedin_url: String::new(),
+        website: String::new(),
+        country: String::new(),
+        city: String::new(),
+        industry: String::new(),
+        time_zone: String::new(),
+        tags: vec!["vip".into()],
+        custom: BTreeMap::from([("plan".into(), "100%_pro".into())]),
+        source: "csv".into(),
+        status: ProspectStatus::Active,
+        last_contacted_at: None,
+        last_replied_at: None,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+on_both! {
+    // PR-1: unique by folded address; PR-3: search in any case over every field.
+    async fn prospects_are_unique_by_address(test: TestDatabase) {
+        let rng = SeededRng::new(1);
+        let (ws, other) = (workspace(&test.db, &rng).await, workspace(&test.db, &rng).await);
+        let ada = prospect(ws, &rng, "Ada@Example.com", "Größe GmbH");
+        let bob = prospect(ws, &rng, "bob@example.com", "Plain");
+        let twin = prospect(ws, &rng, " ADA@example.com", "Twin");
+        let elsewhere = prospect(other, &rng, "ada@example.com", "Elsewhere");
+        let mut tx = test.db.begin().await.unwrap();
+        assert_eq!(prospects::insert(&mut tx, &[ada.clone(), bob.clone(), twin, elsewhere.clone()]).await.unwrap(), 3);
+        assert_eq!(prospects::insert(&mut tx, std::slice::from_ref(&ada)).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+
+        let mut on = test.db.reader();
+        assert_eq!(prospects::find(&mut on, ws, ada.id).await.unwrap().as_ref(), Some(&ada));
+        // WS-1
+        assert_eq!(prospects::find(&mut on, other, ada.id).await.unwrap(), None);
+        let found = prospects::list_by_emails(&mut on, ws, &["ADA@EXAMPLE.com ".into(), "no@example.com".into()]).await.unwrap();
+        assert_eq!(found, std::slice::from_ref(&ada));
+        assert_eq!(prospects::list_by_ids(&mut on, ws, &[bob.id, elsewhere.id]).await.unwrap(), std::slice::from_ref(&bob));
+        for (search, hits) in [("GRÖSSE", 0), ("größe", 1), ("GRÖßE", 1), ("žofie", 2), ("100%_p", 2), ("100__p", 0), ("%", 2)] {
+            let filter = prospects::Filter { search: Some(search.into()), ..Default::default() };
+            assert_eq!(prospects::list(&mut on, ws, &filter, None, 10).await.unwrap().len(), hits, "{search}");
+        }
+        let page = prospects::list(&mut on, ws, &prospects::Filter::default(), None, 1).await.unwrap();
+        assert_eq!(prospects::list(&mut on, ws, &prospects::Filter::default(), Some(page[0].id), 10).await.unwrap().len(), 1);
+        assert_eq!(prospects::custom_fields(&mut on, ws).await.unwrap(), BTreeMap::from([("plan".to_owned(), 2)]));
+    }
+
+    // PR-2 (updated), PR-4
+    async fn prospects_change(test: TestDatabase) {
+        let rng = SeededRng::new(2);
+        let ws = workspace(&test.db, &rng).await;
+        let mut ada = prospect(ws, &rng, "ada@example.com", "Before");
+        let mut tx = test.db.begin().await.unwrap();
+        prospects::insert(&mut tx, std::slice::from_ref(&ada)).await.unwrap();
+        ada.company = "After".into();
+        ada.custom.insert("seats".into(), "7".into());
+        assert_eq!(prospects::update(&mut tx, std::slice::from_ref(&ada)).await.unwrap(), 1);
+        prospects::set_contacted(&mut tx, ws, &[ada.id], NOW).await.unwrap();
+        prospects::set_replied(&mut tx, ws, ada.id, NOW).await.unwrap();
+        assert_eq!(prospects::set_status(&mut tx, ws, &[ada.id], ProspectStatus::Unsubscribed, NOW).await.unwrap(), 1);
+        // A later bounce doesn't make an unsubscribed person writable again.
+        assert_eq!(prospects::set_status(&mut tx, ws, &[ada.id], ProspectStatus::Invalid, NOW).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        (ada.last_contacted_at, ada.last_replied_at, ada.status) = (Some(NOW), Some(NOW), ProspectStatus::Unsubscribed);
+        let mut on = test.db.reader();
+        assert_eq!(prospects::find(&mut on, ws, ada.id).await.unwrap(), Some(ada));
+        let filter = prospects::Filter { search: Some("after".into()), ..Default::default() };
+        assert_eq!(prospects::list(&mut on, ws, &filter, None, 10).await.unwrap().len(), 1);
+    }
+
+    // PR-3
+    async fn lists_hold_prospects_once(test: TestDatabase) {
+        let rng = SeededRng::new(3);
+        let (ws, other) = (workspace(&test.db, &rng).await, workspace(&test.db, &rng).await);
+        let list = List { id: ListId::new(NOW, &rng), workspace_id: ws, name: "Fair".into(), color: "blue".into(), prospect_count: 0, created_at: NOW };
+        let mine = prospect(ws, &rng, "a@example.com", "");
+        let foreign = prospect(other, &rng, "b@example.com", "");
+        let mut tx = test.db.begin().await.unwrap();
+        lists::insert(&mut tx, &list).await.unwrap();
+        prospects::insert(&mut tx, &[mine.clone(), foreign.clone()]).await.unwrap();
+        assert_eq!(lists::add(&mut tx, ws, list.id, &[mine.id, foreign.id, mine.id], NOW).await.unwrap(), 1);
+        assert_eq!(lists::add(&mut tx, ws, list.id, &[mine.id], NOW).await.unwrap(), 0);
+        assert_eq!(lists::add(&mut tx, other, list.id, &[foreign.id], NOW).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        let mut on = test.db.reader();
+        let found = lists::find(&mut on, ws, list.id).await.unwrap().unwrap();
+        assert_eq!(found, List { prospect_count: 1, ..list.clone() });
+        assert_eq!(lists::find_by_name(&mut on, ws, "Fair").await.unwrap(), Some(found.clone()));
+        assert_eq!(lists::find(&mut on, other, list.id).await.unwrap(), None);
+        assert_eq!(lists::list(&mut on, ws, None, 10).await.unwrap(), [found]);
+        let filter = prospects::Filter { list_id: Some(list.id), ..Default::default() };
+        assert_eq!(prospects::list(&mut on, ws, &filter, None, 10).await.unwrap().len(), 1);
+        let mut tx = test.db.begin().await.unwrap();
+        let again = lists::insert(&mut tx, &List { id: ListId::new(NOW, &rng), ..list }).await;
+        assert!(matches!(again, Err(overture_store::Error::Unique)));
+    }
+
+    // PR-2: each row's end and reason.
+    async fn imports_count_their_rows(test: TestDatabase) {
+        let rng = SeededRng::new(4);
+        let ws = workspace(&test.db, &rng).await;
+        let import = Import {
+            id: ImportId::new(NOW, &rng), workspace_id: ws, file_name: "fair.csv".into(), list_id: None, created_rows: 0, updated_rows: 0,
+            duplicate_rows: 0, suppressed_rows: 0, invalid_rows: 0, created_at: NOW, finished_at: None,
+        };
+        let problem = imports::Problem { line: 3, result: imports::Rejected::Invalid, reason: "no @".into(), record: vec!["x".into(), "y".into()] };
+        let counts = imports::Counts { created: 5, invalid: 1, ..Default::default() };
+        let mut tx = test.db.begin().await.unwrap();
+        imports::insert(&mut tx, &import).await.unwrap();
+        imports::record(&mut tx, ws, import.id, counts, std::slice::from_ref(&problem)).await.unwrap();
+        imports::record(&mut tx, ws, import.id, imports::Counts { duplicate: 2, ..Default::default() }, &[]).await.unwrap();
+        imports::finish(&mut tx, ws, import.id, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut on = test.db.reader();
+        let done = Import { created_rows: 5, invalid_rows: 1, duplicate_rows: 2, finished_at: Some(NOW), ..import.clone() };
+        assert_eq!(imports::find(&mut on, ws, import.id).await.unwrap(), Some(done));
+        assert_eq!(imports::problems(&mut on, ws, import.id, 0, 10).await.unwrap(), [problem]);
+        assert!(imports::problems(&mut on, ws, import.id, 3, 10).await.unwrap().is_empty());
+    }
+
+    // SUP-1: by address or domain, in any spelling.
+    async fn suppressions_cover_addresses_and_domains(test: TestDatabase) {
+        let rng = SeededRng::new(5);
+        let (ws, other) = (workspace(&test.db, &rng).await, workspace(&test.db, &rng).await);
+        let suppression = |kind, value: &str| Suppression {
+            id: Id::new(NOW, &rng), workspace_id: ws, kind, value: value.into(), source: SuppressionSource::Manual, reason: "asked".into(), created_at: NOW,
+        };
+        let one = suppression(SuppressionKind::Email, "Ada@Example.com");
+        let domain = suppression(SuppressionKind::Domain, "Rival.test");
+        let mut tx = test.db.begin().await.unwrap();
+        assert_eq!(suppressions::insert(&mut tx, &[one.clone(), domain.clone()]).await.unwrap(), 2);
+        assert_eq!(suppressions::insert(&mut tx, &[suppression(SuppressionKind::Email, "ada@example.com")]).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        let mut on = test.db.reader();
+        let asked = ["ADA@example.com".to_owned(), "eve@rival.TEST".into(), "eve@sub.rival.test".into(), "bob@example.com".into()];
+        let mut found: Vec<_> = suppressions::among(&mut on, ws, &asked).await.unwrap().into_iter().collect();
+        found.sort();
+        assert_eq!(found, ["ada@example.com", "eve@rival.test"]);
+        assert!(suppressions::among(&mut on, other, &asked).await.unwrap().is_empty());
+        let mut both = [one.clone(), domain.clone()];
+        both.sort_by_key(|suppression| suppression.id);
+        assert_eq!(suppressions::list(&mut on, ws, None, None, 10).await.unwrap(), both);
+        assert_eq!(suppressions::list(&mut on, ws, Some(SuppressionKind::Domain), None, 10).await.unwrap(), [domain]);
+        let mut tx = test.db.begin().await.unwrap();
+        assert!(!suppressions::delete(&mut tx, other, one.id).await.unwrap());
+        assert!(suppressions::delete(&mut tx, ws, one.id).await.unwrap());
+    }
+}
