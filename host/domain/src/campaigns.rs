@@ -25,6 +25,26 @@ names! {
     }
 }
 
+impl CampaignStatus {
+    /// Whether SEQ-11 allows the change. `started`: it has run before, which decides where an
+    /// archived one goes back to.
+    pub const fn may_become(self, to: Self, started: bool) -> bool {
+        use CampaignStatus::{
+            Archived, Completed, Cooldown, Draft, Error, Paused, Running, Scheduled,
+        };
+        match self {
+            Draft => matches!(to, Scheduled | Running | Archived),
+            Scheduled => matches!(to, Running | Paused | Draft | Archived),
+            Running => matches!(to, Paused | Cooldown | Completed | Error),
+            Paused => matches!(to, Running | Scheduled | Archived),
+            Cooldown => matches!(to, Running | Paused),
+            Completed | Error => matches!(to, Paused | Archived),
+            Archived if started => matches!(to, Paused),
+            Archived => matches!(to, Draft),
+        }
+    }
+}
+
 /// A campaign without its steps and pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Campaign {
@@ -108,4 +128,32 @@ pub struct PoolAccount {
     pub account_id: AccountId,
     pub weight: i64,
     pub active: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // SEQ-11
+    #[test]
+    fn only_the_listed_transitions_are_legal() {
+        let check = |from: &str, started: bool, expected: &str| {
+            let from: CampaignStatus = from.parse().unwrap();
+            let found: Vec<_> = CampaignStatus::ALL
+                .iter()
+                .filter(|to| from.may_become(**to, started))
+                .map(|to| to.name())
+                .collect();
+            assert_eq!(found.join(" "), expected, "{from}");
+        };
+        check("draft", false, "scheduled running archived");
+        check("scheduled", false, "draft running paused archived");
+        check("running", true, "paused cooldown completed error");
+        check("paused", true, "scheduled running archived");
+        check("cooldown", true, "running paused");
+        check("completed", true, "paused archived");
+        check("error", true, "paused archived");
+        check("archived", true, "paused");
+        check("archived", false, "draft");
+    }
 }

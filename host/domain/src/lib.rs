@@ -7,16 +7,19 @@
 
 pub mod accounts;
 pub mod campaigns;
+pub mod caps;
 pub mod enrollments;
 pub mod events;
 pub mod id;
 pub mod messages;
 pub mod names;
+pub mod pacing;
 pub mod people;
 pub mod prospects;
 pub mod rng;
 pub mod time;
 pub mod webhooks;
+pub mod windows;
 
 pub use id::{
     AccountId, ActionId, ApiKeyId, AttemptId, AuditId, CampaignId, DeliveryId, EnrollmentId,

@@ -113,6 +113,37 @@ pub fn email_domain(address: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Why a text is no mail address, in words for people; `None` when it is one. Only the form is
+/// looked at: one `@`, a local part and a domain of at least two labels, no spaces or controls, at
+/// most 254 bytes (RFC 5321 §4.5.3.1.3).
+pub fn email_problem(address: &str) -> Option<&'static str> {
+    let address = address.trim();
+    if address.is_empty() {
+        return Some("the address is empty");
+    }
+    let Some((local, domain)) = address.rsplit_once('@') else {
+        return Some("the address has no @");
+    };
+    if address.len() > 254 || local.len() > 64 {
+        return Some("the address is too long");
+    }
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "()<>[]:;,\\\"@".contains(c);
+    if local.is_empty() || local.starts_with('.') || local.ends_with('.') || local.contains("..") || local.contains(odd) {
+        return Some("the part before the @ is not valid");
+    }
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    if !domain.contains('.') || !domain.split('.').all(label) {
+        return Some("the part after the @ is not a domain");
+    }
+    None
+}
+
 /// The name of a custom field (PR-1): lower case, everything but letters and digits as `_`, at
 /// most 30 characters.
 pub fn custom_field_name(text: &str) -> String {
@@ -127,6 +158,16 @@ pub fn custom_field_name(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_looked_at_by_form() {
+        for good in ["ada@example.com", " ada.l+x@sub.example.com ", "ö@bücher.example", "o'hara@example.com"] {
+            assert_eq!(email_problem(good), None, "{good}");
+        }
+        for bad in ["", "ada", "@example.com", "ada@", "ada@example", "a b@example.com", "a@b@example.com", ".a@example.com", "a..b@example.com", "a@-x.com", "a@x..com", "<a@example.com>", "a@exa mple.com"] {
+            assert!(email_problem(bad).is_some(), "{bad}");
+        }
+    }
 
     // PR-1
     #[test]

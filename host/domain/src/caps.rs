@@ -1,0 +1,525 @@
+//! How much may be sent (CAP-1), and when there is room again (CAP-2).
+//!
+//! A cap counts what was handed out for a subject in a window: a civil day in a zone, or a sliding
+//! stretch in sixtieths. [`Usage`] holds the counts of some subjects, [`Limit`] says how many are
+//! allowed, and [`Usage::binding`] names the limit that decides.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use jiff::tz::TimeZone;
+
+use crate::{Timestamp, names, windows};
+
+names! {
+    /// The caps of mail sends (CAP-1).
+    Cap {
+        /// The mailbox's own limit: campaign and hand-written mail.
+        MailboxDaily = "mailbox_daily",
+        /// The hard cap of the instance: all mail of a mailbox, warmup too (MB-4).
+        MailboxTotalDaily = "mailbox_total_daily",
+        MailboxPerMinute = "mailbox_per_minute",
+        MailboxPerHour = "mailbox_per_hour",
+        /// What the provider's preset says of one mailbox.
+        PresetDaily = "preset_daily",
+        PresetPerMinute = "preset_per_minute",
+        CampaignDaily = "campaign_daily",
+        CampaignMailboxDaily = "campaign_mailbox_daily",
+        ProspectDaily = "prospect_daily",
+        /// From one sending domain to one recipient domain.
+        RecipientDomainDaily = "recipient_domain_daily",
+        /// All mailboxes of one provider in the workspace.
+        ProviderPerMinute = "provider_per_minute",
+        ProviderPerHour = "provider_per_hour",
+        ProviderDaily = "provider_daily",
+    }
+}
+
+/// Whose calendar a daily cap follows (CAP-2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZoneOf {
+    Mailbox,
+    Campaign,
+    Workspace,
+    Utc,
+}
+
+/// What a cap counts over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// A civil day.
+    Day(ZoneOf),
+    /// The stretch that ends now.
+    Sliding(Duration),
+}
+
+const MINUTE: Span = Span::Sliding(Duration::from_secs(60));
+const HOUR: Span = Span::Sliding(Duration::from_secs(3_600));
+
+/// A sliding window is counted in this many parts.
+const PARTS: i64 = 60;
+
+impl Cap {
+    /// The window of the cap, and its limit where the subject's own row doesn't set one.
+    pub const fn rule(self) -> (Span, Option<i64>) {
+        match self {
+            Self::MailboxDaily => (Span::Day(ZoneOf::Mailbox), None),
+            Self::MailboxTotalDaily => (Span::Day(ZoneOf::Mailbox), Some(500)),
+            Self::MailboxPerMinute => (MINUTE, Some(2)),
+            Self::MailboxPerHour => (HOUR, Some(40)),
+            Self::PresetDaily => (Span::Day(ZoneOf::Mailbox), None),
+            Self::PresetPerMinute => (MINUTE, None),
+            Self::CampaignDaily => (Span::Day(ZoneOf::Campaign), Some(100)),
+            Self::CampaignMailboxDaily => (Span::Day(ZoneOf::Campaign), Some(50)),
+            Self::ProspectDaily => (Span::Day(ZoneOf::Workspace), Some(3)),
+            Self::RecipientDomainDaily => (Span::Day(ZoneOf::Workspace), Some(50)),
+            Self::ProviderPerMinute => (MINUTE, Some(30)),
+            Self::ProviderPerHour => (HOUR, Some(600)),
+            Self::ProviderDaily => (Span::Day(ZoneOf::Utc), Some(6_000)),
+        }
+    }
+
+    /// The `limitType` of `limit.hit` (API-6); None where the API has no word for it.
+    pub const fn limit_type(self) -> Option<&'static str> {
+        match self {
+            Self::MailboxDaily
+            | Self::MailboxTotalDaily
+            | Self::PresetDaily
+            | Self::CampaignMailboxDaily => Some("daily_mailbox"),
+            Self::RecipientDomainDaily => Some("daily_domain"),
+            Self::ProspectDaily => Some("daily_prospect"),
+            _ => None,
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::MailboxDaily => "the mailbox's daily limit",
+            Self::MailboxTotalDaily => "the hard daily limit of a mailbox",
+            Self::MailboxPerMinute => "the mailbox's limit a minute",
+            Self::MailboxPerHour => "the mailbox's limit an hour",
+            Self::PresetDaily => "the mail service's daily limit",
+            Self::PresetPerMinute => "the mail service's limit a minute",
+            Self::CampaignDaily => "the campaign's daily limit",
+            Self::CampaignMailboxDaily => "the campaign's daily limit for one mailbox",
+            Self::ProspectDaily => "the daily limit for one prospect",
+            Self::RecipientDomainDaily => "the daily limit for the recipient's domain",
+            Self::ProviderPerMinute => "the limit a minute for all mailboxes of the provider",
+            Self::ProviderPerHour => "the limit an hour for all mailboxes of the provider",
+            Self::ProviderDaily => "the daily limit for all mailboxes of the provider",
+        }
+    }
+}
+
+/// The limit of one subject: a mailbox's, a campaign's, a pair's.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    pub cap: Cap,
+    /// The id or text of what is counted; pairs are joined by a space.
+    pub subject: String,
+    pub limit: i64,
+    /// Its calendar; sliding caps don't look at it.
+    pub zone: TimeZone,
+}
+
+impl Limit {
+    /// The row that counts what happens at `at`: a day since 1970, or a sixtieth of the window.
+    pub fn bucket(&self, at: Timestamp) -> i64 {
+        match self.cap.rule().0 {
+            Span::Day(_) => windows::civil_day(at, &self.zone),
+            Span::Sliding(length) => at.as_micros().div_euclid(part(length)),
+        }
+    }
+
+    /// The oldest row that still counts at `at`. A part of a sliding window counts until its end
+    /// lies a whole window behind, so that no stretch of that length ever holds more.
+    pub fn first_bucket(&self, at: Timestamp) -> i64 {
+        match self.cap.rule().0 {
+            Span::Day(_) => self.bucket(at),
+            Span::Sliding(_) => self.bucket(at) - PARTS,
+        }
+    }
+}
+
+fn part(length: Duration) -> i64 {
+    i64::try_from(length.as_micros()).unwrap_or(i64::MAX) / PARTS
+}
+
+/// What was handed out, for the subjects that a decision looks at.
+#[derive(Clone, Debug, Default)]
+pub struct Usage(HashMap<(Cap, String), BTreeMap<i64, i64>>);
+
+/// The limit that keeps a mail back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    pub cap: Cap,
+    pub subject: String,
+    pub limit: i64,
+    pub used: i64,
+    /// When there is room again, as far as is known now.
+    pub until: Timestamp,
+}
+
+impl Binding {
+    /// Why the mail waits, for people.
+    pub fn reason(&self) -> String {
+        format!(
+            "{} is reached ({} of {})",
+            self.cap.words(),
+            self.used,
+            self.limit
+        )
+    }
+}
+
+impl Usage {
+    /// Adds to a row; `n` is negative when a reservation is released.
+    pub fn add(&mut self, cap: Cap, subject: &str, bucket: i64, n: i64) {
+        *self
+            .0
+            .entry((cap, subject.to_owned()))
+            .or_default()
+            .entry(bucket)
+            .or_default() += n;
+    }
+
+    /// Counts one hand-out at `at` under every limit.
+    pub fn reserve(&mut self, limits: &[Limit], at: Timestamp) {
+        for limit in limits {
+            self.add(limit.cap, &limit.subject, limit.bucket(at), 1);
+        }
+    }
+
+    /// How many count under a limit at `at`.
+    pub fn used(&self, limit: &Limit, at: Timestamp) -> i64 {
+        self.counted(limit, at).map(|(_, n)| n).sum()
+    }
+
+    fn counted(&self, limit: &Limit, at: Timestamp) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let rows = self.0.get(&(limit.cap, limit.subject.clone()));
+        let range = limit.first_bucket(at)..=limit.bucket(at);
+        rows.into_iter()
+            .flat_map(move |rows| rows.range(range.clone()).map(|(b, n)| (*b, *n)))
+    }
+
+    /// The limit without room at `at` that stays full the longest; None when all have room.
+    pub fn binding(&self, limits: &[Limit], at: Timestamp) -> Option<Binding> {
+        limits
+            .iter()
+            .filter_map(|limit| {
+                let used = self.used(limit, at);
+                (used >= limit.limit).then(|| Binding {
+                    cap: limit.cap,
+                    subject: limit.subject.clone(),
+                    limit: limit.limit,
+                    used,
+                    until: self.room_at(limit, used, at),
+                })
+            })
+            .max_by_key(|binding| binding.until)
+    }
+
+    fn room_at(&self, limit: &Limit, used: i64, at: Timestamp) -> Timestamp {
+        let length = match limit.cap.rule().0 {
+            Span::Day(_) => return windows::next_day(at, &limit.zone),
+            Span::Sliding(length) => length,
+        };
+        let mut left = used;
+        for (bucket, n) in self.counted(limit, at) {
+            left -= n;
+            if left < limit.limit {
+                return Timestamp::from_micros((bucket + PARTS + 1).saturating_mul(part(length)));
+            }
+        }
+        // A limit of 0 never has room; look again later, it may be raised.
+        at + length
+    }
+}
+
+/// The daily limit for mails from one domain to another (CAP-1): free-mail domains stand for many
+/// people who don't know each other.
+pub fn recipient_domain_limit(domain: &str) -> i64 {
+    if is_free_mail(domain) { 500 } else { 50 }
+}
+
+/// Whether a domain gives mailboxes to anybody.
+pub fn is_free_mail(domain: &str) -> bool {
+    FREE_MAIL.binary_search(&domain).is_ok()
+}
+
+/// Sorted.
+const FREE_MAIL: &[&str] = &[
+    "126.com",
+    "163.com",
+    "abv.bg",
+    "aim.com",
+    "aol.com",
+    "arcor.de",
+    "att.net",
+    "bell.net",
+    "bellsouth.net",
+    "bigpond.com",
+    "bluewin.ch",
+    "bol.com.br",
+    "btinternet.com",
+    "centrum.cz",
+    "charter.net",
+    "comcast.net",
+    "cox.net",
+    "daum.net",
+    "earthlink.net",
+    "email.cz",
+    "fastmail.com",
+    "fastmail.fm",
+    "free.fr",
+    "freemail.hu",
+    "freenet.de",
+    "gmail.com",
+    "gmx.at",
+    "gmx.ch",
+    "gmx.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hey.com",
+    "hotmail.co.uk",
+    "hotmail.com",
+    "hotmail.de",
+    "hotmail.es",
+    "hotmail.fr",
+    "hotmail.it",
+    "icloud.com",
+    "inbox.lv",
+    "inbox.ru",
+    "interia.pl",
+    "juno.com",
+    "laposte.net",
+    "libero.it",
+    "list.ru",
+    "live.co.uk",
+    "live.com",
+    "live.de",
+    "live.fr",
+    "live.it",
+    "live.nl",
+    "mac.com",
+    "mail.com",
+    "mail.de",
+    "mail.ru",
+    "me.com",
+    "msn.com",
+    "naver.com",
+    "o2.pl",
+    "onet.pl",
+    "optusnet.com.au",
+    "orange.fr",
+    "outlook.com",
+    "outlook.de",
+    "outlook.es",
+    "outlook.fr",
+    "outlook.it",
+    "pm.me",
+    "poczta.onet.pl",
+    "posteo.de",
+    "proton.me",
+    "protonmail.ch",
+    "protonmail.com",
+    "qq.com",
+    "rediffmail.com",
+    "rocketmail.com",
+    "rogers.com",
+    "sapo.pt",
+    "sbcglobal.net",
+    "seznam.cz",
+    "sfr.fr",
+    "shaw.ca",
+    "sina.com",
+    "sky.com",
+    "t-online.de",
+    "talktalk.net",
+    "telenet.be",
+    "tiscali.it",
+    "tuta.io",
+    "tutanota.com",
+    "ukr.net",
+    "uol.com.br",
+    "verizon.net",
+    "virgilio.it",
+    "virginmedia.com",
+    "walla.co.il",
+    "wanadoo.fr",
+    "web.de",
+    "wp.pl",
+    "yahoo.ca",
+    "yahoo.co.in",
+    "yahoo.co.jp",
+    "yahoo.co.uk",
+    "yahoo.com",
+    "yahoo.com.au",
+    "yahoo.com.br",
+    "yahoo.de",
+    "yahoo.es",
+    "yahoo.fr",
+    "yahoo.in",
+    "yahoo.it",
+    "yandex.com",
+    "yandex.ru",
+    "ymail.com",
+    "zoho.com",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(1_772_442_000 + secs) // 2026-03-02T09:00:00Z
+    }
+
+    fn limit(cap: Cap, limit: i64) -> Limit {
+        Limit {
+            cap,
+            subject: "acc".to_owned(),
+            limit,
+            zone: TimeZone::UTC,
+        }
+    }
+
+    // CAP-1, CAP-2
+    #[test]
+    fn defaults_and_windows_are_the_specification_s() {
+        let check = |cap: Cap, span: Span, default: Option<i64>| {
+            assert_eq!(cap.rule(), (span, default), "{cap}");
+        };
+        check(Cap::MailboxDaily, Span::Day(ZoneOf::Mailbox), None);
+        check(
+            Cap::MailboxTotalDaily,
+            Span::Day(ZoneOf::Mailbox),
+            Some(500),
+        );
+        check(Cap::MailboxPerMinute, MINUTE, Some(2));
+        check(Cap::MailboxPerHour, HOUR, Some(40));
+        check(Cap::CampaignDaily, Span::Day(ZoneOf::Campaign), Some(100));
+        check(
+            Cap::CampaignMailboxDaily,
+            Span::Day(ZoneOf::Campaign),
+            Some(50),
+        );
+        check(Cap::ProspectDaily, Span::Day(ZoneOf::Workspace), Some(3));
+        check(
+            Cap::RecipientDomainDaily,
+            Span::Day(ZoneOf::Workspace),
+            Some(50),
+        );
+        check(Cap::ProviderPerMinute, MINUTE, Some(30));
+        check(Cap::ProviderPerHour, HOUR, Some(600));
+        check(Cap::ProviderDaily, Span::Day(ZoneOf::Utc), Some(6_000));
+    }
+
+    // CAP-2
+    #[test]
+    fn a_calendar_cap_has_room_again_at_midnight_of_its_zone() {
+        let zone = windows::zone("Europe/Berlin").unwrap();
+        let daily = Limit {
+            zone,
+            ..limit(Cap::MailboxDaily, 2)
+        };
+        let mut usage = Usage::default();
+        assert_eq!(usage.binding(std::slice::from_ref(&daily), at(0)), None);
+        usage.reserve(std::slice::from_ref(&daily), at(0));
+        usage.reserve(std::slice::from_ref(&daily), at(60));
+        let binding = usage
+            .binding(std::slice::from_ref(&daily), at(120))
+            .unwrap();
+        assert_eq!(
+            (binding.used, binding.until.to_string()),
+            (2, "2026-03-02T23:00:00Z".to_owned())
+        );
+        assert_eq!(
+            binding.reason(),
+            "the mailbox's daily limit is reached (2 of 2)"
+        );
+        assert_eq!(usage.binding(&[daily], binding.until), None);
+    }
+
+    // CAP-1: the answer names the limit that binds the longest.
+    #[test]
+    fn the_longest_binding_limit_is_named() {
+        let limits = [
+            limit(Cap::MailboxPerMinute, 1),
+            limit(Cap::MailboxPerHour, 1),
+        ];
+        let mut usage = Usage::default();
+        usage.reserve(&limits, at(0));
+        assert_eq!(
+            usage.binding(&limits, at(1)).unwrap().cap,
+            Cap::MailboxPerHour
+        );
+        assert_eq!(usage.binding(&limits[..1], at(1)).unwrap().until, at(61));
+        assert_eq!(usage.binding(&limits[..1], at(61)), None);
+    }
+
+    // CAP-2: in no minute there are more than the limit, however the sends fall.
+    #[test]
+    fn a_sliding_cap_is_never_passed() {
+        use crate::{Rng, rng::SeededRng};
+        let rng = SeededRng::new(5);
+        for _ in 0..50 {
+            let cap = limit(Cap::MailboxPerMinute, 1 + rng.below(4) as i64);
+            let mut usage = Usage::default();
+            let mut sent: Vec<Timestamp> = Vec::new();
+            let mut now = at(0);
+            for _ in 0..60 {
+                now = now + Duration::from_millis(rng.below(20_000));
+                match usage.binding(std::slice::from_ref(&cap), now) {
+                    Some(binding) => {
+                        assert!(binding.until > now);
+                        now = binding.until;
+                    }
+                    None => {
+                        usage.reserve(std::slice::from_ref(&cap), now);
+                        sent.push(now);
+                    }
+                }
+            }
+            assert!(sent.len() > 15);
+            for (place, first) in sent.iter().enumerate() {
+                let in_minute = sent[place..]
+                    .iter()
+                    .filter(|at| at.since(*first) < Duration::from_secs(60))
+                    .count();
+                assert!(
+                    in_minute as i64 <= cap.limit,
+                    "{in_minute} of {}",
+                    cap.limit
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_of_nothing_is_looked_at_again_later() {
+        let usage = Usage::default();
+        assert_eq!(
+            usage
+                .binding(&[limit(Cap::MailboxPerMinute, 0)], at(0))
+                .unwrap()
+                .until,
+            at(60)
+        );
+        let daily = usage
+            .binding(&[limit(Cap::MailboxDaily, 0)], at(0))
+            .unwrap();
+        assert_eq!(daily.until.to_string(), "2026-03-03T00:00:00Z");
+    }
+
+    // CAP-1
+    #[test]
+    fn free_mail_domains_have_more_room() {
+        assert!(FREE_MAIL.is_sorted());
+        assert_eq!(recipient_domain_limit("gmail.com"), 500);
+        assert_eq!(recipient_domain_limit("example.com"), 50);
+    }
+}
