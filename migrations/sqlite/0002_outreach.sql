@@ -31,6 +31,8 @@ CREATE TABLE sending_accounts (
     synced_at INTEGER,
     -- {stage, code, reply, detail, at} of the last failed sync (MB-3).
     sync_error TEXT CHECK (json_valid(sync_error)),
+    -- Folders whose changes call for the next sync, as its last one said (MB-8).
+    watch TEXT CHECK (json_valid(watch)),
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     deleted_at INTEGER
@@ -139,6 +141,7 @@ CREATE TABLE campaigns (
     CHECK (status <> 'paused' OR (paused_at IS NOT NULL AND paused_reason IS NOT NULL))
 ) STRICT;
 CREATE INDEX campaigns_by_workspace ON campaigns (workspace_id, id);
+CREATE INDEX campaigns_by_status ON campaigns (status);
 
 -- The pool of accounts that a campaign sends from.
 CREATE TABLE campaign_accounts (
@@ -155,7 +158,8 @@ CREATE TABLE steps (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id),
     campaign_id TEXT NOT NULL REFERENCES campaigns (id),
-    step_index INTEGER NOT NULL CHECK (step_index >= 0),
+    -- NULL: removed from the sequence, kept for what was sent (SEQ-8).
+    step_index INTEGER CHECK (step_index >= 0),
     channel TEXT NOT NULL CHECK (channel IN ('mail', 'linkedin')),
     kind TEXT NOT NULL,
     delay_minutes INTEGER NOT NULL CHECK (delay_minutes >= 0),
@@ -192,6 +196,10 @@ CREATE TABLE enrollments (
 CREATE INDEX enrollments_by_workspace ON enrollments (workspace_id, id);
 CREATE INDEX enrollments_by_campaign ON enrollments (campaign_id, state, id);
 CREATE INDEX enrollments_by_prospect ON enrollments (prospect_id);
+-- Open ones without a job: the next step is to be planned.
+CREATE INDEX enrollments_unplanned ON enrollments (campaign_id, id) WHERE next_action_at IS NULL AND state IN ('queued', 'active', 'waiting');
+-- Those whose mailbox is gone for now.
+CREATE INDEX enrollments_without_account ON enrollments (account_id) WHERE state = 'paused_account';
 
 -- One step for one enrollment; it is made when the step is handed out (SAFE-3: once).
 CREATE TABLE actions (
@@ -212,7 +220,7 @@ CREATE TABLE actions (
     last_error TEXT,
     handed_out_at INTEGER NOT NULL,
     done_at INTEGER,
-    UNIQUE (enrollment_id, step_index)
+    UNIQUE (enrollment_id, step_id)
 ) STRICT;
 CREATE INDEX actions_by_campaign ON actions (campaign_id, state);
 CREATE INDEX actions_by_account ON actions (account_id, done_at);
