@@ -116,6 +116,10 @@ CREATE TABLE webhooks (
     last_success_at BIGINT,
     last_failure_at BIGINT,
     failures_in_a_row BIGINT NOT NULL DEFAULT 0,
+    -- The last success, resumption or creation: 8 days later a dead letter disables it (API-8).
+    last_good_at BIGINT NOT NULL,
+    -- Asked for by the endpoint (Retry-After): no request before.
+    rest_until BIGINT,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     deleted_at BIGINT
@@ -129,14 +133,20 @@ CREATE TABLE deliveries (
     event_id TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'delivering', 'delivered', 'dead')),
     tries BIGINT NOT NULL DEFAULT 0,
+    -- Requests made before the last replay: the ladder counts from there.
+    tries_before BIGINT NOT NULL DEFAULT 0,
     next_try_at BIGINT NOT NULL,
+    -- Why no request could be made, through no fault of the endpoint (SAFE-2).
+    held_reason TEXT,
     host_id TEXT REFERENCES hosts (id),
     leased_at BIGINT,
     created_at BIGINT NOT NULL,
     finished_at BIGINT,
     UNIQUE (webhook_id, event_id)
 );
-CREATE INDEX deliveries_due ON deliveries (next_try_at) WHERE state = 'pending';
+CREATE INDEX deliveries_due ON deliveries (webhook_id, next_try_at, id) WHERE state = 'pending';
+CREATE INDEX deliveries_dead ON deliveries (webhook_id, finished_at) WHERE state = 'dead';
+CREATE INDEX deliveries_finished ON deliveries (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, id);
 CREATE INDEX deliveries_leased ON deliveries (host_id) WHERE state = 'delivering';
 

@@ -33,6 +33,10 @@ names! {
         EmailSoftBounced = "email.soft_bounced",
         EmailDeferred = "email.deferred",
         AccountStatusChanged = "account.status_changed",
+        /// A delivery used up its ladder (API-8).
+        WebhookDeliveryFailed = "webhook.delivery_failed",
+        /// The product switched a webhook off (API-8).
+        WebhookDisabled = "webhook.disabled",
     }
 }
 
