@@ -56,8 +56,11 @@ fn judge(case: &Case, mode: Mode) -> Result<(), String> {
         (Ok(text), true) => Err(format!("should fail, gave {text:?}")),
         (Err(error), false) => Err(error),
         (Ok(text), false) => {
-            let wanted: Vec<&String> =
-                case.result.iter().chain(case.results.iter().flatten()).collect();
+            let wanted: Vec<&String> = case
+                .result
+                .iter()
+                .chain(case.results.iter().flatten())
+                .collect();
             if wanted.contains(&&text) {
                 return Ok(());
             }
@@ -67,12 +70,23 @@ fn judge(case: &Case, mode: Mode) -> Result<(), String> {
 }
 
 fn render(case: &Case, mode: Mode) -> Result<String, String> {
-    let partials: Vec<_> =
-        case.templates.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let template = Template::parse_with_partials(&case.template, mode, &partials)
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let partials: Vec<_> = case
+        .templates
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let template =
+        Template::parse_with_partials(&case.template, mode, &partials).map_err(|errors| {
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        })?;
     let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
     let options = RenderOptions::new(Seed::default(), now);
-    let rendered = template.render(&case.data, &options).map_err(|error| error.to_string())?;
+    let rendered = template
+        .render(&case.data, &options)
+        .map_err(|error| error.to_string())?;
     Ok(rendered.text)
 }

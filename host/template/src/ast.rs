@@ -11,7 +11,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn of<'s>(self, source: &'s str) -> &'s str {
+    pub(crate) fn of(self, source: &str) -> &str {
         &source[self.start as usize..self.end as usize]
     }
 }
@@ -46,6 +46,33 @@ pub(crate) enum Node {
     Group(Body),
     /// A comment or another thing that writes nothing.
     Nothing,
+}
+
+impl Node {
+    /// Calls `visit` with each body that stands inside.
+    pub(crate) fn bodies(&self, mut visit: impl FnMut(&Body)) {
+        match self {
+            Self::If(tag) => tag.branches.iter().for_each(|branch| visit(&branch.body)),
+            Self::Case(tag) => tag.arms.iter().for_each(|(_, body)| visit(body)),
+            Self::For(tag) | Self::TableRow(tag) => {
+                visit(&tag.body);
+                visit(&tag.otherwise);
+            }
+            Self::Capture(_, body) | Self::IfChanged(body) | Self::Group(body) => visit(body),
+            Self::Spin(spin) => spin.options.iter().for_each(visit),
+            Self::Text(_)
+            | Self::Raw(_)
+            | Self::Output(_)
+            | Self::Assign(_)
+            | Self::Cycle(_)
+            | Self::Increment(_)
+            | Self::Decrement(_)
+            | Self::Break
+            | Self::Continue
+            | Self::Partial(_)
+            | Self::Nothing => {}
+        }
+    }
 }
 
 /// An expression and the filters it goes through.

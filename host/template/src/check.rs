@@ -1,11 +1,17 @@
 //! The one check behind save, Validate and the command line (TPL-3).
 
+mod lint;
+mod survey;
+
 use serde::Serialize;
 
 use crate::{Diagnostic, Mode, Template, Variables};
 
+pub(crate) use lint::lint;
+pub(crate) use survey::variables;
+
 /// All that is known about a template without data.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Whether it can be saved: no finding is an error.
     pub valid: bool,
@@ -13,11 +19,25 @@ pub struct Report {
     pub diagnostics: Vec<Diagnostic>,
     /// The variables that it names; empty when it isn't valid.
     pub variables: Variables,
-    /// How many texts its spintax can make; 0 when it isn't valid.
+    /// How many texts its spintax can make for one reader; 0 when it isn't valid.
     pub combinations: u64,
 }
 
 /// Checks a template's text for `mode`.
+///
+/// ```
+/// use overture_template::{Context, Mode, check};
+///
+/// let report = check("Hi {{ firstName }, how are you?", Mode::product(Context::Text));
+/// assert!(!report.valid);
+/// assert_eq!(
+///     report.diagnostics[0].to_string(),
+///     "1:4: error[output.unclosed]: `{{` has no `}}`: end it with `}}`\n\
+///      Hi {{ firstName }, how are you?\n   \
+///         ^^^^^^^^^^^^^\n\
+///      fix: }}",
+/// );
+/// ```
 pub fn check(source: &str, mode: Mode) -> Report {
     match Template::parse(source, mode) {
         Ok(template) => Report {
@@ -33,12 +53,4 @@ pub fn check(source: &str, mode: Mode) -> Report {
             combinations: 0,
         },
     }
-}
-
-pub(crate) fn variables(_template: &Template) -> Variables {
-    Variables::default()
-}
-
-pub(crate) fn lint(_template: &Template) -> Vec<crate::parse::Problem> {
-    Vec::new()
 }

@@ -280,7 +280,11 @@ impl<'s> Parser<'s> {
                     }
                 }
                 _ => {
-                    return Err(lexer.unexpected(found, at, "a loop takes limit, offset, reversed"));
+                    return Err(lexer.unexpected(
+                        found,
+                        at,
+                        "a loop takes limit, offset, reversed",
+                    ));
                 }
             }
         }

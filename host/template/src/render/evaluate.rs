@@ -60,7 +60,7 @@ impl<'a> Renderer<'a> {
         if let Some(value) = &variable.data {
             return value.clone();
         }
-        let value = self.from_data(&self.template.names[slot as usize]);
+        let value = self.given(&self.template.names[slot as usize]);
         self.variables[slot as usize].data = Some(value.clone());
         value
     }
@@ -74,11 +74,11 @@ impl<'a> Renderer<'a> {
         };
         match self.template.names.iter().position(|n| **n == *name) {
             Some(slot) => self.variable(slot as Slot),
-            None => self.from_data(name),
+            None => self.given(name),
         }
     }
 
-    fn from_data(&self, name: &str) -> Value<'a> {
+    fn given(&self, name: &str) -> Value<'a> {
         if self.isolated {
             return Value::Nil;
         }
@@ -93,7 +93,7 @@ impl<'a> Renderer<'a> {
         if let Some(n) = self.variables[slot as usize].counter {
             return n;
         }
-        match self.from_data(&self.template.names[slot as usize]) {
+        match self.given(&self.template.names[slot as usize]) {
             Value::Int(n) => n,
             _ => 0,
         }

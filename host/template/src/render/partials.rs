@@ -30,7 +30,7 @@ impl<'a> Renderer<'a> {
             .map(|(slot, expr)| (*slot, self.eval(expr)))
             .collect();
         if tag.isolated {
-            self.render_partial(tag, index, bound, arguments)
+            self.render_partial(tag, index, bound, &arguments)
         } else {
             self.include(tag, index, bound, arguments)
         }
@@ -84,7 +84,7 @@ impl<'a> Renderer<'a> {
         tag: &'a Partial,
         index: usize,
         bound: Option<(Value<'a>, bool)>,
-        arguments: Vec<(Slot, Value<'a>)>,
+        arguments: &[(Slot, Value<'a>)],
     ) -> Result<Flow> {
         let (items, each) = match bound {
             Some((value, true)) => (Items::of(value), true),
@@ -104,7 +104,7 @@ impl<'a> Renderer<'a> {
                 *variable = Variable::default();
             }
             // Arguments are variables of the partial's own, which it may assign to.
-            for (slot, value) in &arguments {
+            for (slot, value) in arguments {
                 self.variables[*slot as usize].assigned = Some(value.clone());
             }
             if let (Some(slot), Some(items), true) = (tag.alias, &items, tag.bound.is_some()) {
