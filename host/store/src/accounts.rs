@@ -341,8 +341,13 @@ pub async fn clear_auth_failures(tx: &mut Tx, ws: WorkspaceId, id: AccountId) ->
     Ok(())
 }
 
-/// Takes up to `limit` connected accounts whose sync is due, longest due first, and puts their
-/// next one to `lease`: should this host die, another takes them then.
+/// Refused sign-ins in a row after which only a person connects an account again (MB-3, SAF-3).
+pub const MAX_AUTH_FAILURES: i64 = 10;
+
+/// Takes up to `limit` accounts whose sync is due, longest due first, and puts their next one to
+/// `lease`: should this host die, another takes them then. Connected ones, and those that a
+/// refused sign-in has disconnected, until it has been refused [`MAX_AUTH_FAILURES`] times in a
+/// row.
 pub async fn claim_syncs(
     tx: &mut Tx,
     now: Timestamp,
@@ -352,7 +357,8 @@ pub async fn claim_syncs(
     query(sql!(
         "UPDATE sending_accounts SET sync_due_at = $2 WHERE id IN (
              SELECT id FROM sending_accounts
-             WHERE sync_due_at <= $1 AND status = 'connected' AND deleted_at IS NULL
+             WHERE sync_due_at <= $1 AND deleted_at IS NULL
+               AND (status = 'connected' OR (status = 'disconnected' AND auth_failures BETWEEN 1 AND 9))
              ORDER BY sync_due_at, id LIMIT $3 {skip_locked})
          RETURNING id, workspace_id, channel, provider, preset, address, sender_name, status, status_reason,
              status_audit_id, settings, daily_limit, time_zone, signature_html, signature_text, next_send_at,
@@ -365,15 +371,49 @@ pub async fn claim_syncs(
     .await
 }
 
-/// When the next sync of a connected account is due.
+/// When the next sync of an account that [`claim_syncs`] would take is due.
 pub async fn next_sync_at(on: &mut impl Read) -> Result<Option<Timestamp>> {
     let rows = query(sql!(
-        "SELECT sync_due_at FROM sending_accounts WHERE status = 'connected' AND deleted_at IS NULL
+        "SELECT sync_due_at FROM sending_accounts WHERE deleted_at IS NULL
+           AND (status = 'connected' OR (status = 'disconnected' AND auth_failures BETWEEN 1 AND 9))
          ORDER BY sync_due_at LIMIT 1"
     ))
     .rows(on)
     .await?;
     rows.first().map(|row| row.time("sync_due_at")).transpose()
+}
+
+/// An account whose folders are to be watched (MB-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    pub workspace_id: WorkspaceId,
+    pub id: AccountId,
+    pub folders: Vec<String>,
+    /// Changes with settings and credentials: then the watch begins anew.
+    pub updated_at: Timestamp,
+}
+
+impl Record for Watched {
+    const TABLE: &'static str = "sending_accounts";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            workspace_id: row.id("workspace_id")?,
+            id: row.id("id")?,
+            folders: row.json("watch")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+/// Every connected account whose provider asked for its folders to be watched.
+pub async fn list_watched(on: &mut impl Read) -> Result<Vec<Watched>> {
+    query(sql!(
+        "SELECT workspace_id, id, watch, updated_at FROM sending_accounts
+         WHERE status = 'connected' AND deleted_at IS NULL AND watch IS NOT NULL ORDER BY id"
+    ))
+    .all(on)
+    .await
 }
 
 /// Asks for a sync at `at` where none is due before: a watched folder changed, a person asked.
@@ -407,9 +447,10 @@ pub struct SyncDone<'a> {
 impl SyncDone<'_> {
     /// Saves the cursor, in the transaction of what the page brought, and forgets the last error.
     /// False when another host moved the cursor first; then nothing of the page may be kept.
-    pub async fn save(&self, tx: &mut Tx, cursor: &str) -> Result<bool> {
+    /// `watch` are the folders whose changes call for the next sync.
+    pub async fn save(&self, tx: &mut Tx, cursor: &str, watch: &[String]) -> Result<bool> {
         let n = query(sql!(
-            "UPDATE sending_accounts SET sync_cursor = $4, synced_at = $5, sync_error = NULL, auth_failures = 0,
+            "UPDATE sending_accounts SET sync_cursor = $4, synced_at = $5, sync_error = NULL, auth_failures = 0, watch = $8,
                  sync_due_at = CASE WHEN sync_due_at = $6 OR sync_due_at > $7 THEN $7 ELSE sync_due_at END
              WHERE workspace_id = $1 AND id = $2 AND sync_cursor IS NOT DISTINCT FROM $3"
         ))
@@ -420,6 +461,7 @@ impl SyncDone<'_> {
         .bind(self.at)
         .bind(self.claimed.sync_due_at)
         .bind(self.next)
+        .bind_json(&watch)
         .execute(tx)
         .await?;
         Ok(n == 1)

@@ -12,7 +12,6 @@ use overture_store::{
     Database, Error,
     accounts::{self, StatusChange, SyncDone},
     audit, on_both, people,
-    testing::TestDatabase,
 };
 
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_772_442_000);
@@ -234,6 +233,22 @@ on_both! {
         assert_eq!(accounts::next_sync_at(&mut test.db.reader()).await.unwrap(), Some(later.sync_due_at));
     }
 
+    // MB-3: a refused sign-in is tried again by itself, ten times in a row.
+    async fn a_disconnected_account_is_tried_until_it_was_refused_ten_times(test: TestDatabase) {
+        let ws = workspace(&test.db).await;
+        let mut ada = account(ws, 1, "ada@example.com");
+        ada.status = AccountStatus::Disconnected;
+        insert(&test.db, &ada).await.unwrap();
+        let mut tx = test.db.begin().await.unwrap();
+        let mut claimed = Vec::new();
+        for _ in 0..=accounts::MAX_AUTH_FAILURES {
+            claimed.push(accounts::claim_syncs(&mut tx, NOW, NOW, 1).await.unwrap().len());
+            accounts::add_auth_failure(&mut tx, ws, ada.id).await.unwrap();
+        }
+        assert_eq!(claimed, [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
+        assert_eq!(accounts::next_sync_at(&mut tx).await.unwrap(), None);
+    }
+
     // MB-3, MB-8
     async fn a_sync_saves_its_cursor_once_and_hears_wakes(test: TestDatabase) {
         let ws = workspace(&test.db).await;
@@ -250,12 +265,15 @@ on_both! {
         assert_eq!((found.sync_error, found.sync_due_at, found.synced_at), (Some(error), next, None));
 
         let mut tx = test.db.begin().await.unwrap();
-        assert!(done.save(&mut tx, "c1").await.unwrap());
+        assert!(done.save(&mut tx, "c1", &["INBOX".into()]).await.unwrap());
         // Another host that read from the same cursor keeps nothing.
-        assert!(!done.save(&mut tx, "c2").await.unwrap());
+        assert!(!done.save(&mut tx, "c2", &[]).await.unwrap());
         tx.commit().await.unwrap();
         let found = find(&test.db, &ada).await;
         assert_eq!((found.sync_cursor.as_deref(), found.sync_error, found.synced_at), (Some("c1"), None, Some(NOW)));
+
+        let watched = accounts::list_watched(&mut test.db.reader()).await.unwrap();
+        assert_eq!(watched.iter().map(|w| (w.id, w.folders.join(","))).collect::<Vec<_>>(), [(ada.id, "INBOX".to_owned())]);
 
         // A wake while the next sync runs is not lost.
         let mut tx = test.db.begin().await.unwrap();
@@ -264,7 +282,7 @@ on_both! {
         assert!(accounts::request_sync(&mut tx, ws, ada.id, woken).await.unwrap());
         assert!(!accounts::request_sync(&mut tx, ws, ada.id, woken + Duration::from_secs(1)).await.unwrap());
         let done = SyncDone { claimed: &claimed, next: next + Duration::from_secs(300), at: next };
-        assert!(done.save(&mut tx, "c2").await.unwrap());
+        assert!(done.save(&mut tx, "c2", &[]).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(find(&test.db, &ada).await.sync_due_at, woken);
     }

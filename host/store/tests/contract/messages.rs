@@ -161,7 +161,7 @@ async fn campaign_with_one_send(test: &TestDatabase, account: &Account) {
     let account = account.id;
     for text in [
         format!(
-            "INSERT INTO prospects (id, workspace_id, email, email_key, tags, custom, source, status, search, created_at, updated_at) VALUES ('{prospect}', '{ws}', 'Grace@example.net', 'grace@example.net', '[]', '{{}}', 'api', 'active', '', 0, 0)"
+            "INSERT INTO prospects (id, workspace_id, email, email_key, tags, custom, source, status, search, created_at, updated_at) VALUES ('{prospect}', '{ws}', 'Grace@example.net', 'grace@example.net', '[]', '[]', 'api', 'active', '', 0, 0)"
         ),
         format!(
             "INSERT INTO audit (id, workspace_id, subject_kind, subject_id, to_status, reason, actor, at) VALUES ('aud_c', '{ws}', 'campaign', '{campaign}', 'draft', '', 'test', 0)"
