@@ -1,4 +1,4 @@
-//! Answers with the event's data: what a call itself costs.
+//! The smallest formatter: what a call costs by itself.
 
 use overture_plugin::formatter::{Context, Event, FormatError, Formatter, Output};
 
@@ -8,6 +8,6 @@ overture_plugin::formatter!(Echo);
 
 impl Formatter for Echo {
     fn format(event: Event, _: Context) -> Result<Output, FormatError> {
-        Ok(Output::json(event.data))
+        Ok(Output::text(event.data))
     }
 }
