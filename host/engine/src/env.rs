@@ -6,23 +6,29 @@ use overture_domain::{Clock, HostId, Id, Rng, Timestamp, id::Kind};
 use overture_store::Database;
 use overture_vault::Vault;
 
-use crate::{Config, parts::Wakes};
+use crate::{Config, MailProviders, parts::Wakes, under_way::UnderWay};
 
 /// Everything that operations and parts work with; cheap to clone.
 #[derive(Clone)]
 pub struct Env {
     pub db: Database,
     pub clock: Arc<dyn Clock>,
+    /// Real time even where `clock` is driven: heartbeats and lease ages (DESIGN §4). Everywhere
+    /// else it is the same clock.
+    pub real: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub vault: Arc<Vault>,
     /// HTTP to webhooks and plugin hosts.
     pub http: overture_egress::Client,
     /// Connections to mail servers.
     pub dialer: overture_mail::Dialer,
+    /// The mail providers, by the id in an account's row.
+    pub providers: Arc<dyn MailProviders>,
     pub config: Arc<Config>,
     /// This process among those that share the database (SCH-5).
     pub host: HostId,
     pub wakes: Arc<Wakes>,
+    pub under_way: Arc<UnderWay>,
 }
 
 impl Env {

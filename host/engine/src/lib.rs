@@ -16,8 +16,12 @@ pub mod config;
 mod env;
 mod error;
 pub mod parts;
+pub mod providers;
+pub mod under_way;
 
 pub use config::Config;
 pub use env::Env;
 pub use error::{Error, FieldError, Result};
 pub use parts::{Due, Part};
+pub use providers::{BeforeBody, MailProviders, ProviderPreset};
+pub use under_way::UnderWay;

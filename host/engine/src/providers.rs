@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use overture_domain::WorkspaceId;
 use overture_plugin_host::{
-    CallError, Leg, MailSession, Outgoing, Preset, Problem, SendOutcome, SyncPage,
+    CallError, Leg, Preset, Problem, SendOutcome, SyncPage,
+    capabilities::mailbox::{MailSession, Outgoing},
 };
 
 /// A preset and the provider that knows it (MB-1).

@@ -1,0 +1,81 @@
+//! Work that goes on after the tick that began it has returned: mails on their way, deliveries.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use crate::Part;
+
+/// Counts the work under way of each part. A tick looks here before it takes more, a driver of
+/// time before it jumps, and the shutdown before it ends the process.
+#[derive(Debug, Default)]
+pub struct UnderWay {
+    counts: [AtomicUsize; Part::ALL.len()],
+    ended: Notify,
+}
+
+impl UnderWay {
+    /// Does `work` on a task of its own.
+    pub fn spawn(self: &Arc<Self>, part: Part, work: impl Future<Output = ()> + Send + 'static) {
+        self.counts[part as usize].fetch_add(1, Ordering::SeqCst);
+        let place = Place(Arc::clone(self), part);
+        tokio::spawn(async move {
+            let _place = place;
+            work.await;
+        });
+    }
+
+    /// How much of a part's work is under way.
+    pub fn count(&self, part: Part) -> usize {
+        self.counts[part as usize].load(Ordering::SeqCst)
+    }
+
+    /// How much work is under way in all.
+    pub fn total(&self) -> usize {
+        self.counts.iter().map(|n| n.load(Ordering::SeqCst)).sum()
+    }
+
+    /// Waits until nothing is under way.
+    pub async fn settled(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.total() == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// Given back when the work ends, also by a panic.
+struct Place(Arc<UnderWay>, Part);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.counts[self.1 as usize].fetch_sub(1, Ordering::SeqCst);
+        self.0.ended.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_settles_when_all_work_has_ended_even_by_a_panic() {
+        let under_way = Arc::new(UnderWay::default());
+        let (go, wait) = tokio::sync::oneshot::channel::<()>();
+        under_way.spawn(Part::Sends, async move { drop(wait.await) });
+        under_way.spawn(Part::Deliveries, async { panic!("of the test") });
+        assert_eq!(under_way.count(Part::Sends), 1);
+        go.send(()).unwrap();
+        under_way.settled().await;
+        assert_eq!(under_way.total(), 0);
+    }
+}
