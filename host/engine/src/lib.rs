@@ -12,13 +12,18 @@
 //!
 //! Features meet in the store and in its events, not inside each other.
 
+pub mod classifiers;
 pub mod config;
 mod env;
 mod error;
+pub mod imports;
 pub mod parts;
+pub mod people;
+pub mod prospects;
 pub mod providers;
 pub mod under_way;
 
+pub use classifiers::{ClassifierEntry, Classifiers};
 pub use config::Config;
 pub use env::Env;
 pub use error::{Error, FieldError, Result};

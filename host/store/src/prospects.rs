@@ -179,6 +179,31 @@ pub async fn list_by_emails(
         .await
 }
 
+/// The prospects whose address is at one of these domains.
+pub async fn list_by_domains(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    domains: &[String],
+) -> Result<Vec<Prospect>> {
+    let patterns: Vec<_> = domains
+        .iter()
+        .map(|domain| json!({ "v": format!("%@{}", like_literal(&email_key(domain))) }))
+        .collect();
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push(" AND EXISTS (SELECT 1 FROM {rows $2} WHERE p.email_key LIKE r.value->>'v' ESCAPE '\\')")
+        .bind_json(&patterns)
+        .all(on)
+        .await
+}
+
+/// A text that LIKE takes word for word, with `\` as its escape.
+fn like_literal(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
+}
+
 /// What to list; empty fields don't filter.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -205,13 +230,9 @@ fn filtered(mut page: Query, filter: &Filter) -> Query {
             .push(" AND m.workspace_id = $1)");
     }
     if let Some(search) = &filter.search {
-        let escaped = search
-            .to_lowercase()
-            .replace('\\', "\\\\")
-            .replace('%', "\\%")
-            .replace('_', "\\_");
+        let literal = like_literal(&search.to_lowercase());
         page = page
-            .push_bind(" AND p.search LIKE ", format!("%{escaped}%"))
+            .push_bind(" AND p.search LIKE ", format!("%{literal}%"))
             .push(" ESCAPE '\\'");
     }
     page

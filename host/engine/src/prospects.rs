@@ -1,0 +1,211 @@
+//! Prospects one by one (PR-1, PR-7); files of them come through [`imports`](crate::imports).
+
+use std::collections::BTreeMap;
+
+use overture_domain::{
+    ListId, ProspectId, WorkspaceId,
+    prospects::{List, Prospect, ProspectStatus, custom_field_name, email_problem},
+};
+use overture_store::{lists, prospects as store};
+
+use crate::{Env, Error, FieldError, Result};
+
+/// The fields that a caller may give. `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub company: Option<String>,
+    pub role: Option<String>,
+    pub phone: Option<String>,
+    pub linkedin_url: Option<String>,
+    pub website: Option<String>,
+    pub country: Option<String>,
+    pub city: Option<String>,
+    pub industry: Option<String>,
+    pub time_zone: Option<String>,
+    pub tags: Option<Vec<String>>,
+    /// Replaces all custom fields.
+    pub custom: Option<BTreeMap<String, String>>,
+}
+
+impl Fields {
+    fn check(&self, wrong: &mut Vec<FieldError>) {
+        let texts = [
+            ("firstName", &self.first_name),
+            ("lastName", &self.last_name),
+            ("company", &self.company),
+            ("role", &self.role),
+            ("phone", &self.phone),
+            ("linkedinUrl", &self.linkedin_url),
+            ("website", &self.website),
+            ("country", &self.country),
+            ("city", &self.city),
+            ("industry", &self.industry),
+        ];
+        for (field, value) in texts {
+            if value.as_ref().is_some_and(|value| value.chars().count() > 500) {
+                wrong.push(FieldError::new(field, "too_long", "at most 500 characters"));
+            }
+        }
+        if let Some(zone) = self.time_zone.as_deref().filter(|zone| !zone.is_empty())
+            && jiff::tz::TimeZone::get(zone).is_err()
+        {
+            let message = format!("`{zone}` is no IANA time zone such as `Europe/Berlin`");
+            wrong.push(FieldError::new("timezone", "unknown_time_zone", message));
+        }
+        for (name, value) in self.custom.iter().flatten() {
+            if custom_field_name(name).is_empty() || value.chars().count() > 2_000 {
+                let message = "a custom field has a name and at most 2,000 characters";
+                wrong.push(FieldError::new(format!("customFields.{name}"), "invalid", message));
+            }
+        }
+    }
+
+    fn apply(self, prospect: &mut Prospect) {
+        let set = |to: &mut String, value: Option<String>| {
+            if let Some(value) = value {
+                value.trim().clone_into(to);
+            }
+        };
+        set(&mut prospect.first_name, self.first_name);
+        set(&mut prospect.last_name, self.last_name);
+        set(&mut prospect.company, self.company);
+        set(&mut prospect.role, self.role);
+        set(&mut prospect.phone, self.phone);
+        set(&mut prospect.linkedin_url, self.linkedin_url);
+        set(&mut prospect.website, self.website);
+        set(&mut prospect.country, self.country);
+        set(&mut prospect.city, self.city);
+        set(&mut prospect.industry, self.industry);
+        set(&mut prospect.time_zone, self.time_zone);
+        if let Some(tags) = self.tags {
+            prospect.tags = tags;
+        }
+        if let Some(custom) = self.custom {
+            prospect.custom = custom.into_iter().map(|(name, value)| (custom_field_name(&name), value)).collect();
+        }
+    }
+}
+
+/// Adds a prospect, or finds the one with this address and changes nothing but its lists (PR-7).
+/// True when it is new.
+///
+/// # Errors
+/// [`Error::Invalid`] for fields that won't do, [`Error::NotFound`] for an unknown list.
+pub async fn create(
+    env: &Env,
+    ws: WorkspaceId,
+    email: &str,
+    fields: Fields,
+    list_id: Option<ListId>,
+) -> Result<(Prospect, bool)> {
+    let mut wrong = Vec::new();
+    if let Some(problem) = email_problem(email) {
+        wrong.push(FieldError::new("email", "invalid", problem));
+    }
+    fields.check(&mut wrong);
+    if !wrong.is_empty() {
+        return Err(Error::Invalid(wrong));
+    }
+    let now = env.now();
+    let mut prospect = Prospect {
+        id: env.id(),
+        workspace_id: ws,
+        email: email.trim().to_owned(),
+        first_name: String::new(),
+        last_name: String::new(),
+        company: String::new(),
+        role: String::new(),
+        phone: String::new(),
+        linkedin_url: String::new(),
+        website: String::new(),
+        country: String::new(),
+        city: String::new(),
+        industry: String::new(),
+        time_zone: String::new(),
+        tags: Vec::new(),
+        custom: BTreeMap::new(),
+        source: "api".to_owned(),
+        status: ProspectStatus::Active,
+        last_contacted_at: None,
+        last_replied_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    fields.apply(&mut prospect);
+
+    let mut tx = env.db.begin().await?;
+    if let Some(list) = list_id {
+        lists::find(&mut tx, ws, list).await?.ok_or(Error::NotFound("list"))?;
+    }
+    let new = store::insert(&mut tx, std::slice::from_ref(&prospect)).await? == 1;
+    if !new {
+        let found = store::list_by_emails(&mut tx, ws, &[prospect.email]).await?;
+        prospect = found.into_iter().next().ok_or(Error::NotFound("prospect"))?;
+    }
+    if let Some(list) = list_id {
+        lists::add(&mut tx, ws, list, &[prospect.id], now).await?;
+    }
+    tx.commit().await?;
+    Ok((prospect, new))
+}
+
+/// Changes a prospect's fields.
+///
+/// # Errors
+/// [`Error::Invalid`] for fields that won't do, [`Error::NotFound`] for an unknown id.
+pub async fn update(env: &Env, ws: WorkspaceId, id: ProspectId, fields: Fields) -> Result<Prospect> {
+    let mut wrong = Vec::new();
+    fields.check(&mut wrong);
+    if !wrong.is_empty() {
+        return Err(Error::Invalid(wrong));
+    }
+    let mut tx = env.db.begin().await?;
+    let mut prospect = store::find(&mut tx, ws, id).await?.ok_or(Error::NotFound("prospect"))?;
+    fields.apply(&mut prospect);
+    prospect.updated_at = env.now();
+    store::update(&mut tx, std::slice::from_ref(&prospect)).await?;
+    tx.commit().await?;
+    Ok(prospect)
+}
+
+/// Makes a list.
+///
+/// # Errors
+/// [`Error::Invalid`] for a name that won't do, [`Error::Conflict`] for one that is taken.
+pub async fn create_list(env: &Env, ws: WorkspaceId, name: &str, color: &str) -> Result<List> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 200 {
+        return Err(Error::field("name", "invalid", "a list's name has 1 to 200 characters"));
+    }
+    let list = List {
+        id: env.id(),
+        workspace_id: ws,
+        name: name.to_owned(),
+        color: color.to_owned(),
+        prospect_count: 0,
+        created_at: env.now(),
+    };
+    let mut tx = env.db.begin().await?;
+    match lists::insert(&mut tx, &list).await {
+        Err(overture_store::Error::Unique) => {
+            return Err(Error::Conflict(format!("there is a list named `{name}` already")));
+        }
+        other => other?,
+    }
+    tx.commit().await?;
+    Ok(list)
+}
+
+/// Puts prospects on a list; how many came to it.
+///
+/// # Errors
+/// [`Error::NotFound`] for an unknown list; unknown prospects are left out.
+pub async fn add_to_list(env: &Env, ws: WorkspaceId, list: ListId, ids: &[ProspectId]) -> Result<u64> {
+    let mut tx = env.db.begin().await?;
+    lists::find(&mut tx, ws, list).await?.ok_or(Error::NotFound("list"))?;
+    let added = lists::add(&mut tx, ws, list, ids, env.now()).await?;
+    tx.commit().await?;
+    Ok(added)
+}
