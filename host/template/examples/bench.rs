@@ -61,8 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rendered = render()?;
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
     let report = serde_json::json!({
-        "template.render_us": micros(20_000, || drop(black_box(render()))),
-        "template.parse_us": micros(5_000, || drop(black_box(parse()))),
+        "template.render_us": micros(50_000, || drop(black_box(render()))),
+        "template.parse_us": micros(1_000, || drop(black_box(parse()))),
         "template.allocations": allocations,
         "template.bytes": rendered.text.len(),
     });

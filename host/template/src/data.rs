@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::Value;
+use crate::{Value, value::member};
 
 /// Something that knows variables by name. Each name is asked for at most once in a rendering.
 pub trait Data {
@@ -12,14 +12,14 @@ pub trait Data {
 
 impl Data for Map<String, Json> {
     fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.get(name).map(Value::from)
+        member(self, name).map(Value::from)
     }
 }
 
 /// The members of an object; any other JSON has none.
 impl Data for Json {
     fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.as_object()?.get(name).map(Value::from)
+        member(self.as_object()?, name).map(Value::from)
     }
 }
 
@@ -70,7 +70,7 @@ macro_rules! merge_tags {
                     },
                     "custom" => self.custom.map(Value::Object),
                     "today" => None,
-                    _ => self.custom?.get(name).map(Value::from),
+                    _ => member(self.custom?, name).map(Value::from),
                 }
             }
         }
@@ -122,17 +122,13 @@ pub struct JsonTags<'a>(pub &'a Json);
 impl Data for JsonTags<'_> {
     fn get(&self, name: &str) -> Option<Value<'_>> {
         let members = self.0.as_object()?;
-        let found = members
-            .get(name)
-            .or_else(|| members.get(builtin_tag(name)?))
-            .or_else(|| members.get("custom")?.as_object()?.get(name))
-            .or_else(|| {
-                let tag = builtin_tag(name)?;
-                members
-                    .iter()
-                    .find(|(key, _)| builtin_tag(key) == Some(tag))
-                    .map(|(_, v)| v)
-            })?;
+        let found = member(members, name).or_else(|| match builtin_tag(name) {
+            Some(tag) => {
+                let same = |(key, _): &(&String, &Json)| builtin_tag(key) == Some(tag);
+                members.iter().find(same).map(|(_, value)| value)
+            }
+            None => member(members.get("custom")?.as_object()?, name),
+        })?;
         Some(Value::from(found)).filter(|v| !v.is_missing())
     }
 }

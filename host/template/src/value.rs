@@ -120,7 +120,10 @@ impl<'a> Value<'a> {
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Nil => true,
-            Self::Text(text) | Self::Html(text) => text.trim().is_empty(),
+            Self::Text(text) | Self::Html(text) => {
+                let visible = text.as_bytes().first().is_some_and(u8::is_ascii_graphic);
+                !visible && text.trim().is_empty()
+            }
             _ => false,
         }
     }
@@ -229,6 +232,17 @@ impl From<bool> for Value<'_> {
     fn from(b: bool) -> Self {
         Self::Bool(b)
     }
+}
+
+/// The member `key`. Small objects, as a prospect's fields are, are faster searched than hashed.
+pub(crate) fn member<'a>(map: &'a Map<String, Json>, key: &str) -> Option<&'a Json> {
+    if map.len() <= 16 {
+        return map
+            .iter()
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value);
+    }
+    map.get(key)
 }
 
 /// `{"a"=>1, "b"=>"x"}`, as Ruby shows it.

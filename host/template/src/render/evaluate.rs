@@ -6,6 +6,7 @@ use crate::{
     builtin_tag, compare,
     filters::{self, Call, Filter},
     number::lax_int,
+    value,
 };
 
 use super::{Renderer, Result};
@@ -54,8 +55,8 @@ impl<'a> Renderer<'a> {
         if let Some(value) = variable.bound.as_ref().or(variable.assigned.as_ref()) {
             return value.clone();
         }
-        if let Some(n) = variable.counter {
-            return Value::Int(n);
+        if let Some((_, n)) = self.counters.iter().find(|(of, _)| *of == slot) {
+            return Value::Int(*n);
         }
         if let Some(value) = &variable.data {
             return value.clone();
@@ -89,20 +90,23 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    pub(super) fn counter(&mut self, slot: Slot) -> i64 {
-        if let Some(n) = self.variables[slot as usize].counter {
-            return n;
-        }
-        match self.given(&self.template.names[slot as usize]) {
-            Value::Int(n) => n,
-            _ => 0,
-        }
+    /// Adds to a counter, which starts at the number that the data has; gives what it was.
+    pub(super) fn count_by(&mut self, slot: Slot, step: i64) -> i64 {
+        let before = match self.counters.iter().position(|(of, _)| *of == slot) {
+            Some(place) => self.counters.swap_remove(place).1,
+            None => match self.given(&self.template.names[slot as usize]) {
+                Value::Int(n) => n,
+                _ => 0,
+            },
+        };
+        self.counters.push((slot, before.saturating_add(step)));
+        before
     }
 
     /// `value.key`
     fn member(&self, value: &Value<'a>, key: &str) -> Value<'a> {
         match value {
-            Value::Object(map) => match map.get(key) {
+            Value::Object(map) => match value::member(map, key) {
                 Some(found) => found.into(),
                 None => match key {
                     "size" => Value::Int(map.len() as i64),
@@ -120,14 +124,25 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// The value of an expression after its filters. With `track`, `self.absent` then holds the
-    /// variables that went into it without having a value or a default (TPL-4).
-    pub(super) fn filtered(&mut self, filtered: &'a Filtered, track: bool) -> Result<Value<'a>> {
+    /// The value of an expression before its filters.
+    pub(super) fn start(&mut self, filtered: &'a Filtered, track: bool) -> Value<'a> {
+        let value = self.eval(&filtered.expr);
         self.absent.clear();
-        let mut value = self.eval(&filtered.expr);
         if track {
             self.note_absent(&filtered.expr, &value);
         }
+        value
+    }
+
+    /// Puts a value through its filters, in place, which saves moving it about. With `track`,
+    /// `self.absent` then holds the variables that went into it without having a value or a
+    /// default (TPL-4).
+    pub(super) fn filter(
+        &mut self,
+        filtered: &'a Filtered,
+        track: bool,
+        value: &mut Value<'a>,
+    ) -> Result<()> {
         for call in &filtered.filters {
             let mut args = [Value::Nil, Value::Nil];
             for (arg, expr) in args.iter_mut().zip(&call.args) {
@@ -141,7 +156,7 @@ impl<'a> Renderer<'a> {
                     Some(expr) => self.eval(expr).is_truthy(),
                     None => false,
                 };
-                if !filters::needs_default(&value, allow_false, track) {
+                if !filters::needs_default(value, allow_false, track) {
                     continue;
                 }
                 let [fallback, _] = args;
@@ -151,10 +166,10 @@ impl<'a> Renderer<'a> {
                         self.note_absent(expr, &fallback);
                     }
                 }
-                value = fallback;
+                *value = fallback;
                 continue;
             }
-            value = filters::apply(
+            *value = filters::apply(
                 Call {
                     filter: call.filter,
                     count: call.args.len(),
@@ -162,12 +177,12 @@ impl<'a> Renderer<'a> {
                     now: &self.options.now,
                     budget: &mut self.budget,
                 },
-                value,
+                std::mem::take(value),
                 args,
             )
             .map_err(|trouble| self.error(call.span, trouble))?;
         }
-        Ok(value)
+        Ok(())
     }
 
     /// Notes a variable without a value.

@@ -68,14 +68,12 @@ enum Flow {
 type Result<T> = std::result::Result<T, RenderError>;
 
 /// What is known of a variable.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Variable<'a> {
     /// Bound by a loop or a partial, for as long as that lasts.
     bound: Option<Value<'a>>,
     /// Set by `assign` or `capture`.
     assigned: Option<Value<'a>>,
-    /// Set by `increment` or `decrement`.
-    counter: Option<i64>,
     /// From the data, once it was asked.
     data: Option<Value<'a>>,
 }
@@ -90,6 +88,8 @@ pub(crate) struct Renderer<'a> {
     budget: Budget,
     out: String,
     variables: Vec<Variable<'a>>,
+    /// Set by `increment` and `decrement`.
+    counters: Vec<(Slot, i64)>,
     /// Inside `render`: the data can't be seen.
     isolated: bool,
     loops: Vec<Loop<'a>>,
@@ -121,7 +121,8 @@ impl<'a> Renderer<'a> {
             variant,
             budget: Budget::new(options.limits),
             out: String::with_capacity((2 * template.literal + 64).min(options.limits.bytes)),
-            variables: vec![Variable::default(); template.names.len()],
+            variables: unknown(template.names.len()),
+            counters: Vec::new(),
             isolated: false,
             loops: Vec::new(),
             cycles: Vec::new(),
@@ -178,7 +179,9 @@ impl<'a> Renderer<'a> {
             Node::Text(span) | Node::Raw(span) => self.literal(*span)?,
             Node::Output(filtered) => self.output(filtered)?,
             Node::Assign(assign) => {
-                let value = self.filtered(&assign.value, self.mode.missing)?.share();
+                let mut value = self.start(&assign.value, self.mode.missing);
+                self.filter(&assign.value, self.mode.missing, &mut value)?;
+                let value = value.share();
                 self.settle_origin(assign.slot, &value);
                 self.variables[assign.slot as usize].assigned = Some(value);
             }
@@ -198,14 +201,12 @@ impl<'a> Renderer<'a> {
             Node::TableRow(tag) => return self.table_row(tag),
             Node::Cycle(tag) => self.cycle(tag)?,
             Node::Increment(slot) => {
-                let n = self.counter(*slot);
-                self.variables[*slot as usize].counter = Some(n.saturating_add(1));
+                let n = self.count_by(*slot, 1);
                 self.number(n)?;
             }
             Node::Decrement(slot) => {
-                let n = self.counter(*slot).saturating_sub(1);
-                self.variables[*slot as usize].counter = Some(n);
-                self.number(n)?;
+                let n = self.count_by(*slot, -1);
+                self.number(n.saturating_sub(1))?;
             }
             Node::Break => return Ok(Flow::Break),
             Node::Continue => return Ok(Flow::Continue),
@@ -242,7 +243,8 @@ impl<'a> Renderer<'a> {
     }
 
     fn output(&mut self, filtered: &'a Filtered) -> Result<()> {
-        let value = self.filtered(filtered, self.mode.missing)?;
+        let mut value = self.start(filtered, self.mode.missing);
+        self.filter(filtered, self.mode.missing, &mut value)?;
         self.report_missing();
         self.write(&value, filtered.span)
     }
@@ -361,6 +363,13 @@ impl<'a> Renderer<'a> {
             Trouble::Limit(message) => RenderError::Limit(place("render.limit", message)),
         }
     }
+}
+
+/// Variables of which nothing is known yet.
+fn unknown<'a>(count: usize) -> Vec<Variable<'a>> {
+    std::iter::repeat_with(Variable::default)
+        .take(count)
+        .collect()
 }
 
 /// Where a body stands, for errors.

@@ -9,6 +9,7 @@ use super::{
     Flow, Renderer, Result, Variable,
     budget::Trouble,
     loops::{Items, Loop},
+    unknown,
 };
 
 impl<'a> Renderer<'a> {
@@ -92,8 +93,9 @@ impl<'a> Renderer<'a> {
             None => (Some(Items::One(Value::Nil)), false),
         };
         let length = items.as_ref().map_or(0, Items::len);
-        let fresh = vec![Variable::default(); self.variables.len()];
+        let fresh = unknown(self.variables.len());
         let outer = std::mem::replace(&mut self.variables, fresh);
+        let counters = std::mem::take(&mut self.counters);
         let isolated = std::mem::replace(&mut self.isolated, true);
         let place = self.loops.len();
         for n in 0..length {
@@ -103,6 +105,7 @@ impl<'a> Renderer<'a> {
             for variable in &mut self.variables {
                 *variable = Variable::default();
             }
+            self.counters.clear();
             // Arguments are variables of the partial's own, which it may assign to.
             for (slot, value) in arguments {
                 self.variables[*slot as usize].assigned = Some(value.clone());
@@ -125,6 +128,7 @@ impl<'a> Renderer<'a> {
         }
         self.loops.truncate(place);
         self.variables = outer;
+        self.counters = counters;
         self.isolated = isolated;
         Ok(Flow::Next)
     }
