@@ -1,3 +1,90 @@
-//! The build system.
+//! `cargo xtask`: the only build tool that a person needs. One file a subcommand; each says what
+//! it does while it does it, and prints the commands that it runs.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks to a person"
+)]
+
+mod bench;
+mod binaries;
+mod ci;
+mod codegen;
+mod command;
+mod demo;
+mod machine;
+mod plugins;
+mod servers;
+mod system;
+mod tally;
+mod test;
+mod walls;
+mod wasm_target;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Overture's build system.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs all tests of both workspaces, on real servers.
+    Test,
+    /// Runs every check, and then all tests: what a change must pass.
+    Ci,
+    /// Builds and packs the plugins, the SDK's template and the guests of the tests.
+    Plugins,
+    /// Writes the files that are generated from code.
+    Codegen {
+        /// Writes nothing; fails when a file is not what would be written.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measures on a release build; says first what machine this is.
+    Bench {
+        /// What to measure.
+        #[arg(value_parser = bench::names())]
+        name: String,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The story in the sandbox, on virtual time.
+    Demo {
+        /// Runs to the end of the story and exits.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Starts mail servers and PostgreSQL until its input ends, and says how to reach them.
+    Servers,
+}
+
+fn main() -> ExitCode {
+    let task = Arguments::parse().task;
+    let outcome = Workspace::find().and_then(|workspace| match task {
+        Task::Test => test::run(&workspace).map(test::report),
+        Task::Ci => ci::run(&workspace),
+        Task::Plugins => plugins::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Codegen { check } => codegen::run(&workspace, check).map(|()| ExitCode::SUCCESS),
+        Task::Bench { name, json } => {
+            bench::run(&workspace, &name, json).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Demo { once } => demo::run(&workspace, once).map(|()| ExitCode::SUCCESS),
+        Task::Servers => servers::run().map(|()| ExitCode::SUCCESS),
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
