@@ -6,7 +6,7 @@ use overture_domain::{Clock, HostId, Id, Rng, Timestamp, id::Kind};
 use overture_store::Database;
 use overture_vault::Vault;
 
-use crate::{Config, MailProviders, parts::Wakes, under_way::UnderWay};
+use crate::{Classifiers, Config, MailProviders, parts::Wakes, under_way::UnderWay};
 
 /// Everything that operations and parts work with; cheap to clone.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub struct Env {
     pub dialer: overture_mail::Dialer,
     /// The mail providers, by the id in an account's row.
     pub providers: Arc<dyn MailProviders>,
+    /// The reply classifiers, in the admin's order.
+    pub classifiers: Arc<dyn Classifiers>,
     pub config: Arc<Config>,
     /// This process among those that share the database (SCH-5).
     pub host: HostId,

@@ -17,6 +17,7 @@ pub mod config;
 mod env;
 mod error;
 pub mod imports;
+pub mod mailboxes;
 pub mod parts;
 pub mod people;
 pub mod prospects;

@@ -1,0 +1,592 @@
+//! The host's end of a provider's handle: one account's SMTP and IMAP connections for the length
+//! of a call. The only place where an account's credentials are opened.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use overture_domain::{
+    AccountId, WorkspaceId,
+    accounts::{Account, Credentials, MailServer, MailSettings, TlsMode},
+};
+use overture_mail::{self as mail, Dialer, Endpoint, Security, imap, smtp};
+use overture_plugin_host::capabilities::mailbox::{
+    Envelope, Failure, Folder, FolderState, ListedMail, MailRef, MailSession, Outgoing, Reply,
+    SpecialUse, Stage, Submission, SubmissionRecord,
+};
+use overture_store::accounts as store;
+use overture_vault::{Binding, Secret, Vault};
+use tokio::sync::watch;
+
+use crate::{BeforeBody, Env, Error, Result};
+
+/// The record that an account's sealed credentials belong to.
+pub(super) fn binding(ws: WorkspaceId, id: AccountId) -> Binding {
+    Binding::new("sending_accounts", id, ws)
+}
+
+/// Seals credentials for the account's row.
+pub(super) fn seal(vault: &Vault, ws: WorkspaceId, id: AccountId, plain: &Credentials) -> String {
+    let text = serde_json::to_string(plain).expect("credentials serialise to JSON");
+    vault.seal(&binding(ws, id), &Secret::new(text))
+}
+
+fn unseal(vault: &Vault, ws: WorkspaceId, id: AccountId, sealed: &str) -> Result<Credentials> {
+    let plain = vault.open(&binding(ws, id), sealed)?;
+    serde_json::from_str(plain.expose()).map_err(|_| {
+        Error::Outside(format!(
+            "the credentials of {id} can't be read: enter the password again"
+        ))
+    })
+}
+
+/// One account for the length of a call. Connections are opened when they are first needed.
+pub struct Session {
+    account: Account,
+    dialer: Dialer,
+    servers: Option<Servers>,
+    before_body: Option<Arc<dyn BeforeBody>>,
+    /// How far the one submission of this session is.
+    submission: watch::Sender<Submitting>,
+    reading: tokio::sync::Mutex<Option<Reading>>,
+    certificates: Mutex<HashMap<&'static str, String>>,
+}
+
+/// Where the account's servers are and how to sign in there. An account of a provider with its
+/// own transport has none.
+#[derive(Clone)]
+struct Servers {
+    smtp: Endpoint,
+    imap: Endpoint,
+    credentials: mail::Credentials,
+}
+
+#[derive(Clone, Debug)]
+enum Submitting {
+    /// No submission, or one that has not come to the body.
+    Before,
+    /// The hook has passed: the body is on its way.
+    Body,
+    Ended(SubmissionRecord),
+    /// A submission was begun; it has not come to the body.
+    Begun,
+}
+
+/// The IMAP connection, what is selected, and what listings have shown.
+struct Reading {
+    imap: imap::Session,
+    selected: Option<(String, imap::Selected)>,
+    listed: HashMap<u32, imap::Found>,
+}
+
+impl Session {
+    /// The session of a stored account.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] and [`Error::Outside`] when its credentials can't be opened.
+    pub async fn open(env: &Env, account: &Account) -> Result<Self> {
+        let (ws, id) = (account.workspace_id, account.id);
+        let sealed = store::credentials(&mut env.db.reader(), ws, id).await?;
+        let credentials = sealed
+            .map(|sealed| unseal(&env.vault, ws, id, &sealed))
+            .transpose()?;
+        Ok(Self::with(env, account, credentials.as_ref()))
+    }
+
+    /// The session of an account with credentials that are not stored, or not yet.
+    pub(super) fn with(env: &Env, account: &Account, credentials: Option<&Credentials>) -> Self {
+        let settings: Option<MailSettings> = serde_json::from_value(account.settings.clone()).ok();
+        let servers = settings
+            .zip(credentials)
+            .map(|(settings, credentials)| Servers {
+                smtp: endpoint(&settings.smtp, settings.pinned_certificate.as_deref()),
+                imap: endpoint(&settings.imap, settings.pinned_certificate.as_deref()),
+                credentials: match credentials {
+                    Credentials::Password { password } => mail::Credentials::Password {
+                        user: settings.user_name.clone(),
+                        password: password.clone(),
+                    },
+                },
+            });
+        Self {
+            account: account.clone(),
+            dialer: env.dialer.clone(),
+            servers,
+            before_body: None,
+            submission: watch::Sender::new(Submitting::Before),
+            reading: tokio::sync::Mutex::default(),
+            certificates: Mutex::default(),
+        }
+    }
+
+    /// Awaits `hook` between the server's 354 and the first byte of a mail's body (SAFE-3).
+    /// Without one nothing can be submitted.
+    pub fn before_body(mut self, hook: Arc<dyn BeforeBody>) -> Self {
+        self.before_body = Some(hook);
+        self
+    }
+
+    /// How the submission ended; waits for it where it still goes on, because the guest's call
+    /// was cut short. Never [`SubmissionRecord::Cut`]. A failure at the stage `body` without a
+    /// reply means that nobody knows whether the mail was taken (SAFE-3).
+    pub async fn settle(&self) -> SubmissionRecord {
+        let mut changes = self.submission.subscribe();
+        loop {
+            match &*changes.borrow_and_update() {
+                Submitting::Before => return SubmissionRecord::NotTried,
+                Submitting::Ended(record) => return record.clone(),
+                Submitting::Begun | Submitting::Body => {}
+            }
+            if changes.changed().await.is_err() {
+                return SubmissionRecord::NotTried;
+            }
+        }
+    }
+
+    /// The certificate that the server of a leg (`smtp`, `imap`) showed when it was refused, for
+    /// pinning (MB-2).
+    pub fn refused_certificate(&self, leg: &str) -> Option<String> {
+        let certificates = self
+            .certificates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        certificates.get(leg).cloned()
+    }
+
+    /// Says goodbye to the servers.
+    pub async fn close(&self) {
+        if let Some(reading) = self.reading.lock().await.take() {
+            reading.imap.logout().await;
+        }
+    }
+
+    /// The bytes of mails in one folder, each cut off at `bytes_each`; those that have vanished,
+    /// or whose UIDs meant something under another UIDVALIDITY, are left out (MB-8).
+    ///
+    /// # Errors
+    /// At the stages up to `fetch`.
+    pub async fn fetch(
+        &self,
+        folder: &str,
+        uid_validity: u32,
+        uids: &[u32],
+        bytes_each: usize,
+    ) -> Result<Vec<imap::Mail>, Failure> {
+        self.reading(Some(folder), async |reading| {
+            let valid = reading
+                .selected
+                .as_ref()
+                .is_some_and(|(_, s)| s.uid_validity == uid_validity);
+            if !valid {
+                return Ok(Vec::new());
+            }
+            let found: Vec<imap::Found> = uids
+                .iter()
+                .map(|uid| {
+                    // One that no listing has shown may be of any size: only its beginning.
+                    reading
+                        .listed
+                        .get(uid)
+                        .cloned()
+                        .unwrap_or_else(|| imap::Found {
+                            uid: *uid,
+                            size: u64::MAX,
+                            flags: Vec::new(),
+                            message_id: None,
+                        })
+                })
+                .collect();
+            reading.imap.fetch(&found, bytes_each).await
+        })
+        .await
+    }
+
+    /// The size of a mail that this session has listed.
+    pub async fn listed_size(&self, uid: u32) -> Option<u64> {
+        let reading = self.reading.lock().await;
+        reading.as_ref()?.listed.get(&uid).map(|found| found.size)
+    }
+
+    /// Files a mail into a folder as seen (MB-9).
+    ///
+    /// # Errors
+    /// At the stages up to `append`.
+    pub async fn append(&self, folder: &str, mail: &[u8]) -> Result<(), Failure> {
+        self.reading(None, async |reading| {
+            reading.imap.append(folder, mail, &[imap::Flag::Seen]).await
+        })
+        .await
+    }
+
+    /// Waits until a folder changes; `None` when the server can't tell by itself (RFC 2177).
+    ///
+    /// # Errors
+    /// At the stages up to `idle`.
+    pub async fn watch(
+        &self,
+        folder: &str,
+        longest: std::time::Duration,
+    ) -> Result<Option<imap::Idle>, Failure> {
+        self.reading(Some(folder), async |reading| {
+            if !reading.imap.can_idle() {
+                return Ok(None);
+            }
+            reading.imap.idle(longest).await.map(Some)
+        })
+        .await
+    }
+
+    fn servers(&self) -> Result<&Servers, Failure> {
+        self.servers.as_ref().ok_or_else(|| Failure {
+            stage: Stage::Dns,
+            code: "no_server".to_owned(),
+            reply: None,
+            detail: "this account has no SMTP and IMAP servers, or no password".to_owned(),
+        })
+    }
+
+    fn failure(&self, leg: &'static str, error: &mail::Error) -> Failure {
+        if let mail::Cause::Certificate { fingerprint, .. } = &error.cause {
+            let mut known = self
+                .certificates
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            known.insert(leg, fingerprint.to_string());
+        }
+        failure(error)
+    }
+
+    /// Runs `work` on the IMAP connection, with `folder` selected. A connection that broke is
+    /// given up; the next call opens another.
+    async fn reading<T>(
+        &self,
+        folder: Option<&str>,
+        work: impl AsyncFnOnce(&mut Reading) -> mail::Result<T>,
+    ) -> Result<T, Failure> {
+        let servers = self.servers()?;
+        let mut place = self.reading.lock().await;
+        // Out of its place while it is used: a call that is cut short leaves no half-read answer.
+        let mut reading = match place.take() {
+            Some(reading) => reading,
+            None => Reading {
+                imap: imap::Session::connect(&self.dialer, &servers.imap, &servers.credentials)
+                    .await
+                    .map_err(|error| self.failure("imap", &error))?,
+                selected: None,
+                listed: HashMap::new(),
+            },
+        };
+        let result = async {
+            if let Some(folder) = folder {
+                reading.select(folder).await?;
+            }
+            work(&mut reading).await
+        }
+        .await;
+        if reading.imap.is_usable() {
+            *place = Some(reading);
+        }
+        result.map_err(|error| self.failure("imap", &error))
+    }
+}
+
+impl Reading {
+    async fn select(&mut self, folder: &str) -> mail::Result<imap::Selected> {
+        if let Some((name, selected)) = &self.selected
+            && name == folder
+        {
+            return Ok(*selected);
+        }
+        self.select_anew(folder).await
+    }
+
+    async fn select_anew(&mut self, folder: &str) -> mail::Result<imap::Selected> {
+        self.selected = None;
+        self.listed.clear();
+        let selected = self.imap.select(folder).await?;
+        self.selected = Some((folder.to_owned(), selected));
+        Ok(selected)
+    }
+}
+
+fn endpoint(server: &MailServer, pinned: Option<&str>) -> Endpoint {
+    Endpoint {
+        host: server.host.clone(),
+        port: server.port,
+        security: match server.tls {
+            TlsMode::Implicit => Security::Implicit,
+            TlsMode::Starttls => Security::Starttls,
+        },
+        // What is no fingerprint was refused when it was saved.
+        pinned: pinned.and_then(|text| text.parse().ok()),
+    }
+}
+
+/// What the server said and where, in the words of the plugin interface.
+fn failure(error: &mail::Error) -> Failure {
+    let reply = match &error.cause {
+        mail::Cause::Reply(reply) => Some(reply_of(reply)),
+        mail::Cause::Status(status) => Some(Reply {
+            code: None,
+            enhanced: None,
+            text: status.to_string(),
+        }),
+        _ => None,
+    };
+    let stage = match error.stage {
+        mail::Stage::Dns => Stage::Dns,
+        mail::Stage::Tcp => Stage::Tcp,
+        mail::Stage::Tls | mail::Stage::Starttls => Stage::Tls,
+        mail::Stage::Greeting | mail::Stage::Capability => Stage::Greeting,
+        mail::Stage::Auth => Stage::Auth,
+        mail::Stage::Build | mail::Stage::Mail | mail::Stage::Reset => Stage::Sender,
+        mail::Stage::Rcpt => Stage::Recipient,
+        mail::Stage::Data => Stage::Data,
+        // At `body` without a reply nobody knows; what was certainly not taken stands before it.
+        mail::Stage::Body if reply.is_none() && error.fate() == mail::Fate::NotSent => Stage::Data,
+        mail::Stage::Body => Stage::Body,
+        mail::Stage::List | mail::Stage::Select => Stage::Select,
+        mail::Stage::Append => Stage::Append,
+        mail::Stage::Search
+        | mail::Stage::Fetch
+        | mail::Stage::Move
+        | mail::Stage::Flag
+        | mail::Stage::Idle => Stage::Fetch,
+    };
+    Failure {
+        stage,
+        code: error.code().as_str().to_owned(),
+        reply,
+        detail: error.to_string(),
+    }
+}
+
+fn reply_of(reply: &smtp::Reply) -> Reply {
+    Reply {
+        code: Some(reply.code),
+        enhanced: reply.enhanced().map(|enhanced| enhanced.to_string()),
+        text: reply.text(),
+    }
+}
+
+#[async_trait]
+impl MailSession for Session {
+    fn id(&self) -> String {
+        self.account.id.to_string()
+    }
+
+    fn address(&self) -> String {
+        self.account.address.clone()
+    }
+
+    fn settings(&self) -> String {
+        let mut settings = self.account.settings.clone();
+        if let Some(fields) = settings.as_object_mut() {
+            fields.insert("preset".to_owned(), self.account.preset.clone().into());
+        }
+        settings.to_string()
+    }
+
+    async fn submit(&self, mail: &Outgoing) -> Result<Submission, Failure> {
+        let refused = |detail: &str| Failure {
+            stage: Stage::Sender,
+            code: "protocol".to_owned(),
+            reply: None,
+            detail: detail.to_owned(),
+        };
+        let servers = self.servers()?.clone();
+        let hook = self
+            .before_body
+            .clone()
+            .ok_or_else(|| refused("this call sends nothing: a mail leaves only by `send`"))?;
+        let mut first = false;
+        self.submission.send_if_modified(|state| {
+            first = matches!(state, Submitting::Before);
+            if first {
+                *state = Submitting::Begun;
+            }
+            first
+        });
+        if !first {
+            return Err(refused("this session has submitted its mail already"));
+        }
+        // A task of its own: when the guest's call is cut short, the dialogue still comes to an
+        // end, and `settle` learns of it.
+        let (dialer, mail, state) = (self.dialer.clone(), mail.clone(), self.submission.clone());
+        let dialogue = tokio::spawn(async move {
+            let result = submit(&dialer, &servers, &mail, &*hook, &state).await;
+            let record = match &result {
+                Ok(submission) => SubmissionRecord::Accepted(submission.clone()),
+                Err(error) => SubmissionRecord::Failed(failure(error)),
+            };
+            state.send_replace(Submitting::Ended(record));
+            result
+        });
+        match dialogue.await {
+            Ok(result) => result.map_err(|error| self.failure("smtp", &error)),
+            Err(_) => {
+                let body = matches!(&*self.submission.borrow(), Submitting::Body);
+                let failure = Failure {
+                    stage: if body { Stage::Body } else { Stage::Data },
+                    ..refused("the dialogue with the server ended by a mistake of the host")
+                };
+                let record = SubmissionRecord::Failed(failure.clone());
+                self.submission.send_replace(Submitting::Ended(record));
+                Err(failure)
+            }
+        }
+    }
+
+    async fn check_submission(&self) -> Result<(), Failure> {
+        let servers = self.servers()?;
+        let session =
+            smtp::Session::connect(&self.dialer, &servers.smtp, Some(&servers.credentials))
+                .await
+                .map_err(|error| self.failure("smtp", &error))?;
+        session.quit().await;
+        Ok(())
+    }
+
+    async fn folders(&self) -> Result<Vec<Folder>, Failure> {
+        let folders = self
+            .reading(None, async |reading| reading.imap.folders().await)
+            .await?;
+        let folder = |folder: imap::Folder| Folder {
+            name: folder.name,
+            special_use: folder.role.map(special_use),
+            selectable: folder.selectable,
+        };
+        Ok(folders.into_iter().map(folder).collect())
+    }
+
+    async fn select(&self, folder: &str) -> Result<FolderState, Failure> {
+        // The guest asks for the folder as it is now.
+        let selected = self
+            .reading(None, async |reading| reading.select_anew(folder).await)
+            .await?;
+        Ok(FolderState {
+            uid_validity: selected.uid_validity,
+            uid_next: selected.uid_next,
+            messages: selected.exists,
+        })
+    }
+
+    async fn list_from(
+        &self,
+        folder: &str,
+        from_uid: u32,
+        limit: u32,
+    ) -> Result<Vec<ListedMail>, Failure> {
+        self.reading(Some(folder), async |reading| {
+            let found = reading.imap.list_from(from_uid, limit as usize).await?;
+            reading
+                .listed
+                .extend(found.iter().map(|found| (found.uid, found.clone())));
+            let listed = |found: imap::Found| ListedMail {
+                uid: found.uid,
+                message_id: found.message_id,
+                size: found.size,
+            };
+            Ok(found.into_iter().map(listed).collect())
+        })
+        .await
+    }
+
+    async fn find(&self, folder: &str, message_id: &str) -> Result<Vec<u32>, Failure> {
+        self.reading(Some(folder), async |reading| {
+            reading.imap.search_message_id(message_id).await
+        })
+        .await
+    }
+
+    async fn move_to(&self, mail: &MailRef, folder: &str) -> Result<(), Failure> {
+        self.on_mail(mail, async |reading| {
+            reading.imap.move_to(&[mail.uid], folder).await
+        })
+        .await
+    }
+
+    async fn set_seen(&self, mail: &MailRef, seen: bool) -> Result<(), Failure> {
+        self.on_mail(mail, async |reading| {
+            reading
+                .imap
+                .set_flags(&[mail.uid], &[imap::Flag::Seen], seen)
+                .await
+        })
+        .await
+    }
+}
+
+impl Session {
+    /// Does something to a mail, unless its UID means another one by now (MB-8).
+    async fn on_mail(
+        &self,
+        mail: &MailRef,
+        work: impl AsyncFnOnce(&mut Reading) -> mail::Result<()>,
+    ) -> Result<(), Failure> {
+        let same = self
+            .reading(Some(&mail.folder), async |reading| {
+                let selected = reading.select(&mail.folder).await?;
+                if selected.uid_validity != mail.uid_validity {
+                    return Ok(false);
+                }
+                work(reading).await.map(|()| true)
+            })
+            .await?;
+        if same {
+            return Ok(());
+        }
+        Err(Failure {
+            stage: Stage::Select,
+            code: "mailbox_changed".to_owned(),
+            reply: None,
+            detail: "the folder's UIDVALIDITY has changed: list its mails again".to_owned(),
+        })
+    }
+}
+
+fn special_use(role: imap::Role) -> SpecialUse {
+    match role {
+        imap::Role::Inbox => SpecialUse::Inbox,
+        imap::Role::Sent => SpecialUse::Sent,
+        imap::Role::Junk => SpecialUse::Junk,
+        imap::Role::Trash => SpecialUse::Trash,
+        imap::Role::Drafts => SpecialUse::Drafts,
+        imap::Role::Archive => SpecialUse::Archive,
+        imap::Role::All => SpecialUse::All,
+        imap::Role::Flagged => SpecialUse::Flagged,
+        imap::Role::Important => SpecialUse::Important,
+    }
+}
+
+/// The dialogue, step by step: only so is it known on which side of the body it broke (SAFE-3).
+async fn submit(
+    dialer: &Dialer,
+    servers: &Servers,
+    outgoing: &Outgoing,
+    hook: &dyn BeforeBody,
+    state: &watch::Sender<Submitting>,
+) -> mail::Result<Submission> {
+    let mut session =
+        smtp::Session::connect(dialer, &servers.smtp, Some(&servers.credentials)).await?;
+    let Envelope { sender, recipient } = outgoing.envelope.clone();
+    session
+        .begin(&smtp::Envelope {
+            from: sender,
+            to: recipient,
+        })
+        .await?;
+    // On an error the connection is dropped at 354: the server keeps nothing.
+    hook.commit_attempt().await.map_err(|why| {
+        let cause = mail::Cause::Input(format!("the attempt could not be recorded: {why}"));
+        cause.at(mail::Stage::Data)
+    })?;
+    state.send_replace(Submitting::Body);
+    let reply = session.body(&outgoing.bytes).await?;
+    session.quit().await;
+    Ok(Submission {
+        reply: reply_of(&reply),
+    })
+}
