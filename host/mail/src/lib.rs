@@ -5,8 +5,10 @@
 //! | --- | --- |
 //! | [`smtp`] | a session that sends step by step, replies and what they mean |
 //! | [`imap`] | a session that lists, fetches, searches, files, and waits for changes |
+//! | [`check`] | "Test connection" (MB-2) |
 //! | [`mime`] | from parts to RFC 5322 bytes |
 //! | [`html`] | unsubscribe footer, plain text from HTML |
+//! | [`inbound`] | from bytes to what attribution, bounces and classifiers need |
 //!
 //! Sessions get their streams from a [`Connector`] through a [`Dialer`] (DESIGN §4), so that a
 //! simulator can break a dialogue anywhere. Every step has a time limit, every answer a size
@@ -22,8 +24,10 @@ mod error;
 mod sasl;
 mod wire;
 
+pub mod check;
 pub mod html;
 pub mod imap;
+pub mod inbound;
 pub mod mime;
 pub mod smtp;
 pub mod tls;

@@ -35,6 +35,8 @@ pub struct Found {
     pub size: u64,
     /// Its flags, `\Seen`.
     pub flags: Vec<String>,
+    /// Its Message-ID without brackets, where it has one.
+    pub message_id: Option<String>,
 }
 
 /// A fetched mail.
@@ -69,16 +71,17 @@ pub struct Page {
 }
 
 impl Session {
-    /// The mails of the selected folder with UIDs above `after`, the lowest `count` of them.
+    /// The mails of the selected folder with UIDs of at least `first`, the lowest `count` of
+    /// them.
     ///
     /// # Errors
     /// At the stage `fetch`.
-    pub async fn list_since(&mut self, after: u32, count: usize) -> Result<Vec<Found>> {
+    pub async fn list_from(&mut self, first: u32, count: usize) -> Result<Vec<Found>> {
+        let first = first.max(1);
         let mut found = BTreeMap::new();
-        let Some(first) = after.checked_add(1) else {
-            return Ok(Vec::new());
-        };
-        let command = format!("UID FETCH {first}:* (UID RFC822.SIZE FLAGS)");
+        let command = format!(
+            "UID FETCH {first}:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"
+        );
         self.run(Stage::Fetch, command, |data| {
             // `n:*` always names the last mail, whatever its UID; and news of other mails come
             // in between.
@@ -138,8 +141,14 @@ impl Session {
     /// # Errors
     /// At the stage `fetch`.
     pub async fn fetch_since(&mut self, after: u32, limits: &FetchLimits) -> Result<Page> {
+        let Some(first) = after.checked_add(1) else {
+            return Ok(Page {
+                last_uid: after,
+                ..Page::default()
+            });
+        };
         let mut found = self
-            .list_since(after, limits.mails.saturating_add(1))
+            .list_from(first, limits.mails.saturating_add(1))
             .await?;
         let mut total = 0_u64;
         let fits = found.iter().take(limits.mails.max(1)).take_while(|mail| {
@@ -181,11 +190,25 @@ fn found_of(data: &[Value]) -> Option<Found> {
         .find(|(name, _)| name.is("FLAGS"))
         .map(|(_, flags)| flags.list().iter().filter_map(Value::text).collect())
         .unwrap_or_default();
+    let message_id = attributes(data)
+        .filter(|(name, _)| {
+            name.text()
+                .is_some_and(|name| name.to_ascii_uppercase().starts_with("BODY[HEADER"))
+        })
+        .find_map(|(_, header)| id_in(&header.text()?));
     Some(Found {
         uid,
         size: size.number()?,
         flags,
+        message_id,
     })
+}
+
+/// What stands between the first angle brackets.
+fn id_in(header: &str) -> Option<String> {
+    let (_, id) = header.split_once('<')?;
+    let (id, _) = id.split_once('>')?;
+    (!id.trim().is_empty()).then(|| id.trim().to_owned())
 }
 
 fn body_of(data: Vec<Value>) -> Option<Vec<u8>> {

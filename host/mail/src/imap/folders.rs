@@ -25,6 +25,10 @@ pub enum Role {
     Archive,
     /// Every mail, a view of the other folders.
     All,
+    /// Mail marked by the user, a view.
+    Flagged,
+    /// Mail that the server thinks important (RFC 8457), a view.
+    Important,
 }
 
 /// A folder of a mailbox.
@@ -38,65 +42,69 @@ pub struct Folder {
     pub selectable: bool,
 }
 
-impl Folder {
-    /// The folder of a LIST response.
+/// A folder of a LIST response, and whether its role is the server's word.
+pub(super) struct Listed {
+    folder: Folder,
+    marked: bool,
+}
+
+/// The attributes that give a role.
+const ATTRIBUTES: [(&str, Role); 10] = [
+    ("\\Sent", Role::Sent),
+    ("\\Junk", Role::Junk),
+    ("\\Trash", Role::Trash),
+    ("\\Drafts", Role::Drafts),
+    ("\\Archive", Role::Archive),
+    ("\\All", Role::All),
+    ("\\Flagged", Role::Flagged),
+    ("\\Important", Role::Important),
+    // Gmail's own words before RFC 6154.
+    ("\\AllMail", Role::All),
+    ("\\Spam", Role::Junk),
+];
+
+impl Listed {
     pub(super) fn new(name: String, delimiter: Option<&str>, attributes: &[String]) -> Self {
         let has = |attribute: &str| attributes.iter().any(|a| a.eq_ignore_ascii_case(attribute));
         let selectable = !has("\\Noselect") && !has("\\NonExistent");
-        let by_attribute = [
-            ("\\Sent", Role::Sent),
-            ("\\Junk", Role::Junk),
-            ("\\Trash", Role::Trash),
-            ("\\Drafts", Role::Drafts),
-            ("\\Archive", Role::Archive),
-            ("\\All", Role::All),
-            // Gmail's own word before RFC 6154.
-            ("\\AllMail", Role::All),
-            ("\\Spam", Role::Junk),
-        ];
-        let role = if name.eq_ignore_ascii_case("INBOX") {
+        let said = if name.eq_ignore_ascii_case("INBOX") {
             Some(Role::Inbox)
         } else {
-            by_attribute
+            ATTRIBUTES
                 .into_iter()
                 .find(|(attribute, _)| has(attribute))
                 .map(|(_, role)| role)
         };
-        let role = role.or_else(|| role_by_name(&name, delimiter));
+        let role = said
+            .or_else(|| role_by_name(&name, delimiter))
+            .filter(|_| selectable);
         Self {
-            name,
-            role: role.filter(|_| selectable),
-            selectable,
+            folder: Folder {
+                name,
+                role,
+                selectable,
+            },
+            marked: said.is_some(),
         }
     }
 }
 
 /// Gives every role to one folder only: a folder that the server marked wins over one that is
-/// only named so (MB-8). `marked` says for each folder whether the role is the server's word.
-pub(super) fn settle(folders: &mut [Folder], marked: &[bool]) {
-    for role in [
-        Role::Sent,
-        Role::Junk,
-        Role::Trash,
-        Role::Drafts,
-        Role::Archive,
-        Role::All,
-    ] {
-        let by_server = folders
-            .iter()
-            .zip(marked)
-            .any(|(f, &m)| m && f.role == Some(role));
-        let mut taken = false;
-        for (folder, &marked) in folders.iter_mut().zip(marked) {
-            if folder.role == Some(role) {
-                if taken || (by_server && !marked) {
-                    folder.role = None;
-                } else {
-                    taken = true;
-                }
-            }
+/// only named so (MB-8).
+pub(super) fn settle(mut listed: Vec<Listed>) -> Vec<Folder> {
+    // A stable sort: of equals the first keeps the role.
+    let mut order: Vec<usize> = (0..listed.len()).collect();
+    order.sort_by_key(|&place| !listed[place].marked);
+    let mut taken = Vec::new();
+    for place in order {
+        let role = &mut listed[place].folder.role;
+        match *role {
+            Some(held) if taken.contains(&held) => *role = None,
+            Some(free) => taken.push(free),
+            None => {}
         }
     }
+    listed.into_iter().map(|listed| listed.folder).collect()
 }
 
 /// Names that mail programs and providers give to these folders, folded to lower case.
@@ -356,16 +364,16 @@ mod tests {
         }
     }
 
+    fn listed(name: &str, attributes: &[&str]) -> Listed {
+        let attributes: Vec<String> = attributes.iter().map(|a| (*a).to_owned()).collect();
+        Listed::new(name.into(), Some("/"), &attributes)
+    }
+
     // MB-8
     #[test]
     fn roles_by_attribute_then_by_name() {
         let check = |name: &str, attributes: &[&str], expected: Option<Role>| {
-            let attributes: Vec<String> = attributes.iter().map(|a| (*a).to_owned()).collect();
-            assert_eq!(
-                Folder::new(name.into(), Some("/"), &attributes).role,
-                expected,
-                "{name}"
-            );
+            assert_eq!(listed(name, attributes).folder.role, expected, "{name}");
         };
         check("inbox", &[], Some(Role::Inbox));
         check("Whatever", &["\\HasNoChildren", "\\Sent"], Some(Role::Sent));
@@ -387,17 +395,13 @@ mod tests {
     // MB-8
     #[test]
     fn the_server_s_word_wins_over_a_name() {
-        let folder = |name: &str, attributes: &[&str]| {
-            let attributes: Vec<String> = attributes.iter().map(|a| (*a).to_owned()).collect();
-            Folder::new(name.into(), Some("/"), &attributes)
-        };
-        let mut folders = vec![
-            folder("Spam", &[]),
-            folder("Quarantine", &["\\Junk"]),
-            folder("Sent", &[]),
-        ];
-        settle(&mut folders, &[false, true, false]);
+        let folders = settle(vec![
+            listed("Spam", &[]),
+            listed("Quarantine", &["\\Junk"]),
+            listed("Sent", &[]),
+            listed("Sent Items", &[]),
+        ]);
         let roles: Vec<_> = folders.iter().map(|folder| folder.role).collect();
-        assert_eq!(roles, [None, Some(Role::Junk), Some(Role::Sent)]);
+        assert_eq!(roles, [None, Some(Role::Junk), Some(Role::Sent), None]);
     }
 }

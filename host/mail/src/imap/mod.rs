@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub use fetch::{FetchLimits, Found, Mail, Page};
+use folders::Listed;
 pub use folders::{Folder, Role};
 pub use idle::Idle;
 use parse::{Response, Value};
@@ -141,31 +142,22 @@ impl Session {
     /// # Errors
     /// At the stage `list`.
     pub async fn folders(&mut self) -> Result<Vec<Folder>> {
-        let mut folders = Vec::new();
-        let mut marked = Vec::new();
+        let mut listed = Vec::new();
         let each = |data: Vec<Value>| {
             let [word, attributes, delimiter, name, ..] = data.as_slice() else {
                 return;
             };
-            if !word.is("LIST") {
+            let Some(name) = name.text().filter(|_| word.is("LIST")) else {
                 return;
-            }
-            let Some(name) = name.text() else { return };
+            };
             let attributes: Vec<String> =
                 attributes.list().iter().filter_map(Value::text).collect();
-            let delimiter = delimiter.text();
             let name = folders::decode(&name);
-            // A role without attributes can only come from the name.
-            let bare = Folder::new(name.clone(), delimiter.as_deref(), &[]).role;
-            let folder = Folder::new(name, delimiter.as_deref(), &attributes);
-            marked
-                .push(folder.role.is_some() && says_role(&attributes) || bare == Some(Role::Inbox));
-            folders.push(folder);
+            listed.push(Listed::new(name, delimiter.text().as_deref(), &attributes));
         };
         self.run(Stage::List, "LIST \"\" \"*\"".into(), each)
             .await?;
-        folders::settle(&mut folders, &marked);
-        Ok(folders)
+        Ok(folders::settle(listed))
     }
 
     /// Selects `folder` for what follows.
@@ -337,7 +329,11 @@ impl Session {
     }
 
     async fn sign_in(&mut self, credentials: &Credentials) -> Result<()> {
-        let offered = |name: &str| self.has(&format!("AUTH={name}"));
+        let capabilities = self.capabilities.clone();
+        let offered = |name: &str| {
+            let name = format!("AUTH={name}");
+            capabilities.contains(&name)
+        };
         match credentials {
             // LOGIN is a command of its own in IMAP, and there unless it is disabled.
             Credentials::Password { user, password }
@@ -565,22 +561,6 @@ fn outcome(status: Status) -> std::result::Result<(), Cause> {
     } else {
         Err(Cause::Status(status))
     }
-}
-
-fn says_role(attributes: &[String]) -> bool {
-    const ROLES: [&str; 8] = [
-        "\\sent",
-        "\\junk",
-        "\\trash",
-        "\\drafts",
-        "\\archive",
-        "\\all",
-        "\\allmail",
-        "\\spam",
-    ];
-    attributes
-        .iter()
-        .any(|attribute| ROLES.contains(&attribute.to_ascii_lowercase().as_str()))
 }
 
 /// A quoted string; what cannot stand in one is refused, so that no name can add a command.
