@@ -216,6 +216,15 @@ impl<'s> Scanner<'s, '_> {
         }
         self.problems.push(problem);
         self.flush(open, false);
+        if stray.is_some() && code == "tag.unclosed" {
+            // It is read as if it were closed, so that the block that it opens is known.
+            let inner = Inner::new(self.source, open + 2, until);
+            let (start, end) = (inner.markup.start as usize, inner.markup.end as usize);
+            let tag = tag(self.source, span(open, until), start, end);
+            if !matches!(tag.name.of(self.source), "" | "raw" | "comment" | "doc") {
+                self.tokens.push(Token::Tag(tag));
+            }
+        }
         self.resume((until + usize::from(lone)).clamp(open + 2, self.end), false);
     }
 
