@@ -186,6 +186,8 @@ CREATE TABLE enrollments (
     step_index BIGINT NOT NULL DEFAULT 0,
     -- Always equal to run_at of its live job (SCH-3).
     next_action_at BIGINT,
+    -- The person is away: no step is planned for an earlier moment (CLS-2).
+    not_before BIGINT,
     -- What the last reply was judged to be (CLS-1).
     label TEXT,
     created_at BIGINT NOT NULL,
