@@ -15,6 +15,7 @@ pub mod messages;
 pub mod names;
 pub mod pacing;
 pub mod people;
+pub mod plugins;
 pub mod prospects;
 pub mod rng;
 pub mod time;

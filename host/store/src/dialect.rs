@@ -7,6 +7,7 @@
 //! | `{fields p.custom}` | the names of a JSON object's fields as rows of `f(key)` |
 //! | `{for_update}` | locks the selected rows until the transaction ends; SQLite has one writer anyway |
 //! | `{skip_locked}` | the same, passing over rows that another host holds |
+//! | `{each SELECT id …}` | runs a SELECT for every row of the tables before it, to which it may refer; its ids as rows of `e(value, key)`, `key` counting from 0. PostgreSQL locks them, passing over rows that another host holds |
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
 //! | `{settled}` | events of finished transactions only: none older can appear behind a reader's cursor |
 
@@ -69,6 +70,16 @@ fn piece(name: &str, dialect: Dialect) -> String {
                 Sqlite => format!("json_each({parameter}) AS r"),
                 Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
             }
+        }
+        (each, Sqlite) if each.starts_with("each ") => {
+            let select = &each["each ".len()..];
+            format!("json_each((SELECT json_group_array(f.id) FROM ({select}) AS f)) AS e")
+        }
+        (each, Postgres) if each.starts_with("each ") => {
+            let select = &each["each ".len()..];
+            format!(
+                "LATERAL (SELECT f.id AS value, ROW_NUMBER() OVER () - 1 AS key FROM ({select} FOR UPDATE SKIP LOCKED) AS f) AS e"
+            )
         }
         (fields, _) if fields.starts_with("fields ") => {
             let object = &fields["fields ".len()..];

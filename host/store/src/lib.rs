@@ -12,22 +12,31 @@
 //! One module a table family; its records live in `overture-domain`.
 
 pub mod accounts;
+pub mod actions;
 pub mod audit;
+pub mod campaigns;
+pub mod caps;
 mod db;
+pub mod deliveries;
 pub mod dialect;
+pub mod enrollments;
 mod error;
 pub mod events;
+pub mod hosts;
 pub mod imports;
+pub mod jobs;
 pub mod lists;
 pub mod messages;
 mod migrate;
 pub mod people;
+pub mod plugins;
 pub mod prospects;
 mod query;
 mod row;
 pub mod suppressions;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod webhooks;
 
 pub use db::{Database, Read, Reader, Tx};
 pub use error::{Error, Result};

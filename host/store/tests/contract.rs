@@ -1,10 +1,17 @@
 //! Every function of the store on both databases.
+#![expect(clippy::unwrap_used, reason = "a test's helpers panic like the test")]
 
 #[path = "contract/accounts.rs"]
 mod accounts;
+#[path = "contract/deliveries.rs"]
+mod deliveries;
 #[path = "contract/messages.rs"]
 mod messages;
+#[path = "contract/plugins.rs"]
+mod plugins;
 #[path = "contract/prospects.rs"]
 mod prospects;
 #[path = "contract/schema.rs"]
 mod schema;
+#[path = "contract/webhooks.rs"]
+mod webhooks;
