@@ -1,4 +1,4 @@
-//! The `overture` binary, built so that nothing is compiled twice.
+//! The `overture` binary, as demos and tests run it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,30 +16,29 @@ pub(crate) struct Binaries {
     pub(crate) driven: PathBuf,
 }
 
-/// Builds `overture` without and with driven time, together with all tests: only then cargo
-/// unifies the features of shared crates as `cargo test --workspace` does, and of the second build
-/// only the last crate is new.
-pub(crate) fn build_with_tests(workspace: &Workspace) -> Result<Binaries> {
-    let build = |features: &str, name: &str| {
-        run(&mut cargo(
-            &workspace.root,
-            &format!("build --workspace --all-targets {features}"),
-        ))?;
-        keep(workspace, name)
-    };
-    // The plain one comes last, so that `cargo test --workspace` finds it as it is.
-    let driven = build("--features overture/test-clock", "overture-driven")?;
-    let plain = build("", "overture")?;
+/// Builds `overture` without and with driven time; only its own crate is compiled twice.
+///
+/// `--workspace` is there for the features of shared crates: cargo unifies them over the packages
+/// that it is asked for, and with `-p overture` most of what the tests use would be built anew.
+pub(crate) fn build_both(workspace: &Workspace) -> Result<Binaries> {
+    cargo_build(workspace, "--features overture/test-clock")?;
+    let driven = keep(workspace, "overture-driven")?;
+    cargo_build(workspace, "")?;
+    let plain = keep(workspace, "overture")?;
     Ok(Binaries { plain, driven })
 }
 
-/// Builds `overture` alone.
+/// Builds `overture` as it is released, in the debug profile.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_build(workspace, "")?;
+    keep(workspace, "overture")
+}
+
+fn cargo_build(workspace: &Workspace, features: &str) -> Result<()> {
     run(&mut cargo(
         &workspace.root,
-        "build --workspace --bin overture",
-    ))?;
-    Ok(workspace.target().join("debug/overture"))
+        &format!("build --workspace --bin overture {features}"),
+    ))
 }
 
 /// Copies what was just built to a place where the next build doesn't overwrite it.

@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 /// (the SDK's template, those of the tests) becomes `target/guests/NAME.wasm`.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let target = WasmTarget::find(workspace)?;
-    let modules = build(workspace, &target)?;
+    let (modules, all_built) = build(workspace, &target)?;
     let packer = build_packer(workspace)?;
     let packings: Vec<_> = modules
         .iter()
@@ -34,6 +34,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for packing in &packings {
         packed += usize::from(packing.bring_up_to_date(workspace)?);
     }
+    if !all_built {
+        bail!("not every guest could be built; the others are packed");
+    }
     remove_others(&workspace.target().join("plugins"), &packings)?;
     eprintln!("plugins: {} in all, {packed} packed anew", packings.len());
     Ok(())
@@ -47,8 +50,12 @@ struct Module {
     wasm: PathBuf,
 }
 
-fn build(workspace: &Workspace, target: &WasmTarget) -> Result<Vec<Module>> {
-    let mut command = cargo(&workspace.guests(), "build --workspace --lib --release");
+/// The core modules, and whether they are all: a broken guest doesn't keep the others back.
+fn build(workspace: &Workspace, target: &WasmTarget) -> Result<(Vec<Module>, bool)> {
+    let mut command = cargo(
+        &workspace.guests(),
+        "build --workspace --lib --release --keep-going",
+    );
     command.args([
         "--target",
         TARGET,
@@ -59,18 +66,15 @@ fn build(workspace: &Workspace, target: &WasmTarget) -> Result<Vec<Module>> {
     target.apply(&mut command);
     let mut modules = Vec::new();
     let mut unreadable = None;
-    let built = lines(&mut command, |line| match module(line) {
+    let all_built = lines(&mut command, |line| match module(line) {
         Ok(module) => modules.extend(module),
         Err(error) => unreadable = Some(error),
     })?;
-    if !built {
-        bail!("the guests can't be built");
-    }
     if let Some(error) = unreadable {
         return Err(error).context("cargo's messages can't be read");
     }
     modules.sort_by(|one, other| one.source.cmp(&other.source));
-    Ok(modules)
+    Ok((modules, all_built))
 }
 
 /// The module that one of cargo's messages tells of, if it tells of one.

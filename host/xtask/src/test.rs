@@ -22,7 +22,7 @@ const DRIVEN_VARIABLE: &str = "OVERTURE_BIN_DRIVEN";
 pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     system::install_for_tests()?;
     plugins::run(workspace)?;
-    let overture = binaries::build_with_tests(workspace)?;
+    let overture = binaries::build_both(workspace)?;
 
     let mail = start_mail(&MailOptions::default())?;
     let postgres = start_postgres(Durability::Off)?;
