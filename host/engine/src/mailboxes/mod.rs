@@ -1,5 +1,54 @@
-//! Mailboxes: connecting, testing, changing, pausing, deleting them (MB-1 to MB-5, MB-11).
+//! Mailboxes: connecting, testing, changing, pausing and deleting them (MB-1 to MB-5, MB-11).
+//!
+//! What a provider plugin does with a mailbox it does through a [`Session`]; the status of a
+//! mailbox changes only in [`status`], together with its audit row and the event (SAFE-4).
 
+mod change;
+mod connect;
+mod input;
+mod remove;
+mod sent_copy;
 mod session;
+pub mod status;
+mod trial;
 
+use overture_domain::{AccountId, WorkspaceId, accounts::Account};
+use overture_store::accounts as store;
+
+use crate::{Env, Error, ProviderPreset, Result};
+
+pub use change::{MailboxChange, update};
+pub use connect::{Connected, NewMailbox, connect};
+pub use input::{DEFAULT_DAILY_LIMIT, MAX_DAILY_LIMIT};
+pub use remove::delete;
+pub use sent_copy::file_sent_copy;
 pub use session::Session;
+pub use trial::{Leg, Problem, test};
+
+/// One mailbox of the workspace.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn get(env: &Env, ws: WorkspaceId, id: AccountId) -> Result<Account> {
+    store::find(&mut env.db.reader(), ws, id)
+        .await?
+        .ok_or(Error::NotFound("mailbox"))
+}
+
+/// A page of the workspace's mailboxes, oldest first, after `after`.
+///
+/// # Errors
+/// Only the store's.
+pub async fn list(
+    env: &Env,
+    ws: WorkspaceId,
+    after: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<Account>> {
+    Ok(store::list(&mut env.db.reader(), ws, after, limit).await?)
+}
+
+/// The mail services whose settings are known (MB-1), of all providers.
+pub async fn presets(env: &Env, ws: WorkspaceId) -> Vec<ProviderPreset> {
+    env.providers.presets(ws).await
+}
