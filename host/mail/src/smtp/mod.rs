@@ -124,10 +124,14 @@ impl Session {
             );
             return Err(Cause::Input(words).at(Stage::Mail));
         }
-        if self.state == State::Open {
-            self.reset().await?;
+        match self.state {
+            State::Idle => self.state = State::Open,
+            State::Open => {
+                self.reset().await?;
+                self.state = State::Open;
+            }
+            State::Data | State::Dead => return Err(Cause::Closed.at(Stage::Mail)),
         }
-        self.state = State::Open;
         let suffix = if utf8 { " SMTPUTF8" } else { "" };
         self.command(Stage::Mail, &format!("MAIL FROM:<{from}>{suffix}"))
             .await?;
