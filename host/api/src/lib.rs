@@ -1,1 +1,57 @@
-//! The REST front door.
+//! The REST front door: `/api/v1` (API-1 to API-5), the pages that a mail's links lead to, and
+//! health.
+//!
+//! A folder a resource, a file an endpoint; folders mirror URLs. An endpoint reads its input,
+//! checks the scope, calls one operation of the engine (or reads through the store), and turns the
+//! result into its API type. What every endpoint shares is here: who calls ([`Caller`]), input with
+//! errors that name the field ([`Body`], [`Params`]), pages, and the envelopes of API-2.
+
+mod answer;
+mod caller;
+mod error;
+mod events;
+mod health;
+mod imports;
+mod input;
+mod lists;
+mod me;
+mod openapi;
+mod page;
+mod prospects;
+mod request_id;
+mod unsubscribe;
+
+pub use answer::{Answer, Created};
+pub use caller::Caller;
+pub use error::{Detail, Error, ErrorBody, ErrorEnvelope};
+pub use input::{Body, Params, PathId};
+pub use openapi::document;
+pub use page::{Page, PageParams};
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use overture_engine::Env;
+use tower_http::{compression::CompressionLayer, trace::TraceLayer};
+
+/// The largest request body but for imports.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// The whole front door.
+pub fn router(env: Env) -> Router {
+    let (api, document) = openapi::routes().split_for_parts();
+    Router::new()
+        .nest(
+            "/api/v1",
+            api.merge(openapi::served(document))
+                .fallback(error::unknown_path),
+        )
+        .merge(unsubscribe::routes())
+        .merge(health::routes())
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CompressionLayer::new())
+        .layer(TraceLayer::new_for_http())
+        .layer(middleware::from_fn_with_state(
+            env.clone(),
+            request_id::assign,
+        ))
+        .with_state(env)
+}

@@ -22,7 +22,9 @@ pub mod parts;
 pub mod people;
 pub mod prospects;
 pub mod providers;
+pub mod suppressions;
 pub mod under_way;
+pub mod unsubscribe;
 
 pub use classifiers::{ClassifierEntry, Classifiers};
 pub use config::Config;

@@ -73,7 +73,12 @@ pub async fn create_user(
         .expect("hashing a password does not panic");
 
     let now = env.now();
-    let name = if display_name.trim().is_empty() { email } else { display_name }.trim();
+    let name = if display_name.trim().is_empty() {
+        email
+    } else {
+        display_name
+    }
+    .trim();
     let mut tx = env.db.begin().await?;
     let user = User {
         id: env.id(),
@@ -91,7 +96,9 @@ pub async fn create_user(
     };
     match store::insert_user(&mut tx, &user, &hash).await {
         Err(overture_store::Error::Unique) => {
-            return Err(Error::Conflict(format!("there is a user with the address {email} already")));
+            return Err(Error::Conflict(format!(
+                "there is a user with the address {email} already"
+            )));
         }
         other => other?,
     }
@@ -116,15 +123,27 @@ pub async fn create_key(
     let name = name.trim();
     let mut wrong = Vec::new();
     if name.is_empty() || name.chars().count() > 100 {
-        wrong.push(FieldError::new("name", "invalid", "a key's name has 1 to 100 characters"));
+        wrong.push(FieldError::new(
+            "name",
+            "invalid",
+            "a key's name has 1 to 100 characters",
+        ));
     }
     if scopes.is_empty() {
-        wrong.push(FieldError::new("scopes", "required", "a key needs at least one scope"));
+        wrong.push(FieldError::new(
+            "scopes",
+            "required",
+            "a key needs at least one scope",
+        ));
     }
     for (index, scope) in scopes.iter().enumerate() {
         if !SCOPES.contains(&scope.as_str()) {
             let message = format!("`{scope}` is no scope; there are: {}", SCOPES.join(", "));
-            wrong.push(FieldError::new(format!("scopes[{index}]"), "unknown_scope", message));
+            wrong.push(FieldError::new(
+                format!("scopes[{index}]"),
+                "unknown_scope",
+                message,
+            ));
         }
     }
     if !wrong.is_empty() {
@@ -164,7 +183,9 @@ pub async fn authenticate(env: &Env, text: &str) -> Result<Option<ApiKey>> {
     });
     if let Some(key) = &key {
         // Once a minute is enough for people, and keeps reading requests free of writes.
-        let stale = key.last_used_at.is_none_or(|used| now.since(used).as_secs() >= 60);
+        let stale = key
+            .last_used_at
+            .is_none_or(|used| now.since(used).as_secs() >= 60);
         if stale {
             let mut tx = env.db.begin().await?;
             store::touch_key(&mut tx, key.id, now).await?;

@@ -44,7 +44,10 @@ impl Fields {
             ("industry", &self.industry),
         ];
         for (field, value) in texts {
-            if value.as_ref().is_some_and(|value| value.chars().count() > 500) {
+            if value
+                .as_ref()
+                .is_some_and(|value| value.chars().count() > 500)
+            {
                 wrong.push(FieldError::new(field, "too_long", "at most 500 characters"));
             }
         }
@@ -57,7 +60,11 @@ impl Fields {
         for (name, value) in self.custom.iter().flatten() {
             if custom_field_name(name).is_empty() || value.chars().count() > 2_000 {
                 let message = "a custom field has a name and at most 2,000 characters";
-                wrong.push(FieldError::new(format!("customFields.{name}"), "invalid", message));
+                wrong.push(FieldError::new(
+                    format!("customFields.{name}"),
+                    "invalid",
+                    message,
+                ));
             }
         }
     }
@@ -83,7 +90,10 @@ impl Fields {
             prospect.tags = tags;
         }
         if let Some(custom) = self.custom {
-            prospect.custom = custom.into_iter().map(|(name, value)| (custom_field_name(&name), value)).collect();
+            prospect.custom = custom
+                .into_iter()
+                .map(|(name, value)| (custom_field_name(&name), value))
+                .collect();
         }
     }
 }
@@ -137,12 +147,17 @@ pub async fn create(
 
     let mut tx = env.db.begin().await?;
     if let Some(list) = list_id {
-        lists::find(&mut tx, ws, list).await?.ok_or(Error::NotFound("list"))?;
+        lists::find(&mut tx, ws, list)
+            .await?
+            .ok_or(Error::NotFound("list"))?;
     }
     let new = store::insert(&mut tx, std::slice::from_ref(&prospect)).await? == 1;
     if !new {
         let found = store::list_by_emails(&mut tx, ws, &[prospect.email]).await?;
-        prospect = found.into_iter().next().ok_or(Error::NotFound("prospect"))?;
+        prospect = found
+            .into_iter()
+            .next()
+            .ok_or(Error::NotFound("prospect"))?;
     }
     if let Some(list) = list_id {
         lists::add(&mut tx, ws, list, &[prospect.id], now).await?;
@@ -155,14 +170,21 @@ pub async fn create(
 ///
 /// # Errors
 /// [`Error::Invalid`] for fields that won't do, [`Error::NotFound`] for an unknown id.
-pub async fn update(env: &Env, ws: WorkspaceId, id: ProspectId, fields: Fields) -> Result<Prospect> {
+pub async fn update(
+    env: &Env,
+    ws: WorkspaceId,
+    id: ProspectId,
+    fields: Fields,
+) -> Result<Prospect> {
     let mut wrong = Vec::new();
     fields.check(&mut wrong);
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
     }
     let mut tx = env.db.begin().await?;
-    let mut prospect = store::find(&mut tx, ws, id).await?.ok_or(Error::NotFound("prospect"))?;
+    let mut prospect = store::find(&mut tx, ws, id)
+        .await?
+        .ok_or(Error::NotFound("prospect"))?;
     fields.apply(&mut prospect);
     prospect.updated_at = env.now();
     store::update(&mut tx, std::slice::from_ref(&prospect)).await?;
@@ -177,7 +199,11 @@ pub async fn update(env: &Env, ws: WorkspaceId, id: ProspectId, fields: Fields) 
 pub async fn create_list(env: &Env, ws: WorkspaceId, name: &str, color: &str) -> Result<List> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > 200 {
-        return Err(Error::field("name", "invalid", "a list's name has 1 to 200 characters"));
+        return Err(Error::field(
+            "name",
+            "invalid",
+            "a list's name has 1 to 200 characters",
+        ));
     }
     let list = List {
         id: env.id(),
@@ -190,7 +216,9 @@ pub async fn create_list(env: &Env, ws: WorkspaceId, name: &str, color: &str) ->
     let mut tx = env.db.begin().await?;
     match lists::insert(&mut tx, &list).await {
         Err(overture_store::Error::Unique) => {
-            return Err(Error::Conflict(format!("there is a list named `{name}` already")));
+            return Err(Error::Conflict(format!(
+                "there is a list named `{name}` already"
+            )));
         }
         other => other?,
     }
@@ -202,9 +230,16 @@ pub async fn create_list(env: &Env, ws: WorkspaceId, name: &str, color: &str) ->
 ///
 /// # Errors
 /// [`Error::NotFound`] for an unknown list; unknown prospects are left out.
-pub async fn add_to_list(env: &Env, ws: WorkspaceId, list: ListId, ids: &[ProspectId]) -> Result<u64> {
+pub async fn add_to_list(
+    env: &Env,
+    ws: WorkspaceId,
+    list: ListId,
+    ids: &[ProspectId],
+) -> Result<u64> {
     let mut tx = env.db.begin().await?;
-    lists::find(&mut tx, ws, list).await?.ok_or(Error::NotFound("list"))?;
+    lists::find(&mut tx, ws, list)
+        .await?
+        .ok_or(Error::NotFound("list"))?;
     let added = lists::add(&mut tx, ws, list, ids, env.now()).await?;
     tx.commit().await?;
     Ok(added)

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use overture_domain::{
-    ProspectId, Timestamp, WorkspaceId,
-    names,
+    ProspectId, Timestamp, WorkspaceId, names,
     prospects::{Prospect, ProspectStatus, custom_field_name, email_problem},
 };
 
@@ -32,13 +31,16 @@ names! {
 /// What headers are called in the wild, folded by [`folded`].
 fn synonym(header: &str) -> Option<Field> {
     Some(match header {
-        "email" | "emailaddress" | "mail" | "mailaddress" | "workemail" | "businessemail" | "contactemail" | "primaryemail" => Field::Email,
+        "email" | "emailaddress" | "mail" | "mailaddress" | "workemail" | "businessemail"
+        | "contactemail" | "primaryemail" => Field::Email,
         "firstname" | "givenname" | "forename" | "first" | "vorname" => Field::FirstName,
         "lastname" | "surname" | "familyname" | "last" | "nachname" => Field::LastName,
-        "company" | "companyname" | "organization" | "organisation" | "account" | "accountname" | "employer" | "firma" => Field::Company,
+        "company" | "companyname" | "organization" | "organisation" | "account" | "accountname"
+        | "employer" | "firma" => Field::Company,
         "role" | "title" | "jobtitle" | "position" | "job" => Field::Role,
         "phone" | "phonenumber" | "telephone" | "mobile" | "mobilephone" | "tel" => Field::Phone,
-        "linkedin" | "linkedinurl" | "linkedinprofile" | "linkedinprofileurl" | "personlinkedinurl" => Field::LinkedinUrl,
+        "linkedin" | "linkedinurl" | "linkedinprofile" | "linkedinprofileurl"
+        | "personlinkedinurl" => Field::LinkedinUrl,
         "website" | "url" | "companywebsite" | "domain" | "web" => Field::Website,
         "country" => Field::Country,
         "city" | "town" => Field::City,
@@ -51,7 +53,11 @@ fn synonym(header: &str) -> Option<Field> {
 
 /// A header without case, spaces and punctuation: `E-Mail Address` → `emailaddress`.
 fn folded(header: &str) -> String {
-    header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    header
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,8 +84,14 @@ impl Columns {
         mapping: &BTreeMap<String, String>,
         rows: impl Iterator<Item = &'a csv::StringRecord>,
     ) -> Result<Self> {
-        if let Some(missing) = mapping.keys().find(|name| !headers.iter().any(|header| header == name.as_str())) {
-            let message = format!("the file has no column `{missing}`; it has: {}", quoted(headers.iter()));
+        if let Some(missing) = mapping
+            .keys()
+            .find(|name| !headers.iter().any(|header| header == name.as_str()))
+        {
+            let message = format!(
+                "the file has no column `{missing}`; it has: {}",
+                quoted(headers.iter())
+            );
             return Err(Error::field("mapping", "unknown_column", message));
         }
         let mut columns = Vec::with_capacity(headers.len());
@@ -109,10 +121,22 @@ impl Columns {
     ) -> Result<()> {
         let sample: Vec<_> = rows.take(50).collect();
         let holds_addresses = |column: usize| {
-            let values: Vec<_> = sample.iter().filter_map(|row| row.get(column)).filter(|value| !value.is_empty()).collect();
-            !values.is_empty() && values.iter().filter(|value| email_problem(value).is_none()).count() * 2 > values.len()
+            let values: Vec<_> = sample
+                .iter()
+                .filter_map(|row| row.get(column))
+                .filter(|value| !value.is_empty())
+                .collect();
+            !values.is_empty()
+                && values
+                    .iter()
+                    .filter(|value| email_problem(value).is_none())
+                    .count()
+                    * 2
+                    > values.len()
         };
-        let found: Vec<_> = (0..self.0.len()).filter(|column| holds_addresses(*column)).collect();
+        let found: Vec<_> = (0..self.0.len())
+            .filter(|column| holds_addresses(*column))
+            .collect();
         match found[..] {
             [column] => {
                 self.0[column] = Column::Field(Field::Email);
@@ -127,7 +151,9 @@ impl Columns {
             }
             _ => {
                 let names = quoted(found.iter().filter_map(|column| headers.get(*column)));
-                let message = format!("several columns hold e-mail addresses ({names}): map the one to use to `email`");
+                let message = format!(
+                    "several columns hold e-mail addresses ({names}): map the one to use to `email`"
+                );
                 Err(Error::field("file", "ambiguous_columns", message))
             }
         }
@@ -136,8 +162,15 @@ impl Columns {
     fn refuse_doubles(&self, headers: &csv::StringRecord) -> Result<()> {
         for (index, column) in self.0.iter().enumerate() {
             if matches!(column, Column::Field(_)) && self.0[..index].contains(column) {
-                let same = self.0.iter().zip(headers).filter(|(other, _)| *other == column).map(|(_, header)| header);
-                let Column::Field(field) = column else { continue };
+                let same = self
+                    .0
+                    .iter()
+                    .zip(headers)
+                    .filter(|(other, _)| *other == column)
+                    .map(|(_, header)| header);
+                let Column::Field(field) = column else {
+                    continue;
+                };
                 let message = format!(
                     "the columns {} all mean `{field}`: map one of them to it and the others to `ignore` or `custom:NAME`",
                     quoted(same)
@@ -157,13 +190,23 @@ impl Columns {
         now: Timestamp,
     ) -> Prospect {
         let value = |field| {
-            let column = self.0.iter().position(|column| *column == Column::Field(field));
-            column.and_then(|column| record.get(column)).unwrap_or_default().to_owned()
+            let column = self
+                .0
+                .iter()
+                .position(|column| *column == Column::Field(field));
+            column
+                .and_then(|column| record.get(column))
+                .unwrap_or_default()
+                .to_owned()
         };
-        let custom = self.0.iter().zip(record).filter_map(|(column, value)| match column {
-            Column::Custom(name) if !value.is_empty() => Some((name.clone(), value.to_owned())),
-            _ => None,
-        });
+        let custom = self
+            .0
+            .iter()
+            .zip(record)
+            .filter_map(|(column, value)| match column {
+                Column::Custom(name) if !value.is_empty() => Some((name.clone(), value.to_owned())),
+                _ => None,
+            });
         Prospect {
             id,
             workspace_id,
@@ -203,7 +246,11 @@ fn mapped(target: &str) -> Result<Column> {
         return Ok(Column::Custom(custom_field_name(name)));
     }
     let field = target.parse().map_err(|error| {
-        Error::field("mapping", "unknown_field", format!("{error}; or `custom:NAME`, or `ignore`"))
+        Error::field(
+            "mapping",
+            "unknown_field",
+            format!("{error}; or `custom:NAME`, or `ignore`"),
+        )
     })?;
     Ok(Column::Field(field))
 }
@@ -220,7 +267,10 @@ fn guessed(header: &str) -> Column {
 }
 
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -228,9 +278,19 @@ mod tests {
     use super::*;
 
     fn check(headers: &[&str], rows: &[&[&str]], mapping: &[(&str, &str)]) -> Result<Columns> {
-        let rows: Vec<_> = rows.iter().map(|row| csv::StringRecord::from(row.to_vec())).collect();
-        let mapping = mapping.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
-        Columns::find(&csv::StringRecord::from(headers.to_vec()), &mapping, rows.iter())
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| csv::StringRecord::from(row.to_vec()))
+            .collect();
+        let mapping = mapping
+            .iter()
+            .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()))
+            .collect();
+        Columns::find(
+            &csv::StringRecord::from(headers.to_vec()),
+            &mapping,
+            rows.iter(),
+        )
     }
 
     fn custom(name: &str) -> Column {
@@ -240,7 +300,17 @@ mod tests {
     // PR-2: synonyms, custom: prefix, mapping by hand.
     #[test]
     fn headers_are_understood() {
-        let found = check(&["E-Mail Address", "Given name", "custom:Last Visit", "Favourite Color", "x"], &[], &[("x", "ignore")]);
+        let found = check(
+            &[
+                "E-Mail Address",
+                "Given name",
+                "custom:Last Visit",
+                "Favourite Color",
+                "x",
+            ],
+            &[],
+            &[("x", "ignore")],
+        );
         let expected = [
             Column::Field(Field::Email),
             Column::Field(Field::FirstName),
@@ -253,18 +323,48 @@ mod tests {
 
     #[test]
     fn a_column_of_addresses_is_found_without_a_name() {
-        let found = check(&["who", "where"], &[&["Ada", "ada@example.com"], &["Bob", ""]], &[]).unwrap();
+        let found = check(
+            &["who", "where"],
+            &[&["Ada", "ada@example.com"], &["Bob", ""]],
+            &[],
+        )
+        .unwrap();
         assert_eq!(found.0, [custom("who"), Column::Field(Field::Email)]);
     }
 
     #[test]
     fn what_is_unclear_is_refused() {
         for (headers, rows, mapping, says) in [
-            (&["name", "city"][..], &[&["Ada", "Rome"][..]][..], &[][..], "no column holds e-mail addresses; the file has: `name`, `city`"),
-            (&["email", "Work Email"], &[], &[], "the columns `email`, `Work Email` all mean `email`"),
-            (&["a", "b"], &[&["x@example.com", "y@example.com"]], &[], "several columns hold e-mail addresses (`a`, `b`)"),
-            (&["email"], &[], &[("mail", "email")], "the file has no column `mail`; it has: `email`"),
-            (&["email"], &[], &[("email", "mail")], "`mail` is none of: email, firstName"),
+            (
+                &["name", "city"][..],
+                &[&["Ada", "Rome"][..]][..],
+                &[][..],
+                "no column holds e-mail addresses; the file has: `name`, `city`",
+            ),
+            (
+                &["email", "Work Email"],
+                &[],
+                &[],
+                "the columns `email`, `Work Email` all mean `email`",
+            ),
+            (
+                &["a", "b"],
+                &[&["x@example.com", "y@example.com"]],
+                &[],
+                "several columns hold e-mail addresses (`a`, `b`)",
+            ),
+            (
+                &["email"],
+                &[],
+                &[("mail", "email")],
+                "the file has no column `mail`; it has: `email`",
+            ),
+            (
+                &["email"],
+                &[],
+                &[("email", "mail")],
+                "`mail` is none of: email, firstName",
+            ),
         ] {
             let error = check(headers, rows, mapping).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

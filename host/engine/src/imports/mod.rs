@@ -56,9 +56,16 @@ pub async fn create(env: &Env, ws: WorkspaceId, options: &Options, file: &[u8]) 
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
-    let headers = reader.headers().map_err(|error| unreadable(&error))?.clone();
+    let headers = reader
+        .headers()
+        .map_err(|error| unreadable(&error))?
+        .clone();
     let rows = rows(&mut reader, env.config.import_max_rows)?;
-    let columns = Columns::find(&headers, &options.mapping, rows.iter().map(|row| &row.record))?;
+    let columns = Columns::find(
+        &headers,
+        &options.mapping,
+        rows.iter().map(|row| &row.record),
+    )?;
 
     let mut tx = env.db.begin().await?;
     let list_id = list(&mut tx, env, ws, options).await?;
@@ -90,7 +97,9 @@ pub async fn create(env: &Env, ws: WorkspaceId, options: &Options, file: &[u8]) 
     }
     let mut tx = env.db.begin().await?;
     store::finish(&mut tx, ws, import.id, env.now()).await?;
-    let done = store::find(&mut tx, ws, import.id).await?.ok_or(Error::NotFound("import"))?;
+    let done = store::find(&mut tx, ws, import.id)
+        .await?
+        .ok_or(Error::NotFound("import"))?;
     tx.commit().await?;
     Ok(done)
 }
@@ -114,24 +123,47 @@ fn rows(reader: &mut csv::Reader<&[u8]>, most: usize) -> Result<Vec<FileRow>> {
             )));
         }
         let line = record.position().map_or(0, |position| position.line());
-        rows.push(FileRow { line: i64::try_from(line).unwrap_or(i64::MAX), record });
+        rows.push(FileRow {
+            line: i64::try_from(line).unwrap_or(i64::MAX),
+            record,
+        });
     }
     if rows.is_empty() {
-        return Err(Error::field("file", "empty", "the file has no rows below its header"));
+        return Err(Error::field(
+            "file",
+            "empty",
+            "the file has no rows below its header",
+        ));
     }
     Ok(rows)
 }
 
 fn unreadable(error: &csv::Error) -> Error {
-    Error::field("file", "unreadable", format!("the file can't be read as CSV: {error}"))
+    Error::field(
+        "file",
+        "unreadable",
+        format!("the file can't be read as CSV: {error}"),
+    )
 }
 
-async fn list(tx: &mut Tx, env: &Env, ws: WorkspaceId, options: &Options) -> Result<Option<ListId>> {
+async fn list(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    options: &Options,
+) -> Result<Option<ListId>> {
     if let Some(id) = options.list_id {
-        lists::find(tx, ws, id).await?.ok_or(Error::NotFound("list"))?;
+        lists::find(tx, ws, id)
+            .await?
+            .ok_or(Error::NotFound("list"))?;
         return Ok(Some(id));
     }
-    let Some(name) = options.list_name.as_deref().map(str::trim).filter(|name| !name.is_empty()) else {
+    let Some(name) = options
+        .list_name
+        .as_deref()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    else {
         return Ok(None);
     };
     if let Some(list) = lists::find_by_name(tx, ws, name).await? {
@@ -175,16 +207,30 @@ impl<'a> Sorted<'a> {
             );
             return self.reject(row, Rejected::Invalid, reason);
         }
-        if let Some(long) = record.iter().position(|value| value.chars().count() > LONGEST_VALUE) {
-            let reason = format!("column {} holds more than {LONGEST_VALUE} characters", long + 1);
+        if let Some(long) = record
+            .iter()
+            .position(|value| value.chars().count() > LONGEST_VALUE)
+        {
+            let reason = format!(
+                "column {} holds more than {LONGEST_VALUE} characters",
+                long + 1
+            );
             return self.reject(row, Rejected::Invalid, reason);
         }
         let prospect = columns.prospect(record, env.id(), ws, env.now());
         if let Some(problem) = email_problem(&prospect.email) {
-            return self.reject(row, Rejected::Invalid, format!("`{}`: {problem}", prospect.email));
+            return self.reject(
+                row,
+                Rejected::Invalid,
+                format!("`{}`: {problem}", prospect.email),
+            );
         }
         if !seen.insert(email_key(&prospect.email)) {
-            return self.reject(row, Rejected::Duplicate, "the address stands further up in this file".into());
+            return self.reject(
+                row,
+                Rejected::Duplicate,
+                "the address stands further up in this file".into(),
+            );
         }
         self.people.push((prospect, row));
     }
@@ -196,15 +242,29 @@ impl<'a> Sorted<'a> {
             Rejected::Invalid => self.counts.invalid += 1,
         }
         let record = row.record.iter().map(str::to_owned).collect();
-        self.problems.push(Problem { line: row.line, result, reason, record });
+        self.problems.push(Problem {
+            line: row.line,
+            result,
+            reason,
+            record,
+        });
     }
 }
 
 /// Writes a batch: who is suppressed and who is there already is asked in its transaction.
-async fn write(tx: &mut Tx, env: &Env, import: &Import, update: bool, mut sorted: Sorted<'_>) -> Result<()> {
+async fn write(
+    tx: &mut Tx,
+    env: &Env,
+    import: &Import,
+    update: bool,
+    mut sorted: Sorted<'_>,
+) -> Result<()> {
     let ws = import.workspace_id;
     let people = std::mem::take(&mut sorted.people);
-    let emails: Vec<_> = people.iter().map(|(prospect, _)| prospect.email.clone()).collect();
+    let emails: Vec<_> = people
+        .iter()
+        .map(|(prospect, _)| prospect.email.clone())
+        .collect();
     let suppressed = suppressions::among(tx, ws, &emails).await?;
     let known: HashMap<_, _> = prospects::list_by_emails(tx, ws, &emails)
         .await?
@@ -216,7 +276,11 @@ async fn write(tx: &mut Tx, env: &Env, import: &Import, update: bool, mut sorted
     for (prospect, row) in people {
         let key = email_key(&prospect.email);
         if suppressed.contains(&key) {
-            sorted.reject(row, Rejected::Suppressed, "the address or its domain is suppressed".into());
+            sorted.reject(
+                row,
+                Rejected::Suppressed,
+                "the address or its domain is suppressed".into(),
+            );
         } else if let Some(known) = known.get(&key) {
             on_list.push(known.id);
             if known.status != ProspectStatus::Active {
@@ -226,7 +290,11 @@ async fn write(tx: &mut Tx, env: &Env, import: &Import, update: bool, mut sorted
                 sorted.counts.updated += 1;
                 updated.push(merged(known, prospect));
             } else {
-                sorted.reject(row, Rejected::Duplicate, "a prospect with this address is there already".into());
+                sorted.reject(
+                    row,
+                    Rejected::Duplicate,
+                    "a prospect with this address is there already".into(),
+                );
             }
         } else {
             sorted.counts.created += 1;
@@ -249,7 +317,11 @@ fn merged(known: &Prospect, file: Prospect) -> Prospect {
     let mut custom = known.custom.clone();
     custom.extend(file.custom);
     let mut tags = known.tags.clone();
-    tags.extend(file.tags.into_iter().filter(|tag| !known.tags.contains(tag)));
+    tags.extend(
+        file.tags
+            .into_iter()
+            .filter(|tag| !known.tags.contains(tag)),
+    );
     Prospect {
         first_name: pick(file.first_name, &known.first_name),
         last_name: pick(file.last_name, &known.last_name),

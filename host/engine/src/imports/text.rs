@@ -19,7 +19,11 @@ pub(super) fn decode(file: &[u8]) -> Result<Cow<'_, str>> {
         return Err(Error::field("file", "not_csv", message));
     }
     if file.contains(&0) {
-        return Err(Error::field("file", "not_csv", "the file holds binary data, it is no CSV file"));
+        return Err(Error::field(
+            "file",
+            "not_csv",
+            "the file holds binary data, it is no CSV file",
+        ));
     }
     if let Ok(text) = std::str::from_utf8(file) {
         return Ok(Cow::Borrowed(text));
@@ -43,13 +47,24 @@ pub(super) fn delimiter(text: &str) -> u8 {
             .flexible(true)
             .has_headers(false)
             .from_reader(text.as_bytes());
-        let widths: Vec<_> = reader.records().take(10).map_while(|record| Some(record.ok()?.len())).collect();
+        let widths: Vec<_> = reader
+            .records()
+            .take(10)
+            .map_while(|record| Some(record.ok()?.len()))
+            .collect();
         let header = widths.first().copied().unwrap_or(0);
         let like_it = widths.iter().filter(|width| **width == header).count();
-        if header < 2 { (0, 0) } else { (like_it * 100 / widths.len(), header) }
+        if header < 2 {
+            (0, 0)
+        } else {
+            (like_it * 100 / widths.len(), header)
+        }
     };
     // max_by_key takes the last of equals: the comma wins where nothing tells.
-    *b"|\t;,".iter().max_by_key(|delimiter| most_even(delimiter)).unwrap_or(&b',')
+    *b"|\t;,"
+        .iter()
+        .max_by_key(|delimiter| most_even(delimiter))
+        .unwrap_or(&b',')
 }
 
 #[cfg(test)]
@@ -59,12 +74,18 @@ mod tests {
     // PR-2
     #[test]
     fn encodings_are_recognised() {
-        let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("é,b".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let utf16: Vec<u8> = [0xff, 0xfe]
+            .into_iter()
+            .chain("é,b".encode_utf16().flat_map(u16::to_le_bytes))
+            .collect();
         for (bytes, text) in [
             (&b"a,b"[..], "a,b"),
             (b"\xef\xbb\xbfa,b", "a,b"),
             ("Žofie".as_bytes(), "Žofie"),
-            (b"name\nJos\xe9 Garc\xeda\nM\xfcller", "name\nJosé García\nMüller"),
+            (
+                b"name\nJos\xe9 Garc\xeda\nM\xfcller",
+                "name\nJosé García\nMüller",
+            ),
             (&utf16, "é,b"),
         ] {
             assert_eq!(decode(bytes).unwrap(), text);
@@ -87,7 +108,10 @@ mod tests {
     fn delimiters_are_recognised() {
         for (text, delimiter) in [
             ("email,name\na@example.com,\"x;y;z\"\n", b','),
-            ("email;name\na@example.com;Doe, Jane\nb@example.com;Roe, Rae\n", b';'),
+            (
+                "email;name\na@example.com;Doe, Jane\nb@example.com;Roe, Rae\n",
+                b';',
+            ),
             ("email\tname\na@example.com\tb\n", b'\t'),
             ("email|name\na@example.com|b\n", b'|'),
             ("email\na@example.com\n", b','),

@@ -1,0 +1,55 @@
+//! `/imports`
+
+mod create;
+mod get;
+mod problems;
+
+use overture_domain::{Timestamp, prospects::Import};
+use overture_engine::Env;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) fn routes() -> OpenApiRouter<Env> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create))
+        .layer(axum::extract::DefaultBodyLimit::max(create::BODY_LIMIT))
+        .routes(routes!(get::get))
+        .routes(routes!(problems::problems))
+}
+
+/// An import and how its rows ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImportOut {
+    #[schema(example = "imp_01kjq5t3k8e9v8z2m4n6p7r8s9")]
+    id: String,
+    file_name: String,
+    list_id: Option<String>,
+    created: i64,
+    updated: i64,
+    duplicate: i64,
+    suppressed: i64,
+    invalid: i64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+}
+
+impl From<Import> for ImportOut {
+    fn from(import: Import) -> Self {
+        Self {
+            id: import.id.to_string(),
+            file_name: import.file_name,
+            list_id: import.list_id.map(|id| id.to_string()),
+            created: import.created_rows,
+            updated: import.updated_rows,
+            duplicate: import.duplicate_rows,
+            suppressed: import.suppressed_rows,
+            invalid: import.invalid_rows,
+            created_at: import.created_at,
+            finished_at: import.finished_at,
+        }
+    }
+}

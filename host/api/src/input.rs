@@ -1,0 +1,91 @@
+//! Reading requests; what is wrong is told by field (API-2).
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request},
+    http::request::Parts,
+};
+use overture_domain::{Id, id::Kind};
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let bytes = body(request, state).await?;
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        serde_path_to_error::deserialize(&mut json)
+            .map(Self)
+            .map_err(|error| {
+                let path = error.path().to_string();
+                let field = if path == "." { "body".to_owned() } else { path };
+                Error::field(field, "invalid", error.into_inner().to_string())
+            })
+    }
+}
+
+/// The bytes of a body within the limit of its route.
+pub(crate) async fn body<S: Send + Sync>(
+    request: Request,
+    state: &S,
+) -> Result<axum::body::Bytes, Error> {
+    axum::body::Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| {
+            let message = format!("the body can't be read: {}", rejection.body_text());
+            match rejection.status() {
+                axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                    Error::Engine(overture_engine::Error::TooLarge(
+                        "the body is larger than this endpoint takes".into(),
+                    ))
+                }
+                _ => Error::field("body", "unreadable", message),
+            }
+        })
+}
+
+/// Query parameters.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let text = parts.uri.query().unwrap_or_default();
+        let query =
+            serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
+        serde_path_to_error::deserialize(query)
+            .map(Self)
+            .map_err(|error| {
+                let path = error.path().to_string();
+                let field = if path == "." {
+                    "query".to_owned()
+                } else {
+                    path
+                };
+                Error::field(field, "invalid", error.into_inner().to_string())
+            })
+    }
+}
+
+/// The id in a path. A text that is no id of this kind is the id of nothing: 404.
+#[derive(Debug)]
+pub struct PathId<K: Kind>(pub Id<K>);
+
+impl<S: Send + Sync, K: Kind> FromRequestParts<S> for PathId<K> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let text = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        text.ok()
+            .and_then(|text| text.parse().ok())
+            .map(Self)
+            .ok_or(Error::Engine(overture_engine::Error::NotFound("resource")))
+    }
+}

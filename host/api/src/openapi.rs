@@ -1,0 +1,73 @@
+//! The OpenAPI 3.1 description, generated from the endpoints (API-5).
+
+use axum::{Json, Router, routing::get};
+use overture_engine::Env;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        OpenApi as Document,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{error::ErrorEnvelope, events, imports, lists, me, prospects};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Overture API",
+        version = "1.0.0",
+        description = "Everything that Overture does, for programs. Answers are `{ data, meta }`, lists add `pagination`, errors are `{ error, meta }` with a stable `code`. Fields of the envelopes are snake_case, everything inside `data` and request bodies is camelCase."
+    ),
+    servers((url = "/api/v1")),
+    components(schemas(ErrorEnvelope)),
+    modifiers(&Bearer),
+    security(("api_key" = []))
+)]
+struct Description;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut Document) {
+        let scheme = SecurityScheme::Http(
+            Http::builder()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("ws_…")
+                .build(),
+        );
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("api_key", scheme);
+    }
+}
+
+/// Every endpoint under `/api/v1`.
+pub(crate) fn routes() -> OpenApiRouter<Env> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(me::routes())
+        .merge(prospects::routes())
+        .merge(lists::routes())
+        .merge(imports::routes())
+        .merge(events::routes())
+}
+
+/// `GET /openapi.json`.
+pub(crate) fn served(document: Document) -> Router<Env> {
+    Router::new().route("/openapi.json", get(|| async move { Json(document) }))
+}
+
+/// The description as the committed file has it.
+///
+/// # Panics
+/// Never: the description serialises to JSON.
+pub fn document() -> String {
+    let (_, document) = routes().split_for_parts();
+    let mut text = document
+        .to_pretty_json()
+        .expect("an OpenAPI description is JSON");
+    text.push('\n');
+    text
+}

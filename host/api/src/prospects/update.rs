@@ -1,0 +1,26 @@
+use axum::extract::State;
+use overture_domain::id::kinds;
+use overture_engine::{Env, prospects};
+
+use super::{ProspectOut, ProspectPatch};
+use crate::{Answer, Body, Caller, Error, PathId, error::ErrorEnvelope};
+
+/// Changes the fields that are given. `customFields` replaces all custom fields.
+#[utoipa::path(
+    patch, path = "/prospects/{id}", tag = "Prospects", params(("id" = String, Path)), request_body = ProspectPatch,
+    responses(
+        (status = 200, body = Answer<ProspectOut>),
+        (status = 400, body = ErrorEnvelope),
+        (status = 404, body = ErrorEnvelope)
+    )
+)]
+pub(super) async fn update(
+    State(env): State<Env>,
+    caller: Caller,
+    PathId(id): PathId<kinds::Prospect>,
+    Body(patch): Body<ProspectPatch>,
+) -> Result<Answer<ProspectOut>, Error> {
+    let ws = caller.allow("prospects:write")?;
+    let prospect = prospects::update(&env, ws, id, patch.into()).await?;
+    Ok(Answer::new(prospect.into()))
+}

@@ -1,0 +1,152 @@
+//! Unsubscribing by the link or the header of a mail (TRK-4, RFC 8058).
+//!
+//! The link's token names the enrollment and the step, signed by the vault: nobody can make one
+//! for somebody else. A GET only shows a page; the POST, by a person's click on its button or by
+//! the mail program's one-click button, unsubscribes at once and in the whole workspace.
+
+use overture_domain::{
+    EnrollmentId, Timestamp, WorkspaceId,
+    accounts::Channel,
+    enrollments::{Enrollment, EnrollmentState},
+    events::{Event, EventKind},
+    prospects::SuppressionSource,
+};
+use overture_store::{Tx, enrollments, events, prospects};
+use overture_vault::TokenError;
+use serde_json::json;
+
+use crate::{
+    Env, Error, Part, Result,
+    suppressions::{Suppress, suppress_in},
+};
+
+/// What tokens of this feature are signed for.
+const PURPOSE: &str = "unsubscribe";
+
+/// The token for one mail. It never expires: an old mail's link must still work.
+pub fn token(env: &Env, ws: WorkspaceId, enrollment: EnrollmentId, step_index: i64) -> String {
+    let mut payload = Vec::with_capacity(36);
+    payload.extend(ws.uuid().as_bytes());
+    payload.extend(enrollment.uuid().as_bytes());
+    payload.extend(u16::try_from(step_index).unwrap_or(u16::MAX).to_be_bytes());
+    env.vault.sign_token(PURPOSE, &payload, None)
+}
+
+/// The https link with this token, for the header and the text of the mail.
+pub fn link(env: &Env, token: &str) -> String {
+    format!("{}/u/{token}", env.config.public_url)
+}
+
+/// What a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub workspace_id: WorkspaceId,
+    pub enrollment_id: EnrollmentId,
+    pub step_index: i64,
+}
+
+/// Reads a token.
+///
+/// # Errors
+/// [`Error::NotFound`] for every token that this instance did not make.
+pub fn read_token(env: &Env, token: &str, now: Timestamp) -> Result<Claim> {
+    let payload = env
+        .vault
+        .verify_token(PURPOSE, token, now)
+        .map_err(|error| match error {
+            TokenError::Forged | TokenError::Expired => Error::NotFound("unsubscribe link"),
+        })?;
+    let uuid = |range: std::ops::Range<usize>| {
+        let bytes = payload
+            .get(range)
+            .and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
+        bytes
+            .map(uuid::Uuid::from_bytes)
+            .ok_or(Error::NotFound("unsubscribe link"))
+    };
+    let step = payload
+        .get(32..34)
+        .and_then(|bytes| <[u8; 2]>::try_from(bytes).ok());
+    Ok(Claim {
+        workspace_id: WorkspaceId::from_uuid(uuid(0..16)?),
+        enrollment_id: EnrollmentId::from_uuid(uuid(16..32)?),
+        step_index: step.map_or(0, |bytes| i64::from(u16::from_be_bytes(bytes))),
+    })
+}
+
+/// Unsubscribes whoever the token was sent to. Asking twice is fine.
+///
+/// # Errors
+/// [`Error::NotFound`] for a token that is not ours or whose person was erased.
+pub async fn by_token(env: &Env, token: &str) -> Result<()> {
+    let claim = read_token(env, token, env.now())?;
+    let mut tx = env.db.begin().await?;
+    let enrollment = enrollments::find(&mut tx, claim.workspace_id, claim.enrollment_id)
+        .await?
+        .ok_or(Error::NotFound("unsubscribe link"))?;
+    unsubscribe_in(
+        &mut tx,
+        env,
+        &enrollment,
+        "unsubscribed by the link in a mail",
+    )
+    .await?;
+    tx.commit().await?;
+    env.wakes.wake(Part::Dispatch);
+    Ok(())
+}
+
+/// Unsubscribes the person of an enrollment in the caller's transaction: the suppression and all
+/// that follows from it, and `email.unsubscribed` once per prospect and campaign (API-6).
+pub async fn unsubscribe_in(
+    tx: &mut Tx,
+    env: &Env,
+    enrollment: &Enrollment,
+    reason: &str,
+) -> Result<()> {
+    let ws = enrollment.workspace_id;
+    let prospect = prospects::find(tx, ws, enrollment.prospect_id)
+        .await?
+        .ok_or(Error::NotFound("prospect"))?;
+    let now = env.now();
+    // First of all their own enrollment: it counts as unsubscribed also after its last step.
+    enrollments::finish(
+        tx,
+        ws,
+        &[enrollment.id],
+        EnrollmentState::Unsubscribed,
+        reason,
+        now,
+    )
+    .await?;
+    suppress_in(
+        tx,
+        env,
+        ws,
+        &Suppress::email(&prospect.email, SuppressionSource::Unsubscribe, reason),
+    )
+    .await?;
+    let event = Event {
+        id: env.id(),
+        workspace_id: ws,
+        kind: EventKind::EmailUnsubscribed,
+        channel: Some(Channel::Mail),
+        campaign_id: Some(enrollment.campaign_id),
+        enrollment_id: Some(enrollment.id),
+        prospect_id: Some(prospect.id),
+        account_id: enrollment.account_id,
+        occurred_at: now,
+        dedup_key: Some(format!(
+            "unsubscribed:{}:{}",
+            enrollment.campaign_id, prospect.id
+        )),
+        data: json!({
+            "prospectId": prospect.id,
+            "prospectEmail": prospect.email,
+            "campaignId": enrollment.campaign_id,
+            "unsubscribedAt": now,
+        }),
+    };
+    events::insert(tx, &[event]).await?;
+    Ok(())
+}
