@@ -1,0 +1,277 @@
+//! Steps that were handed out, and every attempt to bring them out (SAFE-3).
+
+use std::collections::HashSet;
+
+use overture_domain::{
+    AccountId, ActionId, AttemptId, EnrollmentId, Timestamp, WorkspaceId,
+    enrollments::{Action, ActionState, Attempt, Outcome},
+};
+use serde_json::json;
+
+use crate::{
+    Read, Record, Result, Row, Tx,
+    query::{query, sql},
+};
+
+impl Record for Action {
+    const TABLE: &'static str = "actions";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            campaign_id: row.id("campaign_id")?,
+            enrollment_id: row.id("enrollment_id")?,
+            step_id: row.id("step_id")?,
+            step_index: row.int("step_index")?,
+            account_id: row.id("account_id")?,
+            channel: row.parsed("channel")?,
+            kind: row.parsed("kind")?,
+            state: row.parsed("state")?,
+            external_id: row.text("external_id")?,
+            deferrals: row.int("deferrals")?,
+            last_error: row.opt_text("last_error")?,
+            handed_out_at: row.time("handed_out_at")?,
+            done_at: row.opt_time("done_at")?,
+        })
+    }
+}
+
+impl Record for Attempt {
+    const TABLE: &'static str = "attempts";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            action_id: row.id("action_id")?,
+            external_id: row.text("external_id")?,
+            at: row.time("at")?,
+            outcome: row.opt_parsed("outcome")?,
+            outcome_at: row.opt_time("outcome_at")?,
+            detail: row.opt_text("detail")?,
+        })
+    }
+}
+
+/// New actions, handed out for the first time.
+pub async fn insert(tx: &mut Tx, actions: &[Action]) -> Result<()> {
+    let rows: Vec<_> = actions
+        .iter()
+        .map(|action| {
+            json!({
+                "id": action.id,
+                "workspace_id": action.workspace_id,
+                "campaign_id": action.campaign_id,
+                "enrollment_id": action.enrollment_id,
+                "step_id": action.step_id,
+                "step_index": action.step_index,
+                "account_id": action.account_id,
+                "channel": action.channel,
+                "kind": action.kind,
+                "state": action.state,
+                "external_id": action.external_id,
+                "at": action.handed_out_at.as_micros(),
+            })
+        })
+        .collect();
+    query(sql!(
+        "INSERT INTO actions (id, workspace_id, campaign_id, enrollment_id, step_id, step_index, account_id, channel, kind, state, external_id, handed_out_at)
+         SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'campaign_id', r.value->>'enrollment_id', r.value->>'step_id',
+                CAST(r.value->>'step_index' AS BIGINT), r.value->>'account_id', r.value->>'channel', r.value->>'kind', r.value->>'state',
+                r.value->>'external_id', CAST(r.value->>'at' AS BIGINT)
+         FROM {rows $1}"
+    ))
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Hands actions out again, with the same Message-ID (SEQ-4), from the account that is given.
+pub async fn hand_out_again(
+    tx: &mut Tx,
+    again: &[(ActionId, AccountId)],
+    now: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> = again
+        .iter()
+        .map(|(id, account)| json!({"v": id, "account": account}))
+        .collect();
+    query(sql!(
+        "UPDATE actions SET state = 'handed_out', account_id = r.value->>'account', handed_out_at = $2
+         FROM {rows $1} WHERE actions.id = r.value->>'v' AND actions.state IN ('handed_out', 'retrying')"
+    ))
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The actions of enrollments, oldest first.
+pub async fn list_by_enrollments(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    enrollments: &[EnrollmentId],
+) -> Result<Vec<Action>> {
+    let rows: Vec<_> = enrollments.iter().map(|id| json!({"v": id})).collect();
+    query(sql!(
+        "SELECT id, workspace_id, campaign_id, enrollment_id, step_id, step_index, account_id, channel, kind, state, external_id,
+                deferrals, last_error, handed_out_at, done_at
+         FROM actions WHERE workspace_id = $1 AND enrollment_id IN (SELECT r.value->>'v' FROM {rows $2})
+         ORDER BY handed_out_at, id"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .all(on)
+    .await
+}
+
+/// One action.
+pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: ActionId) -> Result<Option<Action>> {
+    query(sql!(
+        "SELECT id, workspace_id, campaign_id, enrollment_id, step_id, step_index, account_id, channel, kind, state, external_id,
+                deferrals, last_error, handed_out_at, done_at
+         FROM actions WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(ws)
+    .bind(id)
+    .optional(on)
+    .await
+}
+
+/// The attempts of an action, oldest first.
+pub async fn list_attempts(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    action: ActionId,
+) -> Result<Vec<Attempt>> {
+    query(sql!(
+        "SELECT id, workspace_id, action_id, external_id, at, outcome, outcome_at, detail FROM attempts
+         WHERE workspace_id = $1 AND action_id = $2 ORDER BY at, id"
+    ))
+    .bind(ws)
+    .bind(action)
+    .all(on)
+    .await
+}
+
+/// Which of the actions have an attempt of which nobody knows that it sent nothing: they must not
+/// be tried again (SAFE-3).
+pub async fn attempted(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    actions: &[ActionId],
+) -> Result<HashSet<ActionId>> {
+    let rows: Vec<_> = actions.iter().map(|id| json!({"v": id})).collect();
+    query(sql!(
+        "SELECT action_id FROM attempts WHERE workspace_id = $1 AND action_id IN (SELECT r.value->>'v' FROM {rows $2})
+           AND (outcome IS NULL OR outcome <> 'not_sent')"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| row.id("action_id"))
+    .collect()
+}
+
+/// Commits attempts right before their bodies go out (SAFE-3). One is refused where its action was
+/// cancelled meanwhile, or where an earlier attempt may have sent the mail: then nothing may go
+/// out. The ids of those that may.
+pub async fn insert_attempts(tx: &mut Tx, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
+    let rows: Vec<_> = attempts
+        .iter()
+        .map(|attempt| {
+            json!({
+                "id": attempt.id,
+                "action": attempt.action_id,
+                "external_id": attempt.external_id,
+                "at": attempt.at.as_micros(),
+            })
+        })
+        .collect();
+    query(sql!(
+        "INSERT INTO attempts (id, workspace_id, action_id, external_id, at)
+         SELECT r.value->>'id', a.workspace_id, a.id, r.value->>'external_id', CAST(r.value->>'at' AS BIGINT)
+         FROM {rows $1} JOIN actions a ON a.id = r.value->>'action' AND a.state = 'handed_out'
+         WHERE TRUE
+         ON CONFLICT DO NOTHING RETURNING id"
+    ))
+    .bind_json(&rows)
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect()
+}
+
+/// How an action's turn ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    pub action_id: ActionId,
+    pub state: ActionState,
+    /// Soft refusals so far (SAF-4).
+    pub deferrals: i64,
+    pub error: Option<String>,
+    /// What became of the attempt that is open, if one is.
+    pub outcome: Outcome,
+    /// The server's words.
+    pub detail: Option<String>,
+}
+
+/// Writes how actions ended, and the outcome of their open attempts. An action that was cancelled
+/// meanwhile stays so unless its mail went out.
+pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<()> {
+    let rows: Vec<_> = ended
+        .iter()
+        .map(|end| {
+            json!({
+                "v": end.action_id,
+                "state": end.state,
+                "deferrals": end.deferrals,
+                "error": end.error,
+                "outcome": end.outcome,
+                "detail": end.detail,
+            })
+        })
+        .collect();
+    query(sql!(
+        "UPDATE attempts SET outcome = r.value->>'outcome', outcome_at = $2, detail = r.value->>'detail'
+         FROM {rows $1} WHERE attempts.action_id = r.value->>'v' AND (attempts.outcome IS NULL OR attempts.outcome = 'ambiguous')"
+    ))
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    query(sql!(
+        "UPDATE actions SET state = r.value->>'state', deferrals = CAST(r.value->>'deferrals' AS BIGINT), last_error = r.value->>'error',
+             done_at = CASE WHEN r.value->>'state' = 'done' THEN CAST($2 AS BIGINT) END
+         FROM {rows $1} WHERE actions.id = r.value->>'v'
+           AND (actions.state IN ('handed_out', 'retrying', 'ambiguous') OR r.value->>'state' IN ('done', 'ambiguous'))"
+    ))
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// How many mails went out from an account since a moment (CAP-3, ROT-1).
+pub async fn count_done_since(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    account: AccountId,
+    since: Timestamp,
+) -> Result<i64> {
+    query(sql!(
+        "SELECT COUNT(*) AS n FROM actions WHERE workspace_id = $1 AND account_id = $2 AND done_at >= $3"
+    ))
+    .bind(ws)
+    .bind(account)
+    .bind(since)
+    .number(on)
+    .await
+}

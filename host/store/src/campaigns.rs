@@ -1,0 +1,450 @@
+//! Campaigns with their steps and the pool of accounts that they send from.
+
+use overture_domain::{
+    AccountId, AuditId, CampaignId, StepId, Timestamp, WorkspaceId,
+    campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
+    people::Audit,
+};
+use serde_json::json;
+
+use crate::{
+    Read, Record, Result, Row, Tx, audit,
+    query::{query, sql},
+};
+
+const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, paused_at, paused_reason, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
+
+impl Record for Campaign {
+    const TABLE: &'static str = "campaigns";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            name: row.text("name")?,
+            kind: row.parsed("kind")?,
+            status: row.parsed("status")?,
+            status_audit_id: row.id("status_audit_id")?,
+            paused_at: row.opt_time("paused_at")?,
+            paused_reason: row.opt_text("paused_reason")?,
+            time_zone: row.text("time_zone")?,
+            windows: row.json("windows")?,
+            daily_send_limit: row.int("daily_send_limit")?,
+            max_sends_per_mailbox_per_day: row.int("max_sends_per_mailbox_per_day")?,
+            minutes_between_sends: row.int("minutes_between_sends")?,
+            stop_on_reply: row.bool("stop_on_reply")?,
+            stop_on_bounce: row.bool("stop_on_bounce")?,
+            start_at: row.opt_time("start_at")?,
+            end_at: row.opt_time("end_at")?,
+            started_at: row.opt_time("started_at")?,
+            finished_at: row.opt_time("finished_at")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        })
+    }
+}
+
+impl Record for Step {
+    const TABLE: &'static str = "steps";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            campaign_id: row.id("campaign_id")?,
+            step_index: row.int("step_index")?,
+            channel: row.parsed("channel")?,
+            kind: row.parsed("kind")?,
+            delay_minutes: row.int("delay_minutes")?,
+            subject: row.text("subject")?,
+            body_html: row.text("body_html")?,
+            body_text: row.opt_text("body_text")?,
+        })
+    }
+}
+
+/// Who changed a status and why (SAFE-4): what its audit row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusChange {
+    pub audit_id: AuditId,
+    /// What it must be now; None for a new campaign.
+    pub from: Option<CampaignStatus>,
+    pub to: CampaignStatus,
+    /// For people; what a paused campaign shows.
+    pub reason: String,
+    pub actor: String,
+    pub at: Timestamp,
+}
+
+impl StatusChange {
+    fn audit(&self, ws: WorkspaceId, id: CampaignId) -> Audit {
+        Audit {
+            id: self.audit_id,
+            workspace_id: ws,
+            subject_kind: "campaign".to_owned(),
+            subject_id: id.to_string(),
+            from_status: self.from.map(|status| status.name().to_owned()),
+            to_status: self.to.name().to_owned(),
+            reason: self.reason.clone(),
+            actor: self.actor.clone(),
+            at: self.at,
+        }
+    }
+}
+
+/// A new campaign with the audit row of its first status. Of `campaign`, status and audit id are
+/// those of `change`.
+pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> Result<()> {
+    audit::insert(tx, &change.audit(campaign.workspace_id, campaign.id)).await?;
+    query(sql!(
+        "INSERT INTO campaigns (id, workspace_id, name, kind, status, status_audit_id, time_zone, windows, daily_send_limit,
+             max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, start_at, end_at, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)"
+    ))
+    .bind(campaign.id)
+    .bind(campaign.workspace_id)
+    .bind(&campaign.name)
+    .bind(campaign.kind.name())
+    .bind(change.to.name())
+    .bind(change.audit_id)
+    .bind(&campaign.time_zone)
+    .bind_json(&campaign.windows)
+    .bind(campaign.daily_send_limit)
+    .bind(campaign.max_sends_per_mailbox_per_day)
+    .bind(campaign.minutes_between_sends)
+    .bind(campaign.stop_on_reply)
+    .bind(campaign.stop_on_bounce)
+    .bind(campaign.start_at)
+    .bind(campaign.end_at)
+    .bind(campaign.created_at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes everything that a user may edit. Read the campaign, change it, write it.
+pub async fn update(tx: &mut Tx, campaign: &Campaign) -> Result<bool> {
+    let n = query(sql!(
+        "UPDATE campaigns SET name = $3, time_zone = $4, windows = $5, daily_send_limit = $6, max_sends_per_mailbox_per_day = $7,
+             minutes_between_sends = $8, stop_on_reply = $9, stop_on_bounce = $10, start_at = $11, end_at = $12, updated_at = $13
+         WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(campaign.workspace_id)
+    .bind(campaign.id)
+    .bind(&campaign.name)
+    .bind(&campaign.time_zone)
+    .bind_json(&campaign.windows)
+    .bind(campaign.daily_send_limit)
+    .bind(campaign.max_sends_per_mailbox_per_day)
+    .bind(campaign.minutes_between_sends)
+    .bind(campaign.stop_on_reply)
+    .bind(campaign.stop_on_bounce)
+    .bind(campaign.start_at)
+    .bind(campaign.end_at)
+    .bind(campaign.updated_at)
+    .execute(tx)
+    .await?;
+    Ok(n == 1)
+}
+
+/// One campaign.
+pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: CampaignId) -> Result<Option<Campaign>> {
+    query(sql!(COLUMNS))
+        .push_bind(" WHERE workspace_id = ", ws)
+        .push_bind(" AND id = ", id)
+        .optional(on)
+        .await
+}
+
+/// The campaigns with these ids, in no order; unknown ids are left out.
+pub async fn list_by_ids(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    ids: &[CampaignId],
+) -> Result<Vec<Campaign>> {
+    query(sql!(COLUMNS))
+        .push_bind(" WHERE workspace_id = ", ws)
+        .push_bind(
+            " AND id IN (SELECT r.value->>'v' FROM {rows ",
+            json!(values(ids)),
+        )
+        .push("})")
+        .all(on)
+        .await
+}
+
+fn values<T: serde::Serialize>(ids: &[T]) -> Vec<serde_json::Value> {
+    ids.iter().map(|id| json!({ "v": id })).collect()
+}
+
+/// A page of the workspace's campaigns, oldest first, after `after`.
+pub async fn list(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    status: Option<CampaignStatus>,
+    after: Option<CampaignId>,
+    limit: i64,
+) -> Result<Vec<Campaign>> {
+    let mut page = query(sql!(COLUMNS)).push_bind(" WHERE workspace_id = ", ws);
+    if let Some(status) = status {
+        page = page.push_bind(" AND status = ", status.name());
+    }
+    if let Some(after) = after {
+        page = page.push_bind(" AND id > ", after);
+    }
+    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+}
+
+/// The campaigns of all workspaces with a status, for the part that starts and ends them.
+pub async fn list_by_status(on: &mut impl Read, status: CampaignStatus) -> Result<Vec<Campaign>> {
+    query(sql!(COLUMNS))
+        .push_bind(" WHERE status = ", status.name())
+        .push(" ORDER BY id")
+        .all(on)
+        .await
+}
+
+/// Running campaigns of all workspaces in which nothing can act any more (SEQ-11).
+pub async fn list_through(on: &mut impl Read) -> Result<Vec<Campaign>> {
+    query(sql!(COLUMNS))
+        .push(
+            " WHERE status = 'running' AND NOT EXISTS (SELECT 1 FROM enrollments e WHERE e.campaign_id = campaigns.id
+               AND e.state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
+                   'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send')) ORDER BY id",
+        )
+        .all(on)
+        .await
+}
+
+/// Changes a status together with its audit row (SAFE-4), and the times that hang on it. False,
+/// and nothing written, when the campaign is not there or not in `change.from`.
+pub async fn set_status(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: CampaignId,
+    change: &StatusChange,
+) -> Result<bool> {
+    let now = query(sql!(
+        "SELECT status FROM campaigns WHERE workspace_id = $1 AND id = $2 {for_update}"
+    ))
+    .bind(ws)
+    .bind(id)
+    .rows(tx)
+    .await?;
+    let now: Option<CampaignStatus> = now.first().map(|row| row.parsed("status")).transpose()?;
+    if now.is_none() || now != change.from {
+        return Ok(false);
+    }
+    audit::insert(tx, &change.audit(ws, id)).await?;
+    let paused = change.to == CampaignStatus::Paused;
+    let n = query(sql!(
+        "UPDATE campaigns SET status = $3, status_audit_id = $4, updated_at = $5, paused_at = $6, paused_reason = $7,
+             started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, $5) ELSE started_at END,
+             finished_at = CASE WHEN $3 = 'completed' THEN $5 WHEN $3 = 'running' THEN NULL ELSE finished_at END
+         WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(change.to.name())
+    .bind(change.audit_id)
+    .bind(change.at)
+    .bind(paused.then_some(change.at))
+    .bind(paused.then(|| change.reason.clone()))
+    .execute(tx)
+    .await?;
+    Ok(n == 1)
+}
+
+/// The steps of campaigns in the order of their sequence; removed ones are left out.
+pub async fn list_steps(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    campaigns: &[CampaignId],
+) -> Result<Vec<Step>> {
+    query(sql!(
+        "SELECT id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text
+         FROM steps WHERE workspace_id = $1 AND step_index IS NOT NULL AND campaign_id IN (SELECT r.value->>'v' FROM {rows $2})
+         ORDER BY campaign_id, step_index"
+    ))
+    .bind(ws)
+    .bind_json(&values(campaigns))
+    .all(on)
+    .await
+}
+
+/// Makes `steps` the sequence of the campaign. Those that are known by their id are changed in
+/// place; those that are missing leave the sequence, but stay for what was sent (SEQ-8).
+pub async fn set_steps(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    steps: &[Step],
+    now: Timestamp,
+) -> Result<()> {
+    query(sql!(
+        "UPDATE steps SET step_index = NULL WHERE workspace_id = $1 AND campaign_id = $2"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .execute(tx)
+    .await?;
+    let rows: Vec<_> = steps
+        .iter()
+        .map(|step| {
+            json!({
+                "id": step.id,
+                "step_index": step.step_index,
+                "channel": step.channel,
+                "kind": step.kind,
+                "delay_minutes": step.delay_minutes,
+                "subject": step.subject,
+                "body_html": step.body_html,
+                "body_text": step.body_text,
+            })
+        })
+        .collect();
+    query(sql!(
+        "INSERT INTO steps (id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text, created_at, updated_at)
+         SELECT r.value->>'id', $1, $2, CAST(r.value->>'step_index' AS BIGINT), r.value->>'channel', r.value->>'kind',
+                CAST(r.value->>'delay_minutes' AS BIGINT), r.value->>'subject', r.value->>'body_html', r.value->>'body_text', $4, $4
+         FROM {rows $3} WHERE TRUE
+         ON CONFLICT (id) DO UPDATE SET step_index = excluded.step_index, delay_minutes = excluded.delay_minutes,
+             subject = excluded.subject, body_html = excluded.body_html, body_text = excluded.body_text, updated_at = excluded.updated_at"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Where enrollments stand after the sequence has changed: from the old place of their next step
+/// to the new one (SEQ-8).
+pub async fn move_enrollments(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    places: &[(i64, i64)],
+) -> Result<()> {
+    let rows: Vec<_> = places
+        .iter()
+        .map(|(from, to)| json!({"from": from, "to": to}))
+        .collect();
+    query(sql!(
+        "UPDATE enrollments SET step_index = CAST(r.value->>'to' AS BIGINT) FROM {rows $3}
+         WHERE enrollments.workspace_id = $1 AND enrollments.campaign_id = $2
+           AND enrollments.step_index = CAST(r.value->>'from' AS BIGINT)"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// One step's text, live (SEQ-1). False when it is not there.
+pub async fn set_text(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: StepId,
+    subject: &str,
+    body_html: &str,
+    body_text: Option<&str>,
+    now: Timestamp,
+) -> Result<bool> {
+    let n = query(sql!(
+        "UPDATE steps SET subject = $3, body_html = $4, body_text = $5, updated_at = $6 WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(subject)
+    .bind(body_html)
+    .bind(body_text.map(str::to_owned))
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(n == 1)
+}
+
+/// The pools of campaigns.
+pub async fn list_pools(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    campaigns: &[CampaignId],
+) -> Result<Vec<(CampaignId, PoolAccount)>> {
+    query(sql!(
+        "SELECT campaign_id, account_id, weight, active FROM campaign_accounts
+         WHERE workspace_id = $1 AND campaign_id IN (SELECT r.value->>'v' FROM {rows $2}) ORDER BY campaign_id, account_id"
+    ))
+    .bind(ws)
+    .bind_json(&values(campaigns))
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| {
+        let account = PoolAccount {
+            account_id: row.id("account_id")?,
+            weight: row.int("weight")?,
+            active: row.bool("active")?,
+        };
+        Ok((row.id("campaign_id")?, account))
+    })
+    .collect()
+}
+
+/// Makes `pool` the pool of the campaign.
+pub async fn set_pool(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    pool: &[PoolAccount],
+) -> Result<()> {
+    let rows: Vec<_> = pool
+        .iter()
+        .map(|account| json!({"id": account.account_id, "weight": account.weight, "active": i64::from(account.active)}))
+        .collect();
+    query(sql!(
+        "DELETE FROM campaign_accounts WHERE workspace_id = $1 AND campaign_id = $2
+           AND account_id NOT IN (SELECT r.value->>'id' FROM {rows $3})"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    query(sql!(
+        "INSERT INTO campaign_accounts (workspace_id, campaign_id, account_id, weight, active)
+         SELECT $1, $2, r.value->>'id', CAST(r.value->>'weight' AS BIGINT), CAST(r.value->>'active' AS BIGINT) = 1
+         FROM {rows $3} WHERE TRUE
+         ON CONFLICT (campaign_id, account_id) DO UPDATE SET weight = excluded.weight, active = excluded.active"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The longest minutes between sends among the running campaigns that share each account (SCH-4).
+pub async fn list_paces(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    accounts: &[AccountId],
+) -> Result<Vec<(AccountId, i64)>> {
+    query(sql!(
+        "SELECT a.account_id, MAX(c.minutes_between_sends) AS n FROM campaign_accounts a JOIN campaigns c ON c.id = a.campaign_id
+         WHERE a.workspace_id = $1 AND a.active AND c.status = 'running' AND a.account_id IN (SELECT r.value->>'v' FROM {rows $2})
+         GROUP BY a.account_id"
+    ))
+    .bind(ws)
+    .bind_json(&values(accounts))
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.id("account_id")?, row.int("n")?)))
+    .collect()
+}

@@ -1,0 +1,108 @@
+//! What was used of the caps (CAP-2): one row a civil day, or one a sixtieth of a sliding window.
+
+use overture_domain::{
+    Timestamp, WorkspaceId,
+    caps::{Cap, Limit, Usage},
+};
+use serde_json::json;
+
+use crate::{
+    Read, Result, Tx,
+    query::{query, sql},
+};
+
+/// What counts under these limits at `now` or later.
+pub async fn usage(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    limits: &[Limit],
+    now: Timestamp,
+) -> Result<Usage> {
+    let rows: Vec<_> = limits
+        .iter()
+        .map(|limit| json!({"kind": limit.cap, "subject": limit.subject, "from": limit.first_bucket(now)}))
+        .collect();
+    let found = query(sql!(
+        "SELECT u.kind, u.subject, u.bucket, u.used FROM {rows $2}
+         JOIN cap_usage u ON u.workspace_id = $1 AND u.kind = r.value->>'kind' AND u.subject = r.value->>'subject'
+          AND u.bucket >= CAST(r.value->>'from' AS BIGINT)"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .rows(on)
+    .await?;
+    let mut usage = Usage::default();
+    for row in &found {
+        let cap: Cap = row.parsed("kind")?;
+        usage.add(
+            cap,
+            &row.text("subject")?,
+            row.int("bucket")?,
+            row.int("used")?,
+        );
+    }
+    Ok(usage)
+}
+
+/// One row of a cap and what is added to it; negative where a reservation is released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    pub cap: Cap,
+    pub subject: String,
+    pub bucket: i64,
+    pub n: i64,
+}
+
+/// Reserves or releases (CAP-2). Whoever reserves holds the workspace's lock
+/// ([`lock_workspace`](crate::people::lock_workspace)) since it read the usage. Nothing falls
+/// below 0.
+pub async fn add(tx: &mut Tx, ws: WorkspaceId, uses: &[Use]) -> Result<()> {
+    let rows: Vec<_> = uses
+        .iter()
+        .map(|u| json!({"kind": u.cap, "subject": u.subject, "bucket": u.bucket, "n": u.n}))
+        .collect();
+    query(sql!(
+        "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
+         SELECT $1, q.kind, q.subject, q.bucket, q.n FROM (
+             SELECT r.value->>'kind' AS kind, r.value->>'subject' AS subject, CAST(r.value->>'bucket' AS BIGINT) AS bucket,
+                    CAST(SUM(CAST(r.value->>'n' AS BIGINT)) AS BIGINT) AS n
+             FROM {rows $2} GROUP BY r.value->>'kind', r.value->>'subject', CAST(r.value->>'bucket' AS BIGINT)) q
+         WHERE TRUE
+         ON CONFLICT (workspace_id, kind, subject, bucket)
+         DO UPDATE SET used = CASE WHEN cap_usage.used + excluded.used < 0 THEN 0 ELSE cap_usage.used + excluded.used END"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Carries a daily cap over when its calendar moves to another zone: what was used on the old
+/// zone's day counts on the new zone's too, so that no hour has a second quota (CAP-2).
+pub async fn move_zone(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    cap: Cap,
+    subject: &str,
+    from_bucket: i64,
+    to_bucket: i64,
+) -> Result<()> {
+    if from_bucket == to_bucket {
+        return Ok(());
+    }
+    query(sql!(
+        "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
+         SELECT u.workspace_id, u.kind, u.subject, $5, u.used FROM cap_usage u
+         WHERE u.workspace_id = $1 AND u.kind = $2 AND u.subject = $3 AND u.bucket = $4
+         ON CONFLICT (workspace_id, kind, subject, bucket) DO UPDATE SET used = cap_usage.used + excluded.used"
+    ))
+    .bind(ws)
+    .bind(cap.name())
+    .bind(subject)
+    .bind(from_bucket)
+    .bind(to_bucket)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

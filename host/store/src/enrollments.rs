@@ -1,0 +1,607 @@
+//! Prospects on their way through campaigns: where they stand, and how their way ends.
+//!
+//! When the next step runs stands in [`jobs`](crate::jobs), together with the job (SCH-3).
+
+use std::collections::HashSet;
+
+use overture_domain::{
+    AccountId, CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId,
+    enrollments::{Enrollment, EnrollmentState},
+    messages::Label,
+    prospects::{Prospect, email_domain, email_key},
+};
+use serde_json::json;
+
+use crate::{
+    Read, Record, Result, Row, Tx,
+    query::{query, sql},
+};
+
+const COLUMNS: &str = "SELECT id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at FROM enrollments WHERE workspace_id = $1";
+
+impl Record for Enrollment {
+    const TABLE: &'static str = "enrollments";
+
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.id("id")?,
+            workspace_id: row.id("workspace_id")?,
+            campaign_id: row.id("campaign_id")?,
+            prospect_id: row.id("prospect_id")?,
+            account_id: row.opt_id("account_id")?,
+            state: row.parsed("state")?,
+            reason: row.text("reason")?,
+            step_index: row.int("step_index")?,
+            next_action_at: row.opt_time("next_action_at")?,
+            label: row.opt_parsed("label")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+            finished_at: row.opt_time("finished_at")?,
+        })
+    }
+}
+
+fn values<T: serde::Serialize>(ids: &[T]) -> Vec<serde_json::Value> {
+    ids.iter().map(|id| json!({ "v": id })).collect()
+}
+
+/// Puts prospects into a campaign (SEQ-7). Who is in it already is left out, and so is who is on
+/// its way in another campaign, unless `also_active_elsewhere`. Who must not be written to enters
+/// as `suppressed`. Those that were written.
+pub async fn insert(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    enrollments: &[(EnrollmentId, &Prospect)],
+    also_active_elsewhere: bool,
+    now: Timestamp,
+) -> Result<Vec<Enrollment>> {
+    let rows: Vec<_> = enrollments
+        .iter()
+        .map(|(id, prospect)| {
+            json!({
+                "id": id,
+                "prospect": prospect.id,
+                "key": email_key(&prospect.email),
+                "domain": email_domain(&prospect.email),
+            })
+        })
+        .collect();
+    query(sql!(
+        "INSERT INTO enrollments (id, workspace_id, campaign_id, prospect_id, state, reason, step_index, created_at, updated_at, finished_at)
+         SELECT q.id, $1, $2, q.prospect, CASE WHEN q.why = '' THEN 'queued' ELSE 'suppressed' END, q.why, 0, $4, $4,
+                CASE WHEN q.why = '' THEN NULL ELSE CAST($4 AS BIGINT) END
+         FROM (SELECT r.value->>'id' AS id, p.id AS prospect,
+                   CASE WHEN p.status <> 'active' THEN 'the prospect is ' || p.status
+                        WHEN EXISTS (SELECT 1 FROM suppressions s WHERE s.workspace_id = $1
+                            AND ((s.kind = 'email' AND s.value_key = r.value->>'key') OR (s.kind = 'domain' AND s.value_key = r.value->>'domain')))
+                        THEN 'the address is suppressed' ELSE '' END AS why
+               FROM {rows $3} JOIN prospects p ON p.workspace_id = $1 AND p.id = r.value->>'prospect'
+               WHERE $5 OR NOT EXISTS (SELECT 1 FROM enrollments o WHERE o.prospect_id = p.id AND o.campaign_id <> $2
+                   AND o.state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
+                       'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send'))) q
+         WHERE TRUE
+         ON CONFLICT (campaign_id, prospect_id) DO NOTHING
+         RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind_json(&rows)
+    .bind(now)
+    .bind(also_active_elsewhere)
+    .all(tx)
+    .await
+}
+
+/// Which of the prospects are in the campaign.
+pub async fn among(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    prospects: &[ProspectId],
+) -> Result<HashSet<ProspectId>> {
+    query(sql!(
+        "SELECT prospect_id FROM enrollments WHERE workspace_id = $1 AND campaign_id = $2
+           AND prospect_id IN (SELECT r.value->>'v' FROM {rows $3})"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind_json(&values(prospects))
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| row.id("prospect_id"))
+    .collect()
+}
+
+/// One enrollment.
+pub async fn find(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    id: EnrollmentId,
+) -> Result<Option<Enrollment>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(" AND id = ", id)
+        .optional(on)
+        .await
+}
+
+/// The enrollments with these ids, in no order; unknown ids are left out.
+pub async fn list_by_ids(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    ids: &[EnrollmentId],
+) -> Result<Vec<Enrollment>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(
+            " AND id IN (SELECT r.value->>'v' FROM {rows ",
+            json!(values(ids)),
+        )
+        .push("})")
+        .all(on)
+        .await
+}
+
+/// A page of a campaign's enrollments, oldest first, after `after`.
+pub async fn list(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    state: Option<EnrollmentState>,
+    after: Option<EnrollmentId>,
+    limit: i64,
+) -> Result<Vec<Enrollment>> {
+    let mut page = query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(" AND campaign_id = ", campaign);
+    if let Some(state) = state {
+        page = page.push_bind(" AND state = ", state.name());
+    }
+    if let Some(after) = after {
+        page = page.push_bind(" AND id > ", after);
+    }
+    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+}
+
+/// The enrollments of prospects in all campaigns.
+pub async fn list_by_prospects(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    prospects: &[ProspectId],
+) -> Result<Vec<Enrollment>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(
+            " AND prospect_id IN (SELECT r.value->>'v' FROM {rows ",
+            json!(values(prospects)),
+        )
+        .push("}) ORDER BY id")
+        .all(on)
+        .await
+}
+
+/// How many enrollments of a campaign are in each state; states without any are left out.
+pub async fn count_by_state(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+) -> Result<Vec<(EnrollmentState, i64)>> {
+    query(sql!(
+        "SELECT state, COUNT(*) AS n FROM enrollments WHERE workspace_id = $1 AND campaign_id = $2 GROUP BY state ORDER BY state"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.parsed("state")?, row.int("n")?)))
+    .collect()
+}
+
+/// Ends the way of enrollments: sets state and reason, and cancels what was planned or begun for
+/// them but has not gone out. An ended one stays as it ended, with one exception: a reply, bounce
+/// or unsubscribe after the last step counts more than `completed`. Those that changed.
+pub async fn finish(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    ids: &[EnrollmentId],
+    state: EnrollmentState,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<Enrollment>> {
+    use EnrollmentState::{Bounced, Replied, Unsubscribed};
+    let outranks = matches!(state, Bounced | Replied | Unsubscribed);
+    let finished: Vec<Enrollment> = query(sql!(
+        "UPDATE enrollments SET state = $3, reason = $4, next_action_at = NULL, finished_at = $5, updated_at = $5
+         WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $2})
+           AND (state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
+                   'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send') OR ($6 AND state = 'completed'))
+         RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at"
+    ))
+    .bind(ws)
+    .bind_json(&values(ids))
+    .bind(state.name())
+    .bind(reason)
+    .bind(now)
+    .bind(outranks)
+    .all(tx)
+    .await?;
+    let ids: Vec<_> = finished.iter().map(|enrollment| enrollment.id).collect();
+    cancel(tx, ws, &ids, now).await?;
+    Ok(finished)
+}
+
+/// Ends all enrollments of prospects that are not over, in all campaigns (SUP-1, SEQ-3).
+pub async fn finish_by_prospects(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    prospects: &[ProspectId],
+    state: EnrollmentState,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<Enrollment>> {
+    let ids: Vec<_> = list_by_prospects(tx, ws, prospects)
+        .await?
+        .into_iter()
+        .filter(|enrollment| enrollment.state.is_open() || enrollment.state.is_parked())
+        .map(|enrollment| enrollment.id)
+        .collect();
+    finish(tx, ws, &ids, state, reason, now).await
+}
+
+/// Ends what is not over in a campaign (SEQ-11: its end date). What may have gone out waits for
+/// its answer.
+pub async fn finish_campaign(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Vec<Enrollment>> {
+    let ids = query(sql!(
+        "SELECT id FROM enrollments WHERE workspace_id = $1 AND campaign_id = $2
+           AND state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
+               'paused_account', 'unresolved_url', 'invalid_prospect')"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect::<Result<Vec<EnrollmentId>>>()?;
+    finish(tx, ws, &ids, EnrollmentState::Stopped, reason, now).await
+}
+
+/// Something fixable holds them (SAFE-2): each gets its parked state and the reason, and its job
+/// is over until it is resumed.
+pub async fn park(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    parked: &[(EnrollmentId, EnrollmentState, String)],
+    now: Timestamp,
+) -> Result<u64> {
+    let rows: Vec<_> = parked
+        .iter()
+        .map(|(id, state, reason)| json!({"v": id, "state": state, "reason": reason}))
+        .collect();
+    let n = query(sql!(
+        "UPDATE enrollments SET state = r.value->>'state', reason = r.value->>'reason', next_action_at = NULL, updated_at = $3
+         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+           AND enrollments.state IN ('queued', 'active', 'waiting')"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    expire_jobs(tx, ws, &rows, now).await?;
+    Ok(n)
+}
+
+/// Takes the plan from open enrollments, for instance of a paused campaign: their next step is
+/// planned anew when they may act again.
+pub async fn unplan(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    unplanned: &[(EnrollmentId, String)],
+    now: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> = unplanned
+        .iter()
+        .map(|(id, reason)| json!({"v": id, "reason": reason}))
+        .collect();
+    query(sql!(
+        "UPDATE enrollments SET reason = r.value->>'reason', next_action_at = NULL, updated_at = $3
+         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+           AND enrollments.state IN ('queued', 'active', 'waiting')"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    expire_jobs(tx, ws, &rows, now).await
+}
+
+/// The person is away: no step before `until` (CLS-2). A step that was to run earlier is planned
+/// anew by the part `campaigns`; one that runs later stays where it is (SAFE-1). Only enrollments
+/// that are not over. Whether it was one.
+pub async fn hold(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: EnrollmentId,
+    until: Timestamp,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let held = query(sql!(
+        "UPDATE enrollments SET not_before = CASE WHEN not_before > $3 THEN not_before ELSE $3 END, updated_at = $4
+         WHERE workspace_id = $1 AND id = $2
+           AND state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
+               'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send')"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(until)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    let moved = query(sql!(
+        "UPDATE jobs SET state = 'expired', finished_at = $4
+         WHERE workspace_id = $1 AND kind = 'send_step' AND subject_id = $2 AND state = 'pending' AND run_at < $3"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(until)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    if moved > 0 {
+        query(sql!(
+            "UPDATE enrollments SET next_action_at = NULL, reason = $3 WHERE workspace_id = $1 AND id = $2"
+        ))
+        .bind(ws)
+        .bind(id)
+        .bind(reason)
+        .execute(tx)
+        .await?;
+    }
+    Ok(held == 1)
+}
+
+/// Cancels what was planned or begun and has not gone out: live jobs, and actions without an
+/// attempt that may have been taken.
+async fn cancel(tx: &mut Tx, ws: WorkspaceId, ids: &[EnrollmentId], now: Timestamp) -> Result<()> {
+    let rows = values(ids);
+    expire_jobs(tx, ws, &rows, now).await?;
+    query(sql!(
+        "UPDATE actions SET state = 'cancelled' WHERE workspace_id = $1 AND enrollment_id IN (SELECT r.value->>'v' FROM {rows $2})
+           AND state IN ('handed_out', 'retrying')
+           AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.action_id = actions.id AND (t.outcome IS NULL OR t.outcome <> 'not_sent'))"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn expire_jobs(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    rows: &[serde_json::Value],
+    now: Timestamp,
+) -> Result<()> {
+    query(sql!(
+        "UPDATE jobs SET state = 'expired', host_id = NULL, leased_at = NULL, finished_at = $3
+         WHERE workspace_id = $1 AND kind = 'send_step' AND state IN ('pending', 'processing')
+           AND subject_id IN (SELECT r.value->>'v' FROM {rows $2})"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Lets parked enrollments of a campaign act again, for instance after a template was mended
+/// (TPL-4). Their next step is planned by the part `campaigns`. Those that changed.
+pub async fn resume_campaign(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    from: EnrollmentState,
+    now: Timestamp,
+) -> Result<Vec<Enrollment>> {
+    query(sql!(RESUME))
+        .bind(from.name())
+        .bind(now)
+        .push_bind(" AND workspace_id = ", ws)
+        .push_bind(" AND campaign_id = ", campaign)
+        .push(RESUMED)
+        .all(tx)
+        .await
+}
+
+/// The same for the enrollments of prospects whose data has changed (TPL-4).
+pub async fn resume_prospects(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    prospects: &[ProspectId],
+    from: EnrollmentState,
+    now: Timestamp,
+) -> Result<Vec<Enrollment>> {
+    query(sql!(RESUME))
+        .bind(from.name())
+        .bind(now)
+        .push_bind(" AND workspace_id = ", ws)
+        .push_bind(
+            " AND prospect_id IN (SELECT r.value->>'v' FROM {rows ",
+            json!(values(prospects)),
+        )
+        .push("})")
+        .push(RESUMED)
+        .all(tx)
+        .await
+}
+
+/// The same in all workspaces for those whose account is connected again (MB-3).
+pub async fn resume_with_accounts(tx: &mut Tx, now: Timestamp) -> Result<Vec<Enrollment>> {
+    query(sql!(RESUME))
+        .bind(EnrollmentState::PausedAccount.name())
+        .bind(now)
+        // The text that the partial index knows.
+        .push(" AND state = 'paused_account' AND account_id IN (SELECT a.id FROM sending_accounts a WHERE a.status = 'connected' AND a.deleted_at IS NULL)")
+        .push(RESUMED)
+        .all(tx)
+        .await
+}
+
+const RESUME: &str = "UPDATE enrollments SET state = 'active', reason = '', next_action_at = NULL, updated_at = $2 WHERE state = $1";
+const RESUMED: &str = " RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at";
+
+/// Sets what the last reply of an enrollment was judged to be (CLS-1).
+pub async fn set_label(tx: &mut Tx, ws: WorkspaceId, id: EnrollmentId, label: Label) -> Result<()> {
+    query(sql!(
+        "UPDATE enrollments SET label = $3 WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(label.name())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Marks enrollments as acting, each with the account that its mails go out from (ROT-1).
+pub async fn set_acting(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    acting: &[(EnrollmentId, AccountId)],
+    now: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> = acting
+        .iter()
+        .map(|(id, account)| json!({"v": id, "account": account}))
+        .collect();
+    query(sql!(
+        "UPDATE enrollments SET state = 'active', reason = '', account_id = r.value->>'account', updated_at = $3
+         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+           AND enrollments.state IN ('queued', 'active', 'waiting')"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Moves enrollments on to their next step; it is planned with its job. Those that are over, or
+/// that stand elsewhere by now, stay.
+pub async fn advance(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    done: &[(EnrollmentId, i64)],
+    now: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> = done
+        .iter()
+        .map(|(id, step)| json!({"v": id, "step": step}))
+        .collect();
+    query(sql!(
+        "UPDATE enrollments SET state = 'active', step_index = enrollments.step_index + 1, next_action_at = NULL, reason = '', updated_at = $3
+         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+           AND enrollments.step_index = CAST(r.value->>'step' AS BIGINT)
+           AND enrollments.state IN ('queued', 'active', 'waiting', 'ambiguous_send')"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Takes a deleted account from the enrollments that it sent for: they go on from another, an
+/// hour later (MB-5). Call it in the transaction that deletes the account. How many.
+pub async fn leave_account(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<u64> {
+    query(sql!(
+        "UPDATE jobs SET run_at = run_at + 3600000000 WHERE workspace_id = $1 AND kind = 'send_step' AND state = 'pending'
+           AND subject_id IN (SELECT e.id FROM enrollments e WHERE e.workspace_id = $1 AND e.account_id = $2
+               AND e.state IN ('queued', 'active', 'waiting'))"
+    ))
+    .bind(ws)
+    .bind(account)
+    .execute(tx)
+    .await?;
+    query(sql!(
+        "UPDATE enrollments SET account_id = NULL, updated_at = $3,
+             state = CASE WHEN state = 'paused_account' THEN 'active' ELSE state END,
+             reason = CASE WHEN state = 'paused_account' THEN '' ELSE reason END,
+             next_action_at = (SELECT j.run_at FROM jobs j WHERE j.kind = 'send_step' AND j.subject_id = enrollments.id AND j.state IN ('pending', 'processing'))
+         WHERE workspace_id = $1 AND account_id = $2 AND state IN ('queued', 'active', 'waiting', 'paused_account')"
+    ))
+    .bind(ws)
+    .bind(account)
+    .bind(now)
+    .execute(tx)
+    .await
+}
+
+/// When this prospect was last written to by each campaign: what keeps mails of different
+/// campaigns a day apart (CAP-1).
+pub async fn last_mails(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    prospects: &[ProspectId],
+) -> Result<Vec<(ProspectId, CampaignId, Timestamp)>> {
+    query(sql!(
+        "SELECT e.prospect_id, e.campaign_id, MAX(COALESCE(a.done_at, a.handed_out_at)) AS at
+         FROM enrollments e JOIN actions a ON a.enrollment_id = e.id
+         WHERE e.workspace_id = $1 AND e.prospect_id IN (SELECT r.value->>'v' FROM {rows $2})
+           AND a.channel = 'mail' AND a.state IN ('handed_out', 'done', 'ambiguous')
+         GROUP BY e.prospect_id, e.campaign_id"
+    ))
+    .bind(ws)
+    .bind_json(&values(prospects))
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok((
+            row.id("prospect_id")?,
+            row.id("campaign_id")?,
+            row.time("at")?,
+        ))
+    })
+    .collect()
+}
+
+/// The custom fields that the prospects of a campaign have (SEQ-6).
+pub async fn custom_fields(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+) -> Result<Vec<String>> {
+    query(sql!(
+        "SELECT DISTINCT f.key AS name FROM enrollments e JOIN prospects p ON p.id = e.prospect_id, {fields p.custom}
+         WHERE e.workspace_id = $1 AND e.campaign_id = $2 ORDER BY f.key"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| row.text("name"))
+    .collect()
+}
