@@ -16,8 +16,15 @@ use crate::{
     stats::Ran,
 };
 
-/// Functions of the guest that the text of a trap names.
-const FRAMES_SHOWN: usize = 4;
+/// Functions that are looked at in the backtrace of a trap, the innermost first.
+const FRAMES_READ: usize = 12;
+
+/// What Rust's panics go through.
+const PANIC: [&str; 3] = [
+    "__rustc::rust_panic",
+    "__rustc::rust_begin_unwind",
+    "core::panicking::",
+];
 
 /// A plugin, ready to be called.
 #[derive(Clone)]
@@ -155,14 +162,24 @@ fn explain(error: &wasmtime::Error, state: &mut GuestState) -> CallError {
         .downcast_ref::<WasmBacktrace>()
         .map(frames)
         .unwrap_or_default();
+    let panicked = frames
+        .iter()
+        .any(|name| PANIC.iter().any(|panic| name.starts_with(panic)));
+    let frames: Vec<String> = frames
+        .into_iter()
+        .filter(|name| !is_runtime(name))
+        .collect();
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => CallError::StackOverflow { frames },
-        Some(trap) => match state.log.panic() {
-            Some(message) => CallError::Panicked { message },
-            None => CallError::Trap {
-                what: trap.to_string(),
-                frames,
-            },
+        Some(Trap::UnreachableCodeReached) if panicked => CallError::Panicked {
+            message: state
+                .log
+                .last_error()
+                .unwrap_or_else(|| format!("in {}", frames.join(" < "))),
+        },
+        Some(trap) => CallError::Trap {
+            what: trap.to_string(),
+            frames,
         },
         None => {
             let what = format!("{:#}", error.root_cause());
@@ -183,8 +200,24 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
         .frames()
         .iter()
         .filter_map(|frame| frame.func_name());
-    named
-        .take(FRAMES_SHOWN)
+    let mut names: Vec<String> = named
         .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
-        .collect()
+        .take(FRAMES_READ)
+        .collect();
+    names.dedup();
+    names
+}
+
+/// The machinery between a guest's own code and its trap.
+fn is_runtime(name: &str) -> bool {
+    let crates = [
+        "__rustc::",
+        "std::",
+        "core::",
+        "alloc::",
+        "<core::",
+        "<std::",
+        "<alloc::",
+    ];
+    crates.iter().any(|start| name.starts_with(start))
 }

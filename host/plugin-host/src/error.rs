@@ -12,6 +12,11 @@ pub enum LoadError {
     /// No component, no manifest, or a manifest that can't be used.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// Empty, a text, an archive...
+    #[error(
+        "this is no WebAssembly file; a plugin is the .wasm file that `overture plugin pack` made"
+    )]
+    NotWasm,
     /// The file is damaged: cut off, or bytes changed.
     #[error("the file is damaged ({0}); get it again, or pack it anew with `overture plugin pack`")]
     Damaged(String),

@@ -225,7 +225,7 @@ impl PluginHost {
             digest: plugin.digest.clone(),
             origin: plugin.origin.clone(),
             grants: policy.grants.clone(),
-            limits: policy.limits.clone(),
+            limits: policy.limits,
             stats: plugin.stats.read(),
             quarantines: plugin
                 .breaker

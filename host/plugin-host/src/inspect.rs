@@ -144,9 +144,11 @@ pub(crate) fn inspect(
 }
 
 fn manifest(bytes: &[u8]) -> Result<Manifest, LoadError> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err(LoadError::NotWasm);
+    }
     read_manifest(bytes).map_err(|e| match e {
-        // It begins like WebAssembly, so it was some.
-        PackError::NotWasm(what) if bytes.starts_with(b"\0asm") => LoadError::Damaged(what),
+        PackError::NotWasm(what) => LoadError::Damaged(what),
         e => e.into(),
     })
 }

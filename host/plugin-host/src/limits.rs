@@ -10,7 +10,7 @@ const MIB: u64 = 1 << 20;
 pub(crate) const MAX_MEMORY: u64 = 1024 * MIB;
 
 /// Limits of one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory, summed over all memories and tables of the guest.
     pub memory_bytes: u64,

@@ -36,22 +36,15 @@ pub struct TracingLog;
 
 impl GuestLog for TracingLog {
     fn line(&self, scope: &Scope, level: Level, text: &str) {
-        let Scope { plugin, workspace } = scope;
+        let (plugin, workspace) = (&scope.plugin, scope.workspace);
         match level {
-            Level::Debug => {
-                tracing::debug!(plugin.id = %plugin, workspace.id = %workspace, "{text}")
-            }
-            Level::Info => tracing::info!(plugin.id = %plugin, workspace.id = %workspace, "{text}"),
-            Level::Warn => tracing::warn!(plugin.id = %plugin, workspace.id = %workspace, "{text}"),
-            Level::Error => {
-                tracing::error!(plugin.id = %plugin, workspace.id = %workspace, "{text}")
-            }
+            Level::Debug => tracing::debug!(%plugin, %workspace, "{text}"),
+            Level::Info => tracing::info!(%plugin, %workspace, "{text}"),
+            Level::Warn => tracing::warn!(%plugin, %workspace, "{text}"),
+            Level::Error => tracing::error!(%plugin, %workspace, "{text}"),
         }
     }
 }
-
-/// How a panic begins in the log: the SDK's hook writes it before the guest dies.
-const PANIC: &str = "panicked at ";
 
 /// The lines of one call.
 #[derive(Debug)]
@@ -59,7 +52,7 @@ pub(crate) struct LogBook {
     left: u32,
     line_bytes: usize,
     dropped: u32,
-    panic: Option<String>,
+    last_error: Option<String>,
 }
 
 impl LogBook {
@@ -68,7 +61,7 @@ impl LogBook {
             left: lines,
             line_bytes,
             dropped: 0,
-            panic: None,
+            last_error: None,
         }
     }
 
@@ -76,19 +69,17 @@ impl LogBook {
         self.dropped
     }
 
-    /// What the guest said when it panicked.
-    pub(crate) fn panic(&mut self) -> Option<String> {
-        self.panic.take()
+    /// The last line at the level of errors: of a guest that panicked, the SDK's hook wrote it.
+    pub(crate) fn last_error(&mut self) -> Option<String> {
+        self.last_error.take()
     }
 }
 
 impl wit::Host for GuestState {
     fn write(&mut self, level: wit::Level, message: String) -> wasmtime::Result<()> {
         let line = cut(&message, self.log.line_bytes);
-        if level == wit::Level::Error
-            && let Some(panic) = line.strip_prefix(PANIC)
-        {
-            self.log.panic = Some(panic.to_owned());
+        if level == wit::Level::Error {
+            self.log.last_error = Some(line.to_owned());
         }
         // Not counted as a call of the host: a talkative plugin is cut, not stopped. The time
         // that dropping takes is charged to the guest's CPU.

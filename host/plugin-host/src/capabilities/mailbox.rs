@@ -129,7 +129,7 @@ pub struct FolderState {
 pub struct ListedMail {
     /// Its UID in the folder.
     pub uid: u32,
-    /// Its Message-ID, without angle brackets.
+    /// Its Message-ID, with the angle brackets.
     pub message_id: Option<String>,
     /// Bytes.
     pub size: u64,
@@ -160,7 +160,7 @@ pub struct Envelope {
 pub struct Outgoing {
     /// Sender and recipient.
     pub envelope: Envelope,
-    /// Without angle brackets; fixed before the first attempt (SEQ-4).
+    /// Its Message-ID, with the angle brackets; fixed before the first attempt (SEQ-4).
     pub message_id: String,
     /// RFC 5322.
     pub bytes: Arc<[u8]>,

@@ -1,4 +1,4 @@
-//! Answers 24 MB.
+//! Answers 6 MB.
 
 use overture_plugin::formatter::{Context, Event, FormatError, Formatter, Output};
 
@@ -8,6 +8,6 @@ overture_plugin::formatter!(HugeOutput);
 
 impl Formatter for HugeOutput {
     fn format(_: Event, _: Context) -> Result<Output, FormatError> {
-        Ok(Output::text(vec![b'x'; 24_000_000]))
+        Ok(Output::text(vec![b'x'; 6_000_000]))
     }
 }

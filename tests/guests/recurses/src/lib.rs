@@ -1,7 +1,5 @@
 //! Calls itself without end. Logs every thousandth level.
 
-use std::hint::black_box;
-
 use overture_plugin::formatter::{Context, Event, FormatError, Formatter, Output};
 
 struct Recurses;
@@ -14,12 +12,17 @@ impl Formatter for Recurses {
     }
 }
 
-/// The sum is taken after the call, so that no compiler makes a loop of it.
+/// What is done after the call keeps a compiler from making a loop of it.
 #[expect(unconditional_recursion, reason = "that is what this guest is for")]
 #[inline(never)]
 fn deeper(seed: u64, level: u64) -> u64 {
     if level.is_multiple_of(1_000) {
-        overture_plugin::info!("level {level}");
+        tell(level);
     }
-    black_box(seed) + deeper(black_box(seed ^ level), level + 1)
+    deeper(seed ^ level, level + 1).rotate_left(3) ^ seed
+}
+
+#[inline(never)]
+fn tell(level: u64) {
+    overture_plugin::info!("level {level}");
 }
