@@ -51,3 +51,8 @@ pub use seed::Seed;
 pub use spintax::Variant;
 pub use template::{Template, Variables};
 pub use value::{List, Text, Value};
+
+/// The examples of the README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -209,14 +209,16 @@ fn judge(templates: &Templates, value: &str, tags: &MergeTags<'_>, options: &Ren
                 f if f.contains("escape") => value_after_default(value),
                 _ => alone,
             };
-            let shown = as_html_sees(&shown);
+            // NUL is dropped from text and replaced in attributes.
+            let attribute = line_ends(&shown).replace('\0', "\u{fffd}");
+            let shown = line_ends(&shown).replace('\0', "");
             let mut wanted = vec!["<p>".to_owned()];
             if !shown.is_empty() {
                 wanted.push(format!("\"{shown}\""));
             }
             wanted.extend([
                 "</p>".into(),
-                format!("<a href=\"{shown}\">"),
+                format!("<a href=\"{attribute}\">"),
                 "\"x\"".into(),
                 "</a>".into(),
             ]);
@@ -246,11 +248,9 @@ fn value_after_default(value: &str) -> String {
     }
 }
 
-/// Line ends are `\n` to HTML, and it has no NUL.
-fn as_html_sees(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .replace('\r', "\n")
-        .replace('\0', "")
+/// Line ends are `\n` to HTML.
+fn line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 /// Tags as `<p>`, text as `"text"`, neighbouring text joined.
@@ -266,13 +266,7 @@ fn tokens(html: &str) -> Vec<String> {
                     let attributes: String = tag
                         .attrs
                         .iter()
-                        .map(|a| {
-                            format!(
-                                " {}=\"{}\"",
-                                a.name.local,
-                                as_html_sees(&a.value).replace('\u{fffd}', "")
-                            )
-                        })
+                        .map(|a| format!(" {}=\"{}\"", a.name.local, line_ends(&a.value)))
                         .collect();
                     let slash = if tag.kind == TagKind::EndTag { "/" } else { "" };
                     list.push(format!("<{slash}{}{attributes}>", tag.name));
