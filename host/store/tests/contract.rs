@@ -13,5 +13,7 @@ mod plugins;
 mod prospects;
 #[path = "contract/schema.rs"]
 mod schema;
+#[path = "contract/sending.rs"]
+mod sending;
 #[path = "contract/webhooks.rs"]
 mod webhooks;
