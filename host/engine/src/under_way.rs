@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::Part;
+use crate::{Part, parts::Wakes};
 
 /// Counts the work under way of each part. A tick looks here before it takes more, a driver of
 /// time before it jumps, and the shutdown before it ends the process.
@@ -21,10 +21,15 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    /// Does `work` on a task of its own.
-    pub fn spawn(self: &Arc<Self>, part: Part, work: impl Future<Output = ()> + Send + 'static) {
+    /// Does `work` on a task of its own and wakes the part when it has ended.
+    pub fn spawn(
+        self: &Arc<Self>,
+        wakes: &Arc<Wakes>,
+        part: Part,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
         self.counts[part as usize].fetch_add(1, Ordering::SeqCst);
-        let place = Place(Arc::clone(self), part);
+        let place = Place(Arc::clone(self), Arc::clone(wakes), part);
         tokio::spawn(async move {
             let _place = place;
             work.await;
@@ -54,11 +59,13 @@ impl UnderWay {
 }
 
 /// Given back when the work ends, also by a panic.
-struct Place(Arc<UnderWay>, Part);
+struct Place(Arc<UnderWay>, Arc<Wakes>, Part);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.counts[self.1 as usize].fetch_sub(1, Ordering::SeqCst);
+        // First the count, then the wake: the tick that it brings finds the hand free.
+        self.0.counts[self.2 as usize].fetch_sub(1, Ordering::SeqCst);
+        self.1.wake(self.2);
         self.0.ended.notify_waiters();
     }
 }
@@ -71,11 +78,13 @@ mod tests {
     async fn it_settles_when_all_work_has_ended_even_by_a_panic() {
         let under_way = Arc::new(UnderWay::default());
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
-        under_way.spawn(Part::Sends, async move { drop(wait.await) });
-        under_way.spawn(Part::Deliveries, async { panic!("of the test") });
+        let wakes = Arc::new(Wakes::default());
+        under_way.spawn(&wakes, Part::Sends, async move { drop(wait.await) });
+        under_way.spawn(&wakes, Part::Deliveries, async { panic!("of the test") });
         assert_eq!(under_way.count(Part::Sends), 1);
         go.send(()).unwrap();
         under_way.settled().await;
         assert_eq!(under_way.total(), 0);
+        assert_eq!((wakes.count(Part::Sends), wakes.count(Part::Deliveries)), (1, 1));
     }
 }
