@@ -13,7 +13,10 @@ pub struct Config {
     pub import_max_rows: usize,
     /// Sends under way at a time in this process, over all mailboxes.
     pub concurrent_sends: usize,
-    /// Deliveries under way at a time in this process.
+    /// Mailboxes that this process reads at a time.
+    pub concurrent_syncs: usize,
+    /// Deliveries of webhooks under way at a time in this process; one endpoint has at most a
+    /// sixteenth of them (API-8).
     pub concurrent_deliveries: usize,
 }
 
@@ -23,7 +26,8 @@ impl Default for Config {
             public_url: "http://127.0.0.1:8080".to_owned(),
             import_max_rows: 10_000,
             concurrent_sends: 32,
-            concurrent_deliveries: 64,
+            concurrent_syncs: 32,
+            concurrent_deliveries: 256,
         }
     }
 }

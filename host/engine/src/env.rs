@@ -6,15 +6,18 @@ use overture_domain::{Clock, HostId, Id, Rng, Timestamp, id::Kind};
 use overture_store::Database;
 use overture_vault::Vault;
 
-use crate::{Classifiers, Config, MailProviders, parts::Wakes, under_way::UnderWay};
+use crate::{
+    Classifiers, Config, Formatters, MailProviders, parts::Wakes, under_way::UnderWay,
+    webhooks::Couriers,
+};
 
 /// Everything that operations and parts work with; cheap to clone.
 #[derive(Clone)]
 pub struct Env {
     pub db: Database,
     pub clock: Arc<dyn Clock>,
-    /// Real time even where `clock` is driven: heartbeats and lease ages (DESIGN §4). Everywhere
-    /// else it is the same clock.
+    /// Real time even where `clock` is driven: heartbeats, lease ages, the timestamps of
+    /// signatures (DESIGN §4). Everywhere else it is the same clock.
     pub real: Arc<dyn Clock>,
     pub rng: Arc<dyn Rng>,
     pub vault: Arc<Vault>,
@@ -26,11 +29,15 @@ pub struct Env {
     pub providers: Arc<dyn MailProviders>,
     /// The reply classifiers, in the admin's order.
     pub classifiers: Arc<dyn Classifiers>,
+    /// The formatters of webhooks, by the id in a webhook's row.
+    pub formatters: Arc<dyn Formatters>,
     pub config: Arc<Config>,
     /// This process among those that share the database (SCH-5).
     pub host: HostId,
     pub wakes: Arc<Wakes>,
     pub under_way: Arc<UnderWay>,
+    /// Deliveries of webhooks on their way; begins as its default.
+    pub couriers: Arc<Couriers>,
 }
 
 impl Env {

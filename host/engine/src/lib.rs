@@ -16,20 +16,28 @@ pub mod classifiers;
 pub mod config;
 mod env;
 mod error;
+pub mod formatters;
 pub mod imports;
+pub mod inbox;
 pub mod mailboxes;
 pub mod parts;
 pub mod people;
+pub mod plugins;
 pub mod prospects;
 pub mod providers;
 pub mod suppressions;
 pub mod under_way;
 pub mod unsubscribe;
+pub mod webhooks;
 
 pub use classifiers::{ClassifierEntry, Classifiers};
 pub use config::Config;
 pub use env::Env;
 pub use error::{Error, FieldError, Result};
+pub use formatters::{FormatterEntry, Formatters};
 pub use parts::{Due, Part};
 pub use providers::{BeforeBody, MailProviders, ProviderPreset};
 pub use under_way::UnderWay;
+
+/// What callers hand over and nobody prints.
+pub use overture_vault::Secret;

@@ -143,7 +143,11 @@ pub(crate) fn inspect(
     })
 }
 
-fn manifest(bytes: &[u8]) -> Result<Manifest, LoadError> {
+/// What a plugin file says about itself, read without running or compiling anything of it.
+///
+/// # Errors
+/// [`LoadError`] when it is no plugin file, is damaged, or its manifest can't be used.
+pub fn manifest(bytes: &[u8]) -> Result<Manifest, LoadError> {
     if !bytes.starts_with(b"\0asm") {
         return Err(LoadError::NotWasm);
     }

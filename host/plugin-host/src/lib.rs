@@ -59,7 +59,7 @@ pub use error::{CallError, LoadError};
 pub use formatter::{FormatContext, Formatted, Formatter};
 pub use grants::Grants;
 pub use host::{HostConfig, PluginHost};
-pub use inspect::{Report, WIT_VERSION, check};
+pub use inspect::{Report, WIT_VERSION, check, manifest};
 pub use limits::Limits;
 pub use mail_provider::{
     AuthKind, Incoming, Leg, LegProblem, MailProvider, Preset, Problem, SendOutcome, Sent, Server,
