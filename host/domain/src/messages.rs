@@ -62,6 +62,8 @@ names! {
         References = "references",
         Thread = "thread",
         Report = "report",
+        /// Its subject carries the token of a List-Unsubscribe mailto.
+        Token = "token",
         /// Low confidence.
         Address = "address",
     }

@@ -272,6 +272,25 @@ pub async fn origins_by_address(
     .await
 }
 
+/// An enrollment with the last step that went out for it.
+pub async fn origin_of(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    enrollment: EnrollmentId,
+) -> Result<Option<Origin>> {
+    query(sql!(
+        "SELECT '' AS external_id, e.campaign_id, e.id AS enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
+                e.account_id, (SELECT MAX(a.step_index) FROM actions a WHERE a.enrollment_id = e.id) AS step_index,
+                CAST(NULL AS TEXT) AS subject, CAST(NULL AS BIGINT) AS sent_at
+         FROM enrollments e JOIN prospects p ON p.id = e.prospect_id
+         WHERE e.workspace_id = $1 AND e.id = $2"
+    ))
+    .bind(ws)
+    .bind(enrollment)
+    .optional(on)
+    .await
+}
+
 /// Writes every classifier's verdicts on a message, in the order of its answer (CLS-4).
 pub async fn insert_verdicts(
     tx: &mut Tx,

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -21,6 +21,9 @@ use overture_vault::{Binding, Secret, Vault};
 use tokio::sync::watch;
 
 use crate::{BeforeBody, Env, Error, Result};
+
+/// Listed mails whose sizes a session remembers.
+const MAX_LISTED: usize = 10_000;
 
 /// The record that an account's sealed credentials belong to.
 pub(super) fn binding(ws: WorkspaceId, id: AccountId) -> Binding {
@@ -51,7 +54,14 @@ pub struct Session {
     /// How far the one submission of this session is.
     submission: watch::Sender<Submitting>,
     reading: tokio::sync::Mutex<Option<Reading>>,
-    certificates: Mutex<HashMap<&'static str, String>>,
+    refusals: Mutex<Refusals>,
+}
+
+/// What went wrong last, beyond what the guest tells of it.
+#[derive(Default)]
+struct Refusals {
+    last: Option<Failure>,
+    certificates: HashMap<&'static str, String>,
 }
 
 /// Where the account's servers are and how to sign in there. An account of a provider with its
@@ -78,7 +88,7 @@ enum Submitting {
 struct Reading {
     imap: imap::Session,
     selected: Option<(String, imap::Selected)>,
-    listed: HashMap<u32, imap::Found>,
+    listed: HashMap<(String, u32), imap::Found>,
 }
 
 impl Session {
@@ -117,7 +127,7 @@ impl Session {
             before_body: None,
             submission: watch::Sender::new(Submitting::Before),
             reading: tokio::sync::Mutex::default(),
-            certificates: Mutex::default(),
+            refusals: Mutex::default(),
         }
     }
 
@@ -148,11 +158,16 @@ impl Session {
     /// The certificate that the server of a leg (`smtp`, `imap`) showed when it was refused, for
     /// pinning (MB-2).
     pub fn refused_certificate(&self, leg: &str) -> Option<String> {
-        let certificates = self
-            .certificates
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        certificates.get(leg).cloned()
+        self.refusals().certificates.get(leg).cloned()
+    }
+
+    /// The last failure of this session, as the host saw it (MB-3).
+    pub fn last_failure(&self) -> Option<Failure> {
+        self.refusals().last.clone()
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says goodbye to the servers.
@@ -182,21 +197,17 @@ impl Session {
             if !valid {
                 return Ok(Vec::new());
             }
+            // One that no listing has shown may be of any size: only its beginning.
+            let unseen = |uid| imap::Found {
+                uid,
+                size: u64::MAX,
+                flags: Vec::new(),
+                message_id: None,
+            };
+            let listed = |uid: &u32| reading.listed.get(&(folder.to_owned(), *uid)).cloned();
             let found: Vec<imap::Found> = uids
                 .iter()
-                .map(|uid| {
-                    // One that no listing has shown may be of any size: only its beginning.
-                    reading
-                        .listed
-                        .get(uid)
-                        .cloned()
-                        .unwrap_or_else(|| imap::Found {
-                            uid: *uid,
-                            size: u64::MAX,
-                            flags: Vec::new(),
-                            message_id: None,
-                        })
-                })
+                .map(|uid| listed(uid).unwrap_or_else(|| unseen(*uid)))
                 .collect();
             reading.imap.fetch(&found, bytes_each).await
         })
@@ -204,9 +215,10 @@ impl Session {
     }
 
     /// The size of a mail that this session has listed.
-    pub async fn listed_size(&self, uid: u32) -> Option<u64> {
+    pub async fn listed_size(&self, folder: &str, uid: u32) -> Option<u64> {
         let reading = self.reading.lock().await;
-        reading.as_ref()?.listed.get(&uid).map(|found| found.size)
+        let place = (folder.to_owned(), uid);
+        reading.as_ref()?.listed.get(&place).map(|found| found.size)
     }
 
     /// Files a mail into a folder as seen (MB-9).
@@ -248,14 +260,13 @@ impl Session {
     }
 
     fn failure(&self, leg: &'static str, error: &mail::Error) -> Failure {
+        let failure = failure(error);
+        let mut refusals = self.refusals();
         if let mail::Cause::Certificate { fingerprint, .. } = &error.cause {
-            let mut known = self
-                .certificates
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            known.insert(leg, fingerprint.to_string());
+            refusals.certificates.insert(leg, fingerprint.to_string());
         }
-        failure(error)
+        refusals.last = Some(failure.clone());
+        failure
     }
 
     /// Runs `work` on the IMAP connection, with `folder` selected. A connection that broke is
@@ -304,7 +315,7 @@ impl Reading {
 
     async fn select_anew(&mut self, folder: &str) -> mail::Result<imap::Selected> {
         self.selected = None;
-        self.listed.clear();
+        self.listed.retain(|(listed, _), _| listed != folder);
         let selected = self.imap.select(folder).await?;
         self.selected = Some((folder.to_owned(), selected));
         Ok(selected)
@@ -481,9 +492,13 @@ impl MailSession for Session {
     ) -> Result<Vec<ListedMail>, Failure> {
         self.reading(Some(folder), async |reading| {
             let found = reading.imap.list_from(from_uid, limit as usize).await?;
-            reading
-                .listed
-                .extend(found.iter().map(|found| (found.uid, found.clone())));
+            if reading.listed.len() > MAX_LISTED {
+                reading.listed.clear();
+            }
+            let listed = found
+                .iter()
+                .map(|mail| ((folder.to_owned(), mail.uid), mail.clone()));
+            reading.listed.extend(listed);
             let listed = |found: imap::Found| ListedMail {
                 uid: found.uid,
                 message_id: found.message_id,

@@ -1,0 +1,355 @@
+//! What follows from the mails of a page, in the transaction that also saves its cursor: messages
+//! and verdicts are kept, enrollments end or wait, suppressions and events are written.
+
+use std::{collections::HashMap, time::Duration};
+
+use overture_domain::{
+    CampaignId, Timestamp, WorkspaceId,
+    accounts::{Account, Channel},
+    campaigns::Campaign,
+    enrollments::EnrollmentState,
+    events::{Event, EventKind},
+    messages::{Direction, Label, MailMessage, Message},
+    pacing,
+    prospects::{Prospect, SuppressionSource, email_key},
+    windows,
+};
+use overture_mail::{inbound::Report, smtp::ReplyClass};
+use overture_store::{
+    Tx, accounts, campaigns, enrollments, events, messages as store, messages::Origin, prospects,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    Env, Result,
+    suppressions::{Suppress, suppress_in},
+    unsubscribe::unsubscribe_in,
+};
+
+use super::{
+    bounces::{self, Bounce, Passing},
+    judgement::{self, Judged},
+};
+
+/// An out-of-office notice that promises a later return than this is not believed.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Longer texts are cut in events; the message itself is whole.
+const EVENT_TEXT: usize = 10_000;
+
+/// Keeps mails and does what they call for. One that the account has already does nothing again
+/// (MB-8).
+pub(super) async fn apply(
+    tx: &mut Tx,
+    env: &Env,
+    account: &Account,
+    mails: Vec<Judged>,
+) -> Result<()> {
+    if mails.is_empty() {
+        return Ok(());
+    }
+    let now = env.now();
+    let rows: Vec<_> = mails
+        .iter()
+        .map(|judged| row(account, judged, now))
+        .collect();
+    let written = store::insert(tx, &rows, now).await?;
+    let mut apply = Apply {
+        env,
+        account,
+        now,
+        campaigns: HashMap::new(),
+    };
+    for judged in mails.iter().filter(|judged| written.contains(&judged.id)) {
+        let ws = account.workspace_id;
+        store::insert_verdicts(tx, ws, judged.id, &judged.verdicts, now).await?;
+        apply.one(tx, judged).await?;
+    }
+    Ok(())
+}
+
+fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, MailMessage) {
+    let (arrival, origin) = (&judged.mail.arrival, &judged.mail.origin);
+    let message = Message {
+        id: judged.id,
+        workspace_id: account.workspace_id,
+        channel: Channel::Mail,
+        direction: Direction::In,
+        account_id: account.id,
+        campaign_id: Some(origin.campaign_id),
+        enrollment_id: Some(origin.enrollment_id),
+        prospect_id: Some(origin.prospect_id),
+        step_index: origin.step_index,
+        external_id: arrival.external_id.clone(),
+        sender: arrival.sender().to_owned(),
+        recipient: account.address.clone(),
+        subject: arrival.mail.subject.clone(),
+        text: arrival.mail.text.clone(),
+        newest_text: arrival.mail.newest_text.clone(),
+        html: arrival.mail.html.clone(),
+        attribution: Some(judged.mail.by),
+        label: Some(judged.label),
+        label_by: Some(judged.label_by.clone()),
+        at: now,
+    };
+    let place = arrival.place.as_ref();
+    let mail = MailMessage {
+        in_reply_to: arrival.mail.in_reply_to.clone(),
+        references: arrival.mail.references.clone(),
+        folder: place.map(|place| place.folder.clone()).unwrap_or_default(),
+        uid_validity: place.map(|place| place.uid_validity.into()),
+        uid: place.map(|place| place.uid.into()),
+    };
+    (message, mail)
+}
+
+struct Apply<'a> {
+    env: &'a Env,
+    account: &'a Account,
+    now: Timestamp,
+    campaigns: HashMap<CampaignId, Option<Campaign>>,
+}
+
+impl Apply<'_> {
+    async fn one(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
+        match judged.label {
+            Label::BounceHard | Label::BounceSoft => self.bounce(tx, judged).await,
+            Label::Complaint => complaint(tx, self.env, self.account, &judged.mail.origin).await,
+            Label::OutOfOffice => self.out_of_office(tx, judged).await,
+            Label::AutoReply => self.auto_reply(tx, judged).await,
+            Label::UnsubscribeRequest => self.unsubscribe(tx, judged).await,
+            _ => self.reply(tx, judged).await,
+        }
+    }
+
+    fn ws(&self) -> WorkspaceId {
+        self.account.workspace_id
+    }
+
+    async fn campaign(&mut self, tx: &mut Tx, id: CampaignId) -> Result<Option<&Campaign>> {
+        if !self.campaigns.contains_key(&id) {
+            let found = campaigns::find(tx, self.ws(), id).await?;
+            self.campaigns.insert(id, found);
+        }
+        Ok(self.campaigns[&id].as_ref())
+    }
+
+    /// A person has answered: the sequence ends where the campaign says so (SEQ-3), also after its
+    /// last step (DESIGN §4).
+    async fn reply(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
+        let origin = &judged.mail.origin;
+        let (ws, now, own) = (self.ws(), self.now, [origin.enrollment_id]);
+        let stop = self
+            .campaign(tx, origin.campaign_id)
+            .await?
+            .is_none_or(|c| c.stop_on_reply);
+        let state = enrollments::find(tx, ws, origin.enrollment_id)
+            .await?
+            .map(|e| e.state);
+        if stop || state == Some(EnrollmentState::Completed) {
+            let reason = "replied";
+            enrollments::finish(tx, ws, &own, EnrollmentState::Replied, reason, now).await?;
+        }
+        enrollments::set_label(tx, ws, origin.enrollment_id, judged.label).await?;
+        prospects::set_replied(tx, ws, origin.prospect_id, now).await?;
+        let (campaign, prospect) = (origin.campaign_id, origin.prospect_id);
+        let key = format!("reply:{campaign}:{prospect}");
+        self.tell(tx, EventKind::ReplyReceived, judged, Some(key), json!({}))
+            .await
+    }
+
+    /// The person is away: the sequence goes on after their return (CLS-2).
+    async fn out_of_office(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
+        let origin = &judged.mail.origin;
+        let (ws, now) = (self.ws(), self.now);
+        let prospect = prospects::find(tx, ws, origin.prospect_id).await?;
+        let campaign = self.campaign(tx, origin.campaign_id).await?;
+        let until = back_at(judged.until_day, prospect.as_ref(), campaign, now);
+        if let (Some(until), Some(day)) = (until, judged.until_day) {
+            let reason = format!("out of office; back on {day}");
+            enrollments::hold(tx, ws, origin.enrollment_id, until, &reason, now).await?;
+        }
+        let more = json!({ "until": judged.until_day.map(|day| day.to_string()) });
+        self.tell(tx, EventKind::OutOfOfficeReceived, judged, None, more)
+            .await
+    }
+
+    async fn auto_reply(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
+        self.tell(tx, EventKind::AutoReplyReceived, judged, None, json!({}))
+            .await
+    }
+
+    /// Asked in words, or by the mailto of List-Unsubscribe (CLS-5, TRK-4).
+    async fn unsubscribe(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
+        let origin = &judged.mail.origin;
+        let ws = self.ws();
+        let reason = "asked by mail not to be written to";
+        let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
+        if let Some(enrollment) = &enrollment {
+            unsubscribe_in(tx, self.env, enrollment, reason).await?;
+            enrollments::set_label(tx, ws, enrollment.id, judged.label).await?;
+        }
+        // Whoever asks is meant, also when we wrote to another address of theirs. A report of
+        // their provider speaks for the person that we wrote to alone.
+        let sender = judged.mail.arrival.sender();
+        let other = email_key(sender) != email_key(&origin.prospect_email);
+        if judged.mail.arrival.mail.report.is_none() && other && !sender.is_empty() {
+            let what = Suppress::email(sender, SuppressionSource::Unsubscribe, reason);
+            suppress_in(tx, self.env, ws, &what).await?;
+        }
+        prospects::set_replied(tx, ws, origin.prospect_id, self.now).await?;
+        Ok(())
+    }
+
+    async fn bounce(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
+        let origin = &judged.mail.origin;
+        let report = match &judged.mail.arrival.mail.report {
+            Some(Report::Delivery(report)) => judgement::failed(report, &origin.prospect_email),
+            _ => None,
+        };
+        let reason = report.map(|recipient| {
+            let parts = [recipient.status.as_deref(), recipient.diagnostic.as_deref()];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        });
+        let reason = reason.filter(|reason| !reason.is_empty());
+        let bounce = Bounce {
+            workspace_id: self.ws(),
+            campaign_id: origin.campaign_id,
+            enrollment_id: origin.enrollment_id,
+            prospect_id: origin.prospect_id,
+            prospect_email: &origin.prospect_email,
+            account_id: origin.account_id.unwrap_or(self.account.id),
+            reason: reason.as_deref().unwrap_or("the mail came back"),
+        };
+        // Bounces act on the host's reading of a report, not on a label (DESIGN §3).
+        match report.map(|recipient| recipient.class) {
+            Some(ReplyClass::Hard) => bounces::hard_in(tx, self.env, &bounce).await,
+            Some(ReplyClass::SenderLimit) => {
+                self.back_off(tx).await?;
+                bounces::passing_in(tx, self.env, &bounce, Passing::SenderLimit).await
+            }
+            Some(ReplyClass::Policy | ReplyClass::Content | ReplyClass::Auth) => {
+                bounces::passing_in(tx, self.env, &bounce, Passing::Blocked).await
+            }
+            _ => bounces::passing_in(tx, self.env, &bounce, Passing::Soft).await,
+        }
+    }
+
+    /// The mailbox has used up a quota of its own (CAP-3).
+    async fn back_off(&self, tx: &mut Tx) -> Result<()> {
+        let rung = self.account.backoff_rung;
+        let until = self.now + pacing::backoff(rung);
+        if until > self.account.backoff_until {
+            let (ws, id) = (self.account.workspace_id, self.account.id);
+            accounts::set_backoff(tx, ws, id, rung + 1, until).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the event of a mail that came in.
+    async fn tell(
+        &mut self,
+        tx: &mut Tx,
+        kind: EventKind,
+        judged: &Judged,
+        dedup_key: Option<String>,
+        more: Value,
+    ) -> Result<()> {
+        let origin = judged.mail.origin.clone();
+        let prospect = prospects::find(tx, self.ws(), origin.prospect_id).await?;
+        let name = prospect.map(|p| format!("{} {}", p.first_name, p.last_name));
+        let campaign = self
+            .campaign(tx, origin.campaign_id)
+            .await?
+            .map(|c| c.name.clone());
+        let text = &judged.mail.arrival.mail.newest_text;
+        let mut data = json!({
+            "prospectId": origin.prospect_id,
+            "prospectEmail": origin.prospect_email,
+            "prospectName": name.map(|name| name.trim().to_owned()).unwrap_or_default(),
+            "campaignId": origin.campaign_id,
+            "campaignName": campaign.unwrap_or_default(),
+            "enrollmentId": origin.enrollment_id,
+            "mailboxId": self.account.id,
+            "mailboxEmail": self.account.address,
+            "stepIndex": origin.step_index,
+            "channel": "email",
+            "subject": judged.mail.arrival.mail.subject,
+            "messageId": judged.mail.arrival.external_id,
+            "inboxMessageId": judged.id,
+            "messageText": &text[..text.floor_char_boundary(EVENT_TEXT)],
+            "label": judged.label,
+            "sentiment": judged.label.sentiment(),
+            "receivedAt": self.now,
+        });
+        if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+            data.extend(more);
+        }
+        let event = Event {
+            id: self.env.id(),
+            workspace_id: self.ws(),
+            kind,
+            channel: Some(Channel::Mail),
+            campaign_id: Some(origin.campaign_id),
+            enrollment_id: Some(origin.enrollment_id),
+            prospect_id: Some(origin.prospect_id),
+            account_id: Some(self.account.id),
+            occurred_at: self.now,
+            dedup_key,
+            data,
+        };
+        events::insert(tx, &[event]).await?;
+        Ok(())
+    }
+}
+
+/// A complaint suppresses for good and ends everything that is under way to the person.
+pub(super) async fn complaint(
+    tx: &mut Tx,
+    env: &Env,
+    account: &Account,
+    origin: &Origin,
+) -> Result<()> {
+    let (ws, now) = (account.workspace_id, env.now());
+    let reason = "reported our mail as spam";
+    let what = Suppress::email(&origin.prospect_email, SuppressionSource::Complaint, reason);
+    suppress_in(tx, env, ws, &what).await?;
+    let (campaign, prospect) = (origin.campaign_id, origin.prospect_id);
+    let event = Event {
+        id: env.id(),
+        workspace_id: ws,
+        kind: EventKind::EmailComplained,
+        channel: Some(Channel::Mail),
+        campaign_id: Some(campaign),
+        enrollment_id: Some(origin.enrollment_id),
+        prospect_id: Some(prospect),
+        account_id: Some(account.id),
+        occurred_at: now,
+        dedup_key: Some(format!("complained:{campaign}:{prospect}")),
+        data: json!({
+            "prospectId": prospect,
+            "prospectEmail": origin.prospect_email,
+            "campaignId": campaign,
+            "enrollmentId": origin.enrollment_id,
+            "mailboxId": account.id,
+            "complainedAt": now,
+        }),
+    };
+    events::insert(tx, &[event]).await?;
+    Ok(())
+}
+
+/// The beginning of the first day back, where the person is, or where the campaign thinks.
+fn back_at(
+    day: Option<jiff::civil::Date>,
+    prospect: Option<&Prospect>,
+    campaign: Option<&Campaign>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let zone = prospect
+        .and_then(|prospect| windows::zone(&prospect.time_zone))
+        .or_else(|| windows::zone(&campaign?.time_zone))
+        .unwrap_or(jiff::tz::TimeZone::UTC);
+    let at = Timestamp::from(day?.to_zoned(zone).ok()?.timestamp());
+    (at > now && at <= now + LONGEST_ABSENCE).then_some(at)
+}

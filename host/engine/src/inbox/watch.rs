@@ -1,0 +1,151 @@
+//! Holding IDLE (RFC 2177): a change in a watched folder makes its mailbox's sync due at once
+//! (MB-8). No guest is alive meanwhile. A mailbox whose server has no IDLE, or whose connection
+//! breaks, is polled as its provider asked.
+
+use std::{collections::HashMap, time::Duration};
+
+use overture_domain::{AccountId, Timestamp, accounts::Account};
+use overture_mail::imap::Idle;
+use overture_plugin_host::capabilities::mailbox::MailSession as _;
+use overture_store::accounts::{self as store, Watched};
+use tokio::task::JoinHandle;
+
+use crate::{Env, Part, Result, mailboxes::Session};
+
+/// Folders that one process watches at most; the others are polled.
+const MAX_FOLDERS: usize = 5_000;
+
+/// Folders of one mailbox: services count connections (facts: Gmail 15 for all programs).
+const MAX_FOLDERS_EACH: usize = 2;
+
+/// One wait; then the mailbox's row is read again.
+const WAIT: Duration = Duration::from_secs(25 * 60);
+
+/// After a broken connection, and for a server without IDLE, until the next try. Polling goes on
+/// meanwhile.
+const REST: Duration = Duration::from_secs(5 * 60);
+
+/// Between two looks for mailboxes that are new, changed or gone.
+const REFRESH: Duration = Duration::from_secs(15);
+
+/// Watches the mailboxes of the instance until it is dropped; then all connections close. It runs
+/// beside the parts, on real time.
+pub async fn run(env: Env) {
+    let mut watches = Watches::default();
+    loop {
+        if let Err(error) = watches.refresh(&env).await {
+            tracing::warn!(%error, "the mailboxes to watch could not be listed; they are polled");
+        }
+        pause(REFRESH).await;
+    }
+}
+
+/// The watches of this process. Dropping it closes all connections.
+#[derive(Default)]
+pub struct Watches {
+    running: HashMap<(AccountId, String), Watch>,
+}
+
+struct Watch {
+    /// Of the mailbox's row: with new settings or credentials the watch begins anew.
+    updated_at: Timestamp,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Watches {
+    /// Begins watches for mailboxes that have none, and ends those of mailboxes that are not
+    /// connected any more, were changed, or whose provider asks for other folders. How many run.
+    ///
+    /// # Errors
+    /// Only the store's.
+    pub async fn refresh(&mut self, env: &Env) -> Result<usize> {
+        let wanted = store::list_watched(&mut env.db.reader()).await?;
+        let wanted: HashMap<(AccountId, String), &Watched> = wanted
+            .iter()
+            .flat_map(|watched| {
+                let folders = watched.folders.iter().take(MAX_FOLDERS_EACH);
+                folders.map(move |folder| ((watched.id, folder.clone()), watched))
+            })
+            .take(MAX_FOLDERS)
+            .collect();
+        self.running.retain(|key, watch| {
+            let same = wanted
+                .get(key)
+                .is_some_and(|w| w.updated_at == watch.updated_at);
+            same && !watch.task.is_finished()
+        });
+        for (key, watched) in wanted {
+            let folder = key.1.clone();
+            self.running.entry(key).or_insert_with(|| Watch {
+                updated_at: watched.updated_at,
+                task: tokio::spawn(watch(env.clone(), watched.clone(), folder)),
+            });
+        }
+        Ok(self.running.len())
+    }
+}
+
+/// Watches one folder until the mailbox is gone or was changed.
+async fn watch(env: Env, watched: Watched, folder: String) {
+    while let Some(account) = same(&env, &watched).await {
+        hold(&env, &account, &folder).await;
+        pause(REST).await;
+    }
+}
+
+/// The mailbox, while it is the one that the watch began with.
+async fn same(env: &Env, watched: &Watched) -> Option<Account> {
+    let found = store::find(&mut env.db.reader(), watched.workspace_id, watched.id).await;
+    found
+        .ok()?
+        .filter(|account| account.updated_at == watched.updated_at)
+}
+
+/// Holds IDLE as long as the connection stands. Why it ended is told by the next sync, which
+/// polls.
+async fn hold(env: &Env, account: &Account, folder: &str) {
+    let Ok(session) = Session::open(env, account).await else {
+        return;
+    };
+    // What came before the server began to tell is found by a look afterwards.
+    if session.select(folder).await.is_err() {
+        return;
+    }
+    ask(env, account).await;
+    loop {
+        match session.watch(folder, WAIT).await {
+            Ok(Some(Idle::Changed)) => ask(env, account).await,
+            Ok(Some(Idle::Quiet)) => {}
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
+/// Makes the mailbox's sync due now.
+async fn ask(env: &Env, account: &Account) {
+    let asked = async {
+        let mut tx = env.db.begin().await?;
+        store::request_sync(&mut tx, account.workspace_id, account.id, env.now()).await?;
+        tx.commit().await
+    };
+    match asked.await {
+        Ok(()) => env.wakes.wake(Part::Inboxes),
+        Err(error) => {
+            tracing::warn!(account.id = %account.id, %error, "a change in a mailbox could not be noted; it is polled");
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "connections are held on real time, beside the parts (DESIGN §4)"
+)]
+async fn pause(length: Duration) {
+    tokio::time::sleep(length).await;
+}
