@@ -17,11 +17,18 @@ struct Bench {
     example: &'static str,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "plugin",
-    package: "overture-plugin-host",
-    example: "bench_plugin",
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "plugin",
+        package: "overture-plugin-host",
+        example: "bench_plugin",
+    },
+    Bench {
+        name: "template",
+        package: "overture-template",
+        example: "bench_template",
+    },
+];
 
 /// What may stand as NAME.
 pub(crate) fn names() -> PossibleValuesParser {
