@@ -1,0 +1,81 @@
+//! Slack's own markup: what must be escaped, links, quotations, dates.
+
+use event_cards::Span;
+use overture_plugin::{Timestamp, time::rfc3339};
+
+/// `&`, `<` and `>` are all that Slack gives a meaning; escaped, nobody's text can mention anybody.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    push_escaped(text, &mut out);
+    out
+}
+
+fn push_escaped(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<', '>']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            _ => "&gt;",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+/// A line with its links.
+pub(crate) fn line(spans: &[Span]) -> String {
+    let mut out = String::new();
+    for span in spans {
+        match span {
+            Span::Text(text) => push_escaped(&one_line(text), &mut out),
+            Span::Link { label, url } => {
+                out.push('<');
+                push_url(url, &mut out);
+                out.push('|');
+                push_escaped(&one_line(label).replace('|', "¦"), &mut out);
+                out.push('>');
+            }
+        }
+    }
+    out
+}
+
+/// A URL between angle brackets: what would end it, or begin the label, is encoded.
+fn push_url(url: &str, out: &mut String) {
+    for c in url.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("%3C"),
+            '>' => out.push_str("%3E"),
+            '|' => out.push_str("%7C"),
+            c if c.is_whitespace() || c.is_control() => out.push_str("%20"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// Each line behind a bar; empty lines fall together.
+pub(crate) fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 32);
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        out.push_str(if out.is_empty() { ">" } else { "\n>" });
+        push_escaped(line, &mut out);
+    }
+    out
+}
+
+/// Slack shows it in the reader's own time zone.
+pub(crate) fn date(at: Timestamp) -> String {
+    let plain = rfc3339(at);
+    let plain = format!("{} {} UTC", &plain[..10], &plain[11..16]);
+    format!(
+        "<!date^{}^{{date_short_pretty}} at {{time}}|{plain}>",
+        at / 1_000
+    )
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
+}
