@@ -23,7 +23,7 @@
 //! | --- | --- |
 //! | [`host`](PluginHost) | the loaded plugins, grants, limits, handles |
 //! | `formatter`, `classifier`, `mail_provider` | the calls of each kind and their records |
-//! | `inspect` | loading: manifest, imports, exports; [`check`] |
+//! | `inspect`, `report` | loading: manifest, imports, exports; [`check`] |
 //! | `call`, `meter`, `limiter` | one call and its limits |
 //! | `runtime` | engines, pools, the epoch's ticker |
 //! | `cache` | compiled code on disk |
@@ -46,6 +46,7 @@ mod limits;
 mod mail_provider;
 mod meter;
 mod plugin;
+mod report;
 mod runtime;
 mod state;
 mod stats;
@@ -59,13 +60,14 @@ pub use error::{CallError, LoadError};
 pub use formatter::{FormatContext, Formatted, Formatter};
 pub use grants::Grants;
 pub use host::{HostConfig, PluginHost};
-pub use inspect::{Report, WIT_VERSION, check, manifest};
+pub use inspect::{WIT_VERSION, manifest};
 pub use limits::Limits;
 pub use mail_provider::{
     AuthKind, Incoming, Leg, LegProblem, MailProvider, Preset, Problem, SendOutcome, Sent, Server,
     Signal, SignalKind, SyncPage, TlsMode,
 };
 pub use plugin::{Origin, PluginInfo};
+pub use report::{Report, check};
 pub use runtime::Class;
 pub use stats::Stats;
 pub use types::{Address, Attachment, Channel, Event, Header, Label, Message};
