@@ -236,4 +236,37 @@ mod tests {
         let shown = format!("{password:?} {token:?}");
         assert!(shown.contains("ada") && !shown.contains("hunter2") && !shown.contains("ya29"));
     }
+
+    // Sessions are used in spawned tasks.
+    #[test]
+    fn futures_of_sessions_can_be_spawned() {
+        fn spawnable<T: Send>(_: impl FnOnce(Dialer, Endpoint, Credentials) -> T) {}
+        spawnable(
+            async |dialer: Dialer, endpoint: Endpoint, credentials: Credentials| {
+                let mut smtp =
+                    crate::smtp::Session::connect(&dialer, &endpoint, Some(&credentials)).await?;
+                let envelope = crate::smtp::Envelope {
+                    from: String::new(),
+                    to: String::new(),
+                };
+                smtp.begin(&envelope).await?;
+                smtp.body(b"").await?;
+                smtp.quit().await;
+                let mut imap =
+                    crate::imap::Session::connect(&dialer, &endpoint, &credentials).await?;
+                imap.folders().await?;
+                imap.select("").await?;
+                imap.search_message_id("").await?;
+                imap.fetch_since(0, &crate::imap::FetchLimits::default())
+                    .await?;
+                imap.append("", b"", &[]).await?;
+                imap.move_to(&[], "").await?;
+                imap.set_flags(&[], &[], true).await?;
+                imap.idle(Duration::ZERO).await?;
+                imap.logout().await;
+                crate::check::run(&dialer, &endpoint, &endpoint, &credentials, "").await;
+                Result::Ok(())
+            },
+        );
+    }
 }

@@ -6,6 +6,7 @@
 
 mod automatic;
 mod newest;
+mod plain_bounce;
 mod report;
 mod text;
 

@@ -48,10 +48,10 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recipient {
-    /// The address that failed or succeeded in the end.
+    /// The address that we wrote to, as far as the server tells it.
     pub address: String,
-    /// The address that we wrote to, where the server tells it: forwarding changes it.
-    pub original_address: Option<String>,
+    /// The address that it became by forwarding, when another one.
+    pub final_address: Option<String>,
     /// What happened.
     pub action: Action,
     /// The enhanced status code, `5.1.1`.
@@ -81,9 +81,9 @@ const RECIPIENTS_LIMIT: usize = 1000;
 /// The report in `message`, if it is one.
 pub(super) fn find(
     message: &Message<'_>,
-    _headers: &[(String, String)],
-    _subject: &str,
-    _text: &str,
+    headers: &[(String, String)],
+    subject: &str,
+    text: &str,
 ) -> Option<Report> {
     for part in &message.parts {
         let Some(kind) = part
@@ -119,7 +119,7 @@ pub(super) fn find(
             _ => {}
         }
     }
-    None
+    super::plain_bounce::find(message, headers, subject, text).map(Report::Delivery)
 }
 
 /// Fields of a report, in groups that empty lines separate.
@@ -187,8 +187,18 @@ fn delivery(body: &str) -> DeliveryReport {
 }
 
 fn recipient(group: &[(String, String)]) -> Option<Recipient> {
-    let original = field(group, "original-recipient").map(typed);
-    let address = field(group, "final-recipient").map(typed).or(original)?;
+    let last = field(group, "final-recipient").map(typed);
+    let first = field(group, "original-recipient").map(typed);
+    // Forwarding changes the address, and some systems write one of their own kind there.
+    let is_address = |text: &&str| text.contains('@') && !text.contains("..");
+    let address = first
+        .filter(is_address)
+        .or(last.filter(is_address))
+        .or(last)
+        .or(first)?;
+    if address.contains("..") {
+        return None; // shortened for privacy: of no use
+    }
     let diagnostic = field(group, "diagnostic-code").map(|value| {
         // The type before the semicolon is `smtp` or `x-…`; words may hold a semicolon too.
         match value.split_once(';') {
@@ -218,7 +228,9 @@ fn recipient(group: &[(String, String)]) -> Option<Recipient> {
     };
     Some(Recipient {
         address: cut(address, 320).to_owned(),
-        original_address: original.map(|original| cut(original, 320).to_owned()),
+        final_address: last
+            .filter(|last| *last != address)
+            .map(|last| cut(last, 320).to_owned()),
         action,
         status: status.map(|status| cut(status, 20).to_owned()),
         diagnostic: diagnostic.map(crate::error::printable),

@@ -53,7 +53,7 @@ pub fn classify_parts(code: Option<u16>, enhanced: Option<Enhanced>, words: &str
     if passing {
         return ReplyClass::Soft;
     }
-    if says(FULL) {
+    if says(PASSING) {
         return ReplyClass::Soft;
     }
     let about_sender = says(ABOUT_SENDER);
@@ -103,9 +103,16 @@ const AUTH: &[&str] = &[
     "smtpclientauthentication is disabled",
 ];
 
-const FULL: &[&str] = &[
+/// What passes, or may: full mailboxes, names that could not be looked up.
+const PASSING: &[&str] = &[
+    "host not found, try again",
+    "temporary failure",
     "mailbox full",
     "mailbox is full",
+    "mailfolder is full",
+    "folder is full",
+    "over disk quota",
+    "exceeding their quota",
     "mailbox size limit",
     "over quota",
     "overquota",
@@ -157,7 +164,6 @@ const NO_SUCH_USER: &[&str] = &[
     "user does not exist",
     "user doesn't exist",
     "user doesn\u{2019}t have a",
-    "doesn't have a yahoo",
     "doesn't have an account",
     "does not have an account",
     "not a valid recipient",
@@ -166,6 +172,15 @@ const NO_SUCH_USER: &[&str] = &[
     "invalid mailbox",
     "address unknown",
     "unknown address",
+    "unknown host",
+    "user not known",
+    "this user doesn't have a",
+    "recipient name is not recognized",
+    "not listed in domino directory",
+    "wrong or no longer valid",
+    "unknown to address",
+    "does not like recipient",
+    "invalid final delivery userid",
     "unknown local part",
     "unrouteable address",
     "unrouteable mail domain",
@@ -314,6 +329,7 @@ mod tests {
         check("550 5.7.1 <x@example.com>... User unknown", Hard);
         check("556 5.1.10 Domain does not accept mail (nullMX)", Hard);
 
+        check("550 Name service error: Host not found, try again", Soft);
         check("552 5.2.2 over quota", Soft);
         check("552 Mailbox full", Soft);
         check("550 5.2.1 The email account is disabled", Soft);

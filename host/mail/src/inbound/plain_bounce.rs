@@ -1,0 +1,509 @@
+//! Bounces in plain words, of servers that know no RFC 3464: qmail, old Exim, Exchange, Yahoo and
+//! many more (SAF-4).
+//!
+//! There is no grammar, so it goes by what all have in common: a mail server writes, it says in
+//! the subject or the text that a mail did not arrive, and it names the addresses above the copy
+//! of our mail.
+
+use mail_parser::{Message, MessageParser};
+
+use super::{
+    cut,
+    report::{Action, DeliveryReport, Recipient},
+};
+use crate::{
+    error::printable,
+    smtp::{Enhanced, ReplyClass, classify_parts},
+};
+
+/// Only mails that a server wrote are looked at: a person may quote a bounce.
+pub(super) fn find(
+    message: &Message<'_>,
+    headers: &[(String, String)],
+    subject: &str,
+    text: &str,
+) -> Option<DeliveryReport> {
+    let subject = subject.to_lowercase();
+    let failed: Vec<String> = values(headers, "X-Failed-Recipients")
+        .flat_map(|value| value.split(','))
+        .filter_map(address_in)
+        .collect();
+    let begins = || SUBJECTS.iter().any(|phrase| subject.starts_with(phrase));
+    if failed.is_empty() && !is_from_server(headers) && !begins() {
+        return None;
+    }
+    let (report, copy) = split_copy(text);
+    let folded = report.to_lowercase();
+    let tells = |phrases: &[&str]| {
+        phrases
+            .iter()
+            .any(|p| subject.contains(p) || folded.contains(p))
+    };
+    if failed.is_empty() && !tells(FAILED) && !tells(DELAYED) {
+        return None;
+    }
+    let action = if tells(DELAYED) && !tells(GIVEN_UP) {
+        Action::Delayed
+    } else {
+        Action::Failed
+    };
+
+    let own = own_addresses(message);
+    let mut mentions = mentions(report);
+    mentions.retain(|mention| {
+        let address = &mention.address;
+        if failed.is_empty() {
+            !own.contains(address) && !is_daemon(address)
+        } else {
+            failed.contains(address)
+        }
+    });
+    // A quoted `To:` counts when nothing else does: it may name a list.
+    let some_surer = mentions.iter().any(|mention| !mention.in_header);
+    let mut recipients: Vec<Recipient> = Vec::new();
+    for mention in mentions
+        .into_iter()
+        .filter(|mention| !(some_surer && mention.in_header))
+    {
+        recipients.push(recipient(&mention.address, action, &mention.words));
+    }
+    for address in failed {
+        if !recipients.iter().any(|known| known.address == address) {
+            recipients.push(recipient(&address, action, ""));
+        }
+    }
+    if recipients.is_empty() {
+        return None;
+    }
+    let original_message_id = copy.and_then(|copy| {
+        let copy = MessageParser::default().parse_headers(copy.trim_start().as_bytes())?;
+        copy.message_id().map(str::to_owned)
+    });
+    Some(DeliveryReport {
+        recipients,
+        original_message_id,
+        reporting_mta: None,
+    })
+}
+
+/// What only servers begin a subject with.
+const SUBJECTS: &[&str] = &[
+    "undeliver",
+    "delivery fail",
+    "delivery status notification",
+    "delivery has failed",
+    "mail delivery fail",
+    "mail delivery problem",
+    "mail could not be delivered",
+    "message delivery failure",
+    "failure notice",
+    "returned mail",
+    "non-delivery",
+    "nondeliverable",
+    "automatically rejected mail",
+    "unzustellbar",
+];
+
+const FAILED: &[&str] = &[
+    "undeliver",
+    "not be delivered",
+    "n't be delivered",
+    "not delivered",
+    "n't deliver",
+    "unable to deliver",
+    "not able to deliver",
+    "delivery fail",
+    "delivery has failed",
+    "delivery status",
+    "delivery error",
+    "delivery problem",
+    "failed delivery",
+    "failure notice",
+    "failure delivery",
+    "failed to deliver",
+    "nondeliver",
+    "non-deliver",
+    "returned mail",
+    "returned to sender",
+    "return to sender",
+    "mail system error",
+    "user unknown",
+    "unknown user",
+    "no such user",
+    "unknown address",
+    "invalid recipient",
+    "recipient rejected",
+    "does not exist",
+    "rejected your message",
+    "able to deliver",
+    "mail failed",
+    "failed addresses",
+    "not reach the following",
+    "not been delivered",
+    "automatically rejected",
+    "could not be reached",
+    "nameserver error",
+    "addresses had permanent",
+    "unzustellbar",
+    "nicht zugestellt",
+    "konnte nicht",
+    "pas pu être délivré",
+    "не может быть доставлено",
+    "не доставлено",
+];
+
+const DELAYED: &[&str] = &[
+    "delayed",
+    "not yet been delivered",
+    "has not been delivered yet",
+    "will be retried",
+    "will keep trying",
+    "will continue to try",
+    "you do not need to resend",
+    "no action is required",
+    "still being",
+    "warning: could not send",
+    "warning only",
+    "attempts will continue",
+    "verzögert",
+];
+
+const GIVEN_UP: &[&str] = &[
+    "giving up",
+    "given up",
+    "gave up",
+    "permanent error",
+    "permanent fatal error",
+    "permanent failure",
+    "it failed permanently",
+    "delivery has failed",
+];
+
+/// What stands above the copy of our mail, and the copy from its headers on.
+fn split_copy(text: &str) -> (&str, Option<&str>) {
+    const HEADERS: &[&str] = &[
+        "received:",
+        "return-path:",
+        "message-id:",
+        "date:",
+        "from:",
+        "mime-version:",
+        "x-",
+    ];
+    const MARKS: &[&str] = &[
+        "below this line is a copy",
+        "this is a copy of",
+        "unsent message",
+        "returned message",
+        "returned mail -",
+        "old message:",
+        "message header",
+        "headers of the message",
+        "header of the message",
+        "the first lines of",
+        "text of the message",
+        "message follows",
+        "message contents follow",
+        "original message -",
+        "original message:",
+        "original message follows",
+        "original message headers",
+        "original message details",
+        "original mail -",
+    ];
+    let mut start = 0;
+    let mut mark = None;
+    for line in text.split_inclusive('\n') {
+        let folded = line.trim().to_lowercase();
+        let is_header = HEADERS.iter().any(|name| folded.starts_with(name))
+            && !line.starts_with([' ', '\t', '>']);
+        if is_header
+            && (mark.is_some()
+                || folded.starts_with("received:")
+                || folded.starts_with("return-path:"))
+        {
+            return (&text[..mark.unwrap_or(start)], Some(&text[start..]));
+        }
+        if mark.is_none() && MARKS.iter().any(|phrase| folded.contains(phrase)) && folded.len() < 90
+        {
+            mark = Some(start);
+        }
+        start += line.len();
+    }
+    (mark.map_or(text, |mark| &text[..mark]), None)
+}
+
+fn values<'a>(headers: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
+    headers
+        .iter()
+        .filter(move |(own, _)| own.eq_ignore_ascii_case(name))
+        .map(|(_, v)| v.as_str())
+}
+
+fn is_from_server(headers: &[(String, String)]) -> bool {
+    const NAMES: &[&str] = &[
+        "mailer-daemon",
+        "postmaster",
+        "mail delivery",
+        "delivery subsystem",
+        "mail administrator",
+        "system administrator",
+        "mail system",
+        "mail-daemon",
+        "mdaemon",
+    ];
+    let folded = |name| {
+        values(headers, name)
+            .map(str::to_lowercase)
+            .collect::<Vec<_>>()
+    };
+    folded("From")
+        .iter()
+        .any(|from| NAMES.iter().any(|name| from.contains(name)))
+        || folded("Return-Path")
+            .iter()
+            .any(|path| path == "<>" || path.contains("mailer-daemon"))
+}
+
+fn is_daemon(address: &str) -> bool {
+    let local = address.split('@').next().unwrap_or_default().to_lowercase();
+    [
+        "mailer-daemon",
+        "postmaster",
+        "mail-daemon",
+        "mailerdaemon",
+        "mdaemon",
+        "mmdf",
+        "uucp",
+    ]
+    .iter()
+    .any(|word| local.contains(word))
+}
+
+/// Addresses of the bounce itself: where it comes from and where it went.
+fn own_addresses(message: &Message<'_>) -> Vec<String> {
+    let others = [message.from(), message.reply_to(), message.sender()]
+        .into_iter()
+        .flatten();
+    let all = others.chain(message.all_to()).chain(message.all_cc());
+    let all = all.flat_map(|field| super::addresses(Some(field)));
+    all.map(|mailbox| mailbox.address.to_lowercase()).collect()
+}
+
+/// An address that a report names.
+struct Mention {
+    address: String,
+    /// Its line and those below up to the next address.
+    words: String,
+    /// In a line such as `To:` of our own mail.
+    in_header: bool,
+}
+
+fn mentions(report: &str) -> Vec<Mention> {
+    const WORDS: usize = 600;
+    let mut mentions: Vec<Mention> = Vec::new();
+    let mut last = None;
+    for line in report.lines().take(400) {
+        // A stranger decides how many addresses there are.
+        if mentions.len() > 500 {
+            break;
+        }
+        let line = cut(line.trim(), 1000);
+        let folded = line.to_lowercase();
+        let in_header = ["to:", "cc:", "from:", "subject:"]
+            .iter()
+            .any(|h| folded.starts_with(h));
+        let mut named = None;
+        for address in line
+            .split([' ', '\t', ',', ';', '='])
+            .filter_map(address_in)
+        {
+            // "not accepting mail from ada@…" names us.
+            if folded.contains(&format!("mail from {address}")) {
+                continue;
+            }
+            named = mentions.iter().position(|known| known.address == address);
+            if named.is_none() {
+                named = Some(mentions.len());
+                mentions.push(Mention {
+                    address,
+                    words: String::new(),
+                    in_header,
+                });
+            } else if let Some(known) = named {
+                mentions[known].in_header &= in_header;
+            }
+        }
+        last = named.or(last);
+        if let Some(mention) = last.and_then(|last| mentions.get_mut(last))
+            && mention.words.len() < WORDS
+            && !line.is_empty()
+        {
+            mention.words.push_str(line);
+            mention.words.push(' ');
+        }
+    }
+    mentions
+}
+
+/// The address in a word such as `<ada@example.com>:` or `(ada@example.com)`, in lower case.
+fn address_in(word: &str) -> Option<String> {
+    let word = word.trim();
+    let word = word.rsplit_once('<').map_or(word, |(_, inner)| inner);
+    let word = word.split('>').next().unwrap_or(word);
+    let word = word.split("..").next().unwrap_or(word);
+    let edge = |c: char| !(c.is_alphanumeric() || c == '_' || c == '+' || c == '-');
+    let word = word.trim_matches(edge);
+    let word = word.rsplit_once(':').map_or(word, |(_, address)| address); // `SMTP:`, `mailto:`
+    let (local, domain) = word.rsplit_once('@')?;
+    let good = !local.is_empty()
+        && word.len() <= 320
+        && domain.contains('.')
+        && domain
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '.' || c == '-')
+        && local
+            .chars()
+            .all(|c| !c.is_whitespace() && !"<>()[],:;\"".contains(c));
+    good.then(|| word.to_lowercase())
+}
+
+fn recipient(address: &str, action: Action, words: &str) -> Recipient {
+    let diagnostic = printable(words);
+    let (code, enhanced) = codes(&diagnostic);
+    let class = match action {
+        Action::Delayed => ReplyClass::Soft,
+        _ => classify_parts(code, enhanced, &diagnostic),
+    };
+    Recipient {
+        address: cut(address, 320).to_owned(),
+        final_address: None,
+        action,
+        status: enhanced.map(|enhanced| enhanced.to_string()),
+        diagnostic: Some(diagnostic).filter(|words| !words.is_empty()),
+        class,
+    }
+}
+
+/// The first reply code and the first enhanced code in `words`: `550 5.1.1`, `#5.1.1`.
+fn codes(words: &str) -> (Option<u16>, Option<Enhanced>) {
+    let tokens = || {
+        words
+            .split(|c: char| c.is_whitespace() || "-#():;,<>".contains(c))
+            .map(|token| token.trim_end_matches('.'))
+    };
+    let code = tokens().find_map(|token| {
+        let digits = token.len() == 3 && token.bytes().all(|byte| byte.is_ascii_digit());
+        token
+            .parse()
+            .ok()
+            .filter(|code| digits && (400..600).contains(code))
+    });
+    let enhanced =
+        tokens().find_map(|token| token.parse::<Enhanced>().ok().filter(|e| e.class != 2));
+    (code, enhanced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbound::{Report, parse};
+
+    /// A mail with this head and text, read.
+    fn read(head: &str, text: &str) -> Option<DeliveryReport> {
+        let mail = format!(
+            "{head}To: ada@sender.test\r\n\r\n{}",
+            text.replace('\n', "\r\n")
+        );
+        match parse(mail.as_bytes()).report {
+            Some(Report::Delivery(report)) => Some(report),
+            _ => None,
+        }
+    }
+
+    fn check(head: &str, text: &str, expected: &[(&str, Action, ReplyClass)]) {
+        let report = read(head, text).unwrap_or_default();
+        let found: Vec<_> = report
+            .recipients
+            .iter()
+            .map(|r| (r.address.as_str(), r.action, r.class))
+            .collect();
+        assert_eq!(found, expected, "{head}{text}");
+    }
+
+    const DAEMON: &str = "From: MAILER-DAEMON@mx.d1.test\r\nSubject: failure notice\r\n";
+
+    // SAF-4
+    #[test]
+    fn bounces_in_plain_words_are_read() {
+        use Action::{Delayed, Failed};
+        use ReplyClass::{Hard, Policy, Soft, Unknown};
+        let qmail = "Hi. This is the qmail-send program at mx.d1.test.\nI'm afraid I wasn't able to \
+                     deliver your message to the following addresses.\n\n<p1@d1.test>:\nSorry, no \
+                     mailbox here by that name. (#5.1.1)\n\n<p2@d1.test>:\n550 5.7.1 blocked as \
+                     spam\n\n--- Below this line is a copy of the message.\n\nReturn-Path: \
+                     <ada@sender.test>\nMessage-ID: <0190-a@sender.test>\nTo: p3@d1.test\n\nHi\n";
+        check(
+            DAEMON,
+            qmail,
+            &[("p1@d1.test", Failed, Hard), ("p2@d1.test", Failed, Policy)],
+        );
+        let id = read(DAEMON, qmail).unwrap().original_message_id;
+        assert_eq!(id.as_deref(), Some("0190-a@sender.test"));
+
+        let exim = "From: Mail Delivery System <Mailer-Daemon@d1.test>\r\n\
+                    X-Failed-Recipients: p1@d1.test\r\nSubject: Mail delivery failed\r\n";
+        check(
+            exim,
+            "A message that you sent could not be delivered.\n\n  p1@d1.test\n    host mx.d1.test: \
+             552 5.2.2 mailbox full\n\n------ This is a copy of the message ------\n",
+            &[("p1@d1.test", Failed, Soft)],
+        );
+        let exchange =
+            "From: System Administrator <x@d1.test>\r\nSubject: Undeliverable: Hello\r\n";
+        check(
+            exchange,
+            "Your message\n\n  To: list@sender.test\n  Subject: Hello\n\ndid not reach the following \
+             recipient(s):\n\np1@d1.test on Mon, 2 Mar 2026\n    The recipient name is not recognized\n",
+            &[("p1@d1.test", Failed, Hard)],
+        );
+        check(
+            "From: Postmaster <>\r\nSubject: Unzustellbar\r\n",
+            "Die Nachricht an p1@d1.test konnte nicht zugestellt werden.\n",
+            &[("p1@d1.test", Failed, Unknown)],
+        );
+        check(
+            DAEMON,
+            "Your message to p1@d1.test has not yet been delivered.\nIt will be retried for 3 days.\n",
+            &[("p1@d1.test", Delayed, Soft)],
+        );
+    }
+
+    // SAF-4: nobody is suppressed for what a person wrote
+    #[test]
+    fn what_people_write_is_no_bounce() {
+        let bob = "From: Bob <bob@d1.test>\r\n";
+        for (subject, text) in [
+            (
+                "Fwd: Undelivered Mail",
+                "See below: p1@d1.test user unknown\n550 5.1.1",
+            ),
+            (
+                "Re: Hello",
+                "My address p1@d1.test does not exist any more, write to p2@d1.test",
+            ),
+            (
+                "Re: Undeliverable: Hello",
+                "could not be delivered to p1@d1.test",
+            ),
+        ] {
+            check(&format!("{bob}Subject: {subject}\r\n"), text, &[]);
+        }
+        // A server that writes of something else
+        check(
+            "From: postmaster@d1.test\r\nSubject: Welcome\r\n",
+            "Hello p1@d1.test\n",
+            &[],
+        );
+    }
+}
