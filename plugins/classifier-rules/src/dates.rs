@@ -349,10 +349,10 @@ fn begins_range(words: &Words<'_>, at: usize, day: u32) -> bool {
 
 /// `9.3.2026`, `09.03.`, `2026-03-09`, `3/9/26`, `02.03-09.03.2026`.
 fn numeric(text: &str, today: Date, language: &str) -> Option<(Date, bool)> {
-    if text.contains('.') {
-        if let Some((_, last)) = text.split_once('-') {
-            return numeric(last, today, language).map(|(day, _)| (day, true));
-        }
+    if text.contains('.')
+        && let Some((_, last)) = text.split_once('-')
+    {
+        return numeric(last, today, language).map(|(day, _)| (day, true));
     }
     let parts: Vec<u32> = text
         .split(['.', '/', '-'])

@@ -75,10 +75,10 @@ pub(crate) fn proof(message: &Message) -> Proof {
         } else if is("Return-Path") {
             sure = (value == "<>").then_some(false);
         }
-        if let Some(sure) = sure {
-            if automatic.as_ref().is_none_or(|(_, known)| sure && !known) {
-                automatic = Some((shown(), sure));
-            }
+        if let Some(sure) = sure
+            && automatic.as_ref().is_none_or(|(_, known)| sure && !known)
+        {
+            automatic = Some((shown(), sure));
         }
     }
     if exchange == (true, true) && automatic.is_none() {

@@ -12,6 +12,8 @@ use overture_plugin::formatter::{Context, Event, FormatError};
 pub struct Card {
     /// `New reply`
     pub title: String,
+    /// Whom it is about, where it is about a person.
+    pub who: Option<String>,
     /// The event in one plain line, for notifications.
     pub summary: String,
     /// Who and what, a line each.

@@ -147,6 +147,7 @@ impl Writer<'_> {
         let page = prospect.and_then(|id| self.pages.at("prospects", Some(id)));
         let linkedin = data.prospect_linkedin_url.clone().filter(|url| is_web(url));
         let who = self.who();
+        card.who = Some(who.clone());
         let mut person = vec![link(&who, linkedin.or(page))];
         if let Some(email) = data.prospect_email.as_deref().filter(|email| *email != who) {
             person.push(Span::Text(format!(" ({})", cut(email, NAME))));
@@ -339,6 +340,7 @@ impl Writer<'_> {
 fn empty(mood: Mood) -> Card {
     Card {
         title: String::new(),
+        who: None,
         summary: String::new(),
         facts: Vec::new(),
         quote: None,
