@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .map(|module| module.packing(workspace, &packer))
         .collect::<Result<_>>()?;
     for folder in [
-        workspace.target().join("plugins"),
+        workspace.packed_plugins(),
         workspace.guests_target().join("stamps"),
     ] {
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
@@ -37,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     if !all_built {
         bail!("not every guest could be built; the others are packed");
     }
-    remove_others(&workspace.target().join("plugins"), &packings)?;
+    remove_others(&workspace.packed_plugins(), &packings)?;
     eprintln!("plugins: {} in all, {packed} packed anew", packings.len());
     Ok(())
 }
@@ -119,7 +119,7 @@ impl Module {
         let file = Path::new(name).with_extension("wasm");
         let first_party = self.source.parent() == Some(&workspace.guests());
         let folder = if first_party {
-            workspace.target().join("plugins")
+            workspace.packed_plugins()
         } else {
             workspace.guests_target()
         };
@@ -157,7 +157,8 @@ impl Packing {
             return Ok(false);
         }
         eprintln!("packing {}", workspace.shown(&self.output));
-        let fresh = self.output.with_extension("new");
+        // Elsewhere first: a change in the folder of the plugins builds the binary anew.
+        let fresh = self.stamp.with_extension("wasm");
         let mut packer = Command::new(&self.packer);
         run_command(packer.args([&self.module, &self.manifest, &fresh]))?;
         let context = || self.output.display().to_string();

@@ -35,7 +35,7 @@ impl WasmTarget {
             return Ok(Self::Installed);
         }
         eprintln!("rustup can't give it; unpacking Debian's rustc-web into the target folder");
-        Self::from_debian(&workspace.target().join("rustc-web")).with_context(|| {
+        Self::from_debian(&workspace.path("target/rustc-web")).with_context(|| {
             format!(
                 "{TARGET} can't be built for. Three ways to get it: with rustup, `rustup target \
                  add {TARGET}`; a Rust toolchain that contains it (`rustc --print target-libdir \

@@ -31,14 +31,20 @@ impl Workspace {
         self.path("plugins")
     }
 
-    /// Where the host's workspace is built.
+    /// Where cargo builds the host's workspace.
     pub(crate) fn target(&self) -> PathBuf {
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.path("target"), |dir| self.path(dir))
     }
 
-    /// Where the guests' workspace is built.
+    /// Where the guests' workspace is built, and what is not to be embedded is packed to. Tests
+    /// look here, and builds below, wherever cargo builds the host.
     pub(crate) fn guests_target(&self) -> PathBuf {
-        self.target().join("guests")
+        self.path("target/guests")
+    }
+
+    /// Where the plugins lie that the binary embeds.
+    pub(crate) fn packed_plugins(&self) -> PathBuf {
+        self.path("target/plugins")
     }
 
     /// A path as a person would write it, standing in the checkout.
