@@ -57,3 +57,9 @@ impl<T: Serialize> IntoResponse for Created<T> {
         (StatusCode::CREATED, Answer::new(self.0)).into_response()
     }
 }
+
+/// What was deleted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Deleted {
+    pub id: String,
+}

@@ -8,20 +8,24 @@
 
 mod answer;
 mod caller;
+mod campaigns;
 mod error;
 mod events;
 mod health;
 mod imports;
 mod input;
 mod lists;
+mod mailboxes;
 mod me;
 mod openapi;
 mod page;
 mod prospects;
 mod request_id;
+mod suppressions;
 mod unsubscribe;
+mod webhooks;
 
-pub use answer::{Answer, Created};
+pub use answer::{Answer, Created, Deleted};
 pub use caller::Caller;
 pub use error::{Detail, Error, ErrorBody, ErrorEnvelope};
 pub use input::{Body, Params, PathId};

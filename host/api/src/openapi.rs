@@ -11,7 +11,10 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{error::ErrorEnvelope, events, imports, lists, me, prospects};
+use crate::{
+    campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, prospects,
+    suppressions, webhooks,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -51,6 +54,10 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .merge(prospects::routes())
         .merge(lists::routes())
         .merge(imports::routes())
+        .merge(suppressions::routes())
+        .merge(mailboxes::routes())
+        .merge(campaigns::routes())
+        .merge(webhooks::routes())
         .merge(events::routes())
 }
 

@@ -83,7 +83,7 @@ impl From<Prospect> for ProspectOut {
 
 /// The fields that a caller may change; a field that is left out stays as it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ProspectPatch {
     first_name: Option<String>,
     last_name: Option<String>,

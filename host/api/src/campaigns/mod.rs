@@ -1,0 +1,227 @@
+//! `/campaigns`
+
+mod create;
+mod enroll;
+mod enrollments;
+mod get;
+mod list;
+mod pause;
+mod resume;
+mod start;
+mod stats;
+mod unenroll;
+mod update;
+mod window;
+
+use overture_domain::{
+    AccountId, Timestamp,
+    campaigns::{Campaign, Step},
+};
+use overture_engine::{
+    Env,
+    campaigns::{CampaignDetails, StepIn},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::Error;
+use window::WindowOut;
+
+pub(crate) fn routes() -> OpenApiRouter<Env> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, create::create))
+        .routes(routes!(get::get, update::update))
+        .routes(routes!(start::start))
+        .routes(routes!(pause::pause))
+        .routes(routes!(resume::resume))
+        .routes(routes!(stats::stats))
+        .routes(routes!(
+            enrollments::enrollments,
+            enroll::enroll,
+            unenroll::unenroll
+        ))
+}
+
+/// A campaign.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CampaignOut {
+    #[schema(example = "cmp_01kjq5t3k8e9v8z2m4n6p7r8s9")]
+    id: String,
+    name: String,
+    /// email, linkedin or multichannel.
+    kind: String,
+    /// draft, scheduled, running, paused, cooldown, completed, error or archived.
+    status: String,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    paused_at: Option<Timestamp>,
+    paused_reason: Option<String>,
+    timezone: String,
+    /// When it may send.
+    windows: Vec<WindowOut>,
+    daily_send_limit: i64,
+    max_sends_per_mailbox_per_day: i64,
+    minutes_between_sends: i64,
+    stop_on_reply: bool,
+    stop_on_bounce: bool,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    start_date: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    end_date: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<Campaign> for CampaignOut {
+    fn from(campaign: Campaign) -> Self {
+        Self {
+            id: campaign.id.to_string(),
+            name: campaign.name,
+            kind: campaign.kind.to_string(),
+            status: campaign.status.to_string(),
+            paused_at: campaign.paused_at,
+            paused_reason: campaign.paused_reason,
+            timezone: campaign.time_zone,
+            windows: campaign.windows.into_iter().map(WindowOut::from).collect(),
+            daily_send_limit: campaign.daily_send_limit,
+            max_sends_per_mailbox_per_day: campaign.max_sends_per_mailbox_per_day,
+            minutes_between_sends: campaign.minutes_between_sends,
+            stop_on_reply: campaign.stop_on_reply,
+            stop_on_bounce: campaign.stop_on_bounce,
+            start_date: campaign.start_at,
+            end_date: campaign.end_at,
+            started_at: campaign.started_at,
+            finished_at: campaign.finished_at,
+            created_at: campaign.created_at,
+            updated_at: campaign.updated_at,
+        }
+    }
+}
+
+/// A campaign with its steps and mailboxes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CampaignDetailsOut {
+    #[serde(flatten)]
+    campaign: CampaignOut,
+    steps: Vec<StepOut>,
+    mailbox_ids: Vec<String>,
+}
+
+impl From<CampaignDetails> for CampaignDetailsOut {
+    fn from(details: CampaignDetails) -> Self {
+        Self {
+            campaign: details.campaign.into(),
+            steps: details.steps.into_iter().map(StepOut::from).collect(),
+            mailbox_ids: details
+                .pool
+                .into_iter()
+                .map(|account| account.account_id.to_string())
+                .collect(),
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct StepOut {
+    id: String,
+    step_index: i64,
+    subject: String,
+    body_html: String,
+    /// Null: derived from the HTML.
+    body_text: Option<String>,
+    delay_days: i64,
+    delay_hours: i64,
+}
+
+impl From<Step> for StepOut {
+    fn from(step: Step) -> Self {
+        Self {
+            id: step.id.to_string(),
+            step_index: step.step_index,
+            subject: step.subject,
+            body_html: step.body_html,
+            body_text: step.body_text,
+            delay_days: step.delay_minutes / 1_440,
+            delay_hours: step.delay_minutes % 1_440 / 60,
+        }
+    }
+}
+
+/// A step to send.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct StepBody {
+    /// The step to change; leave out for a new one.
+    #[serde(default)]
+    id: Option<String>,
+    /// From 0, each once; the order of the sequence.
+    step_index: i64,
+    /// May be empty in a follow-up: then it answers in the thread.
+    #[serde(default)]
+    #[schema(example = "A question, {{firstName}}")]
+    subject: String,
+    #[schema(example = "<p>Hello {{firstName}},</p>")]
+    body_html: String,
+    /// Left out: derived from the HTML.
+    #[serde(default)]
+    body_text: Option<String>,
+    /// After the previous step; 1 day by default, always 0 for the first.
+    #[serde(default)]
+    delay_days: Option<i64>,
+    #[serde(default)]
+    delay_hours: Option<i64>,
+}
+
+/// The steps in the order of their index.
+fn steps(mut bodies: Vec<StepBody>) -> Result<Vec<StepIn>, Error> {
+    bodies.sort_by_key(|step| step.step_index);
+    let mut steps = Vec::with_capacity(bodies.len());
+    for (index, body) in bodies.into_iter().enumerate() {
+        let field = |name: &str| format!("steps[{index}].{name}");
+        if usize::try_from(body.step_index) != Ok(index) {
+            let message = format!(
+                "the steps are numbered 0, 1, 2…, each once; {} stands where {index} is due",
+                body.step_index
+            );
+            return Err(Error::field(field("stepIndex"), "not_unique", message));
+        }
+        let id = body.id.map(|id| id.parse()).transpose();
+        let id = id.map_err(|error: overture_domain::id::ParseIdError| {
+            Error::field(field("id"), "invalid", error.to_string())
+        })?;
+        let delay = |days: Option<i64>, hours: Option<i64>| {
+            let minutes = days.unwrap_or(0).saturating_mul(1_440);
+            minutes.saturating_add(hours.unwrap_or(0).saturating_mul(60))
+        };
+        steps.push(StepIn {
+            id,
+            subject: body.subject,
+            body_html: body.body_html,
+            body_text: body.body_text,
+            delay_minutes: (body.delay_days.is_some() || body.delay_hours.is_some())
+                .then(|| delay(body.delay_days, body.delay_hours)),
+        });
+    }
+    Ok(steps)
+}
+
+/// The ids of mailboxes; one that is no id is the id of nothing.
+fn mailbox_ids(texts: &[String]) -> Result<Vec<AccountId>, Error> {
+    let parse = |(index, text): (usize, &String)| {
+        text.parse()
+            .map_err(|error: overture_domain::id::ParseIdError| {
+                Error::field(format!("mailboxIds[{index}]"), "invalid", error.to_string())
+            })
+    };
+    texts.iter().enumerate().map(parse).collect()
+}

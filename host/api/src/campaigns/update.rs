@@ -1,0 +1,89 @@
+use axum::extract::State;
+use overture_domain::{Timestamp, id::kinds};
+use overture_engine::{
+    Env,
+    campaigns::{self, CampaignPatch},
+};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use super::{
+    CampaignDetailsOut, StepBody, mailbox_ids, steps,
+    window::{WindowOut, windows},
+};
+use crate::{Answer, Body, Caller, Error, PathId, error::ErrorEnvelope};
+
+/// What to change; a field that is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CampaignPatchBody {
+    name: Option<String>,
+    /// The whole sequence. Steps are known by their id; one without is new.
+    steps: Option<Vec<StepBody>>,
+    mailbox_ids: Option<Vec<String>>,
+    daily_send_limit: Option<i64>,
+    max_sends_per_mailbox_per_day: Option<i64>,
+    minutes_between_sends: Option<i64>,
+    timezone: Option<String>,
+    sending_window_start: Option<String>,
+    sending_window_end: Option<String>,
+    schedule_days: Option<Vec<u8>>,
+    windows: Option<Vec<WindowOut>>,
+    stop_on_reply: Option<bool>,
+    stop_on_bounce: Option<bool>,
+    /// Null removes it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    start_date: Option<Option<Timestamp>>,
+    /// Null removes it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    end_date: Option<Option<Timestamp>>,
+}
+
+/// Tells a field that is null from one that is left out.
+fn given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Timestamp>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Changes a campaign: everything in draft and paused; limits, mailboxes, end date and texts also
+/// while it runs. Nothing is applied when a field can't change now.
+#[utoipa::path(
+    patch, path = "/campaigns/{id}", tag = "Campaigns", params(("id" = String, Path)), request_body = CampaignPatchBody,
+    responses(
+        (status = 200, body = Answer<CampaignDetailsOut>),
+        (status = 400, body = ErrorEnvelope),
+        (status = 404, body = ErrorEnvelope)
+    )
+)]
+pub(super) async fn update(
+    State(env): State<Env>,
+    caller: Caller,
+    PathId(id): PathId<kinds::Campaign>,
+    Body(body): Body<CampaignPatchBody>,
+) -> Result<Answer<CampaignDetailsOut>, Error> {
+    let ws = caller.allow("campaigns:write")?;
+    let patch = CampaignPatch {
+        name: body.name,
+        steps: body.steps.map(steps).transpose()?,
+        mailbox_ids: body.mailbox_ids.as_deref().map(mailbox_ids).transpose()?,
+        time_zone: body.timezone,
+        windows: windows(
+            body.windows,
+            body.sending_window_start.as_deref(),
+            body.sending_window_end.as_deref(),
+            body.schedule_days,
+        )?,
+        daily_send_limit: body.daily_send_limit,
+        max_sends_per_mailbox_per_day: body.max_sends_per_mailbox_per_day,
+        minutes_between_sends: body.minutes_between_sends,
+        stop_on_reply: body.stop_on_reply,
+        stop_on_bounce: body.stop_on_bounce,
+        start_at: body.start_date,
+        end_at: body.end_date,
+    };
+    let details = campaigns::update(&env, ws, id, &patch, &caller.actor()).await?;
+    Ok(Answer::new(details.into()))
+}
