@@ -12,6 +12,7 @@
 //!
 //! Features meet in the store and in its events, not inside each other.
 
+pub mod campaigns;
 pub mod classifiers;
 pub mod config;
 mod env;
@@ -19,12 +20,14 @@ mod error;
 pub mod formatters;
 pub mod imports;
 pub mod inbox;
+pub mod leases;
 pub mod mailboxes;
 pub mod parts;
 pub mod people;
 pub mod plugins;
 pub mod prospects;
 pub mod providers;
+pub mod sends;
 pub mod suppressions;
 pub mod under_way;
 pub mod unsubscribe;

@@ -427,6 +427,28 @@ pub async fn resume_campaign(
         .await
 }
 
+/// The same for single enrollments.
+pub async fn resume(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    ids: &[EnrollmentId],
+    from: EnrollmentState,
+    now: Timestamp,
+) -> Result<Vec<Enrollment>> {
+    query(sql!(RESUME))
+        .bind(from.name())
+        .bind(now)
+        .push_bind(" AND workspace_id = ", ws)
+        .push_bind(
+            " AND id IN (SELECT r.value->>'v' FROM {rows ",
+            json!(values(ids)),
+        )
+        .push("})")
+        .push(RESUMED)
+        .all(tx)
+        .await
+}
+
 /// The same for the enrollments of prospects whose data has changed (TPL-4).
 pub async fn resume_prospects(
     tx: &mut Tx,

@@ -1,0 +1,201 @@
+//! What a user says about a campaign, and what is wrong with it (API-4).
+
+use overture_domain::{
+    AccountId, StepId, Timestamp,
+    campaigns::{Campaign, Window},
+    windows,
+};
+
+use crate::FieldError;
+
+/// A step as a user writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepIn {
+    /// The step that it changes; None for a new one (SEQ-8).
+    pub id: Option<StepId>,
+    /// Empty in a follow-up: the subject of the first mail with `Re:` (SEQ-4).
+    pub subject: String,
+    pub body_html: String,
+    /// None: derived from the HTML.
+    pub body_text: Option<String>,
+    /// After the previous step; 1 day by default, always 0 for the first (SEQ-2).
+    pub delay_minutes: Option<i64>,
+}
+
+/// A new campaign. Fields that are None get their defaults.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CampaignIn {
+    pub name: String,
+    pub steps: Vec<StepIn>,
+    /// The mailboxes that it sends from.
+    pub mailbox_ids: Vec<AccountId>,
+    /// IANA name; the workspace's by default.
+    pub time_zone: Option<String>,
+    /// Monday to Friday, 9 to 17 by default (SCH-1).
+    pub windows: Option<Vec<Window>>,
+    /// 100 by default (CAP-1).
+    pub daily_send_limit: Option<i64>,
+    /// 50 by default (CAP-1).
+    pub max_sends_per_mailbox_per_day: Option<i64>,
+    /// 5 by default (SCH-4).
+    pub minutes_between_sends: Option<i64>,
+    pub stop_on_reply: Option<bool>,
+    pub stop_on_bounce: Option<bool>,
+    pub start_at: Option<Timestamp>,
+    pub end_at: Option<Timestamp>,
+}
+
+/// Changes of a campaign; None leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CampaignPatch {
+    pub name: Option<String>,
+    /// The whole sequence.
+    pub steps: Option<Vec<StepIn>>,
+    pub mailbox_ids: Option<Vec<AccountId>>,
+    pub time_zone: Option<String>,
+    pub windows: Option<Vec<Window>>,
+    pub daily_send_limit: Option<i64>,
+    pub max_sends_per_mailbox_per_day: Option<i64>,
+    pub minutes_between_sends: Option<i64>,
+    pub stop_on_reply: Option<bool>,
+    pub stop_on_bounce: Option<bool>,
+    /// `Some(None)` removes it.
+    pub start_at: Option<Option<Timestamp>>,
+    /// `Some(None)` removes it.
+    pub end_at: Option<Option<Timestamp>>,
+}
+
+/// Days of a step's delay, at most.
+const MAX_DELAY_DAYS: i64 = 365;
+
+/// What is wrong with a campaign's own fields. `given` says whether the user gave the field now: a
+/// date that has passed since is no mistake of theirs.
+pub(super) fn check(campaign: &Campaign, dates_given: bool, now: Timestamp) -> Vec<FieldError> {
+    let mut wrong = Vec::new();
+    let mut add =
+        |field: &str, code: &str, message: &str| wrong.push(FieldError::new(field, code, message));
+    if campaign.name.trim().is_empty() {
+        add("name", "required", "give the campaign a name");
+    } else if campaign.name.chars().count() > 200 {
+        add("name", "too_long", "a name has at most 200 characters");
+    }
+    if windows::zone(&campaign.time_zone).is_none() {
+        let message = format!(
+            "`{}` is no time zone; use an IANA name such as Europe/Berlin",
+            campaign.time_zone
+        );
+        add("timeZone", "unknown_time_zone", &message);
+    }
+    if !(1..=10_000).contains(&campaign.daily_send_limit) {
+        add(
+            "dailySendLimit",
+            "out_of_range",
+            "the daily limit is 1 to 10,000 mails",
+        );
+    }
+    if !(1..=500).contains(&campaign.max_sends_per_mailbox_per_day) {
+        add(
+            "maxSendsPerMailboxPerDay",
+            "out_of_range",
+            "a mailbox sends 1 to 500 mails a day",
+        );
+    }
+    if !(0..=1_440).contains(&campaign.minutes_between_sends) {
+        add(
+            "minutesBetweenSends",
+            "out_of_range",
+            "0 to 1,440 minutes lie between two mails of a mailbox",
+        );
+    }
+    if dates_given {
+        if campaign.end_at.is_some_and(|end| end <= now) {
+            add(
+                "endDate",
+                "in_the_past",
+                "the end date must lie in the future",
+            );
+        }
+        if campaign
+            .start_at
+            .zip(campaign.end_at)
+            .is_some_and(|(start, end)| end <= start)
+        {
+            add(
+                "endDate",
+                "before_start",
+                "the end date must come after the start date",
+            );
+        }
+    }
+    wrong.extend(check_windows(&campaign.windows));
+    wrong
+}
+
+fn check_windows(all: &[Window]) -> Vec<FieldError> {
+    if all.is_empty() {
+        return vec![FieldError::new(
+            "windows",
+            "required",
+            "say when the campaign may send",
+        )];
+    }
+    let mut wrong = Vec::new();
+    for (place, window) in all.iter().enumerate() {
+        let field = format!("windows[{place}]");
+        if window.days.is_empty() || window.days.iter().any(|day| *day > 6) {
+            wrong.push(FieldError::new(
+                format!("{field}.days"),
+                "invalid",
+                "name at least one day, 0 (Sunday) to 6 (Saturday)",
+            ));
+        }
+        if window.start >= 1_440 || window.end >= 1_440 {
+            wrong.push(FieldError::new(
+                field,
+                "invalid",
+                "start and end are minutes after midnight, 0 to 1,439",
+            ));
+        }
+    }
+    wrong
+}
+
+/// What is wrong with the form of a sequence; its texts are checked by `templates`.
+pub(super) fn check_steps(steps: &[StepIn]) -> Vec<FieldError> {
+    if steps.is_empty() || steps.len() > 50 {
+        return vec![FieldError::new(
+            "steps",
+            "out_of_range",
+            "a campaign has 1 to 50 steps",
+        )];
+    }
+    let mut wrong = Vec::new();
+    for (place, step) in steps.iter().enumerate() {
+        if place == 0 && step.subject.trim().is_empty() {
+            wrong.push(FieldError::new(
+                "steps[0].subject",
+                "required",
+                "the first mail needs a subject",
+            ));
+        }
+        if step.body_html.trim().is_empty() {
+            wrong.push(FieldError::new(
+                format!("steps[{place}].bodyHtml"),
+                "required",
+                "the mail needs a text",
+            ));
+        }
+        if step
+            .delay_minutes
+            .is_some_and(|delay| !(0..=MAX_DELAY_DAYS * 1_440).contains(&delay))
+        {
+            let message = format!("a delay is 0 to {MAX_DELAY_DAYS} days");
+            wrong.push(FieldError::new(
+                format!("steps[{place}].delayMinutes"),
+                "out_of_range",
+                message,
+            ));
+        }
+    }
+    wrong
+}

@@ -1,0 +1,308 @@
+//! Editing a campaign (SEQ-1, SEQ-8).
+
+use std::collections::HashMap;
+
+use overture_domain::{
+    CampaignId, StepId, Timestamp, WorkspaceId,
+    campaigns::{Campaign, CampaignStatus, Step},
+    caps::Cap,
+    enrollments::EnrollmentState,
+    people::Actor,
+    windows,
+};
+use overture_store::{Tx, campaigns as store, caps, enrollments, events};
+
+use crate::{Env, Error, FieldError, Part, Result, sends};
+
+use super::{CampaignDetails, CampaignPatch, StepIn, create, details, input, status, templates};
+
+/// Changes a campaign. In draft and paused everything may change; in scheduled, running and
+/// cooldown only daily limits, mailbox pool, end date and the texts of the steps. Nothing is
+/// applied unless all of it can be. Valid texts let those go on who waited for them (TPL-4).
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::InvalidStatus`] naming the fields that can't change now;
+/// [`Error::Invalid`] with every field that is wrong.
+pub async fn update(
+    env: &Env,
+    ws: WorkspaceId,
+    id: CampaignId,
+    patch: &CampaignPatch,
+    actor: &Actor,
+) -> Result<CampaignDetails> {
+    let now = env.now();
+    let mut tx = env.db.begin().await?;
+    let before = details(&mut tx, ws, id).await?;
+    check_status(&before, patch)?;
+
+    let dates_given = patch.start_at.is_some() || patch.end_at.is_some();
+    let campaign = changed(&before.campaign, patch, now);
+    let mut wrong = input::check(&campaign, dates_given, now);
+    if let Some(steps) = &patch.steps {
+        wrong.extend(input::check_steps(steps));
+        wrong.extend(templates::check(steps));
+        wrong.extend(check_ids(&before.steps, steps));
+    }
+    if let Some(ids) = &patch.mailbox_ids {
+        wrong.extend(create::check_pool(&mut tx, ws, ids).await?);
+    }
+    if !wrong.is_empty() {
+        return Err(Error::Invalid(wrong));
+    }
+
+    store::update(&mut tx, &campaign).await?;
+    if campaign.time_zone != before.campaign.time_zone {
+        move_zone(&mut tx, &before, &campaign, now).await?;
+    }
+    if let Some(ids) = &patch.mailbox_ids {
+        store::set_pool(&mut tx, ws, id, &create::pool(ids)).await?;
+    }
+    if let Some(steps) = &patch.steps {
+        let sequence = create::sequence(env, &campaign, steps);
+        store::set_steps(&mut tx, ws, id, &sequence, now).await?;
+        store::move_enrollments(&mut tx, ws, id, &places(&before.steps, &sequence)).await?;
+        for state in [
+            EnrollmentState::PendingTemplateFix,
+            EnrollmentState::PendingTemplateVariableResolution,
+        ] {
+            let resumed = enrollments::resume_campaign(&mut tx, ws, id, state, now).await?;
+            events::insert(&mut tx, &sends::resumed_events(env, &resumed, now)).await?;
+        }
+    }
+    // SEQ-11: nothing starts without a person.
+    if before.campaign.status == CampaignStatus::Completed && patch.end_at.is_some() {
+        let reason = "the end date was moved";
+        status::set_in(
+            &mut tx,
+            env,
+            &before.campaign,
+            CampaignStatus::Paused,
+            reason,
+            actor,
+        )
+        .await?;
+    }
+    let after = details(&mut tx, ws, id).await?;
+    tx.commit().await?;
+    env.wakes.wake(Part::Campaigns);
+    env.wakes.wake(Part::Sends);
+    Ok(after)
+}
+
+fn changed(before: &Campaign, patch: &CampaignPatch, now: Timestamp) -> Campaign {
+    let mut campaign = before.clone();
+    if let Some(name) = &patch.name {
+        campaign.name = name.trim().to_owned();
+    }
+    macro_rules! set {
+        ($($field:ident),*) => {$(
+            if let Some(value) = &patch.$field {
+                campaign.$field = value.clone();
+            }
+        )*};
+    }
+    set!(
+        time_zone,
+        windows,
+        daily_send_limit,
+        max_sends_per_mailbox_per_day,
+        minutes_between_sends,
+        stop_on_reply,
+        stop_on_bounce,
+        start_at,
+        end_at
+    );
+    campaign.updated_at = now;
+    campaign
+}
+
+/// SEQ-1, API-4: what may change now.
+fn check_status(before: &CampaignDetails, patch: &CampaignPatch) -> Result<()> {
+    use CampaignStatus::{Completed, Cooldown, Draft, Paused, Running, Scheduled};
+    let status = before.campaign.status;
+    let fixed: Vec<&str> = match status {
+        Draft | Paused => return Ok(()),
+        Scheduled | Running | Cooldown => {
+            let structure = patch
+                .steps
+                .as_ref()
+                .is_some_and(|steps| !is_text_only(&before.steps, steps));
+            [
+                ("name", patch.name.is_some()),
+                ("steps", structure),
+                ("timeZone", patch.time_zone.is_some()),
+                ("windows", patch.windows.is_some()),
+                ("minutesBetweenSends", patch.minutes_between_sends.is_some()),
+                ("stopOnReply", patch.stop_on_reply.is_some()),
+                ("stopOnBounce", patch.stop_on_bounce.is_some()),
+                ("startDate", patch.start_at.is_some()),
+            ]
+            .into_iter()
+            .filter_map(|(field, given)| given.then_some(field))
+            .collect()
+        }
+        // Only the end date, which brings a completed one back.
+        Completed
+            if *patch
+                == (CampaignPatch {
+                    end_at: patch.end_at,
+                    ..CampaignPatch::default()
+                }) =>
+        {
+            return Ok(());
+        }
+        _ => vec!["status"],
+    };
+    if fixed.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the campaign is {status}: pause it to change {}",
+        fixed.join(", ")
+    );
+    let details = fixed
+        .into_iter()
+        .map(|field| {
+            FieldError::new(
+                field,
+                "not_live_editable",
+                format!("can't change while the campaign is {status}"),
+            )
+        })
+        .collect();
+    Err(Error::InvalidStatus { message, details })
+}
+
+/// The same steps in the same order after the same delays: only their texts differ.
+fn is_text_only(before: &[Step], steps: &[StepIn]) -> bool {
+    before.len() == steps.len()
+        && before.iter().zip(steps).all(|(old, new)| {
+            new.id == Some(old.id)
+                && new
+                    .delay_minutes
+                    .is_none_or(|delay| delay == old.delay_minutes)
+        })
+}
+
+fn check_ids(before: &[Step], steps: &[StepIn]) -> Vec<FieldError> {
+    let mut seen: Vec<StepId> = Vec::new();
+    let mut wrong = Vec::new();
+    for (place, id) in steps
+        .iter()
+        .enumerate()
+        .filter_map(|(place, step)| Some((place, step.id?)))
+    {
+        let message = if seen.contains(&id) {
+            "this step stands in the sequence twice"
+        } else if before.iter().any(|step| step.id == id) {
+            seen.push(id);
+            continue;
+        } else {
+            "the campaign has no step with this id; leave it out for a new step"
+        };
+        wrong.push(FieldError::new(
+            format!("steps[{place}].id"),
+            "unknown",
+            message,
+        ));
+    }
+    wrong
+}
+
+/// Where an enrollment stands whose next step was the old one: at that step, or where it was
+/// removed at the next one that is left; past the end when there is none (SEQ-8).
+fn places(before: &[Step], after: &[Step]) -> Vec<(i64, i64)> {
+    let new: HashMap<StepId, i64> = after
+        .iter()
+        .map(|step| (step.id, step.step_index))
+        .collect();
+    let end = after.len() as i64;
+    // Who is past the old end stays past the new one, and steps added there come next for them.
+    let past = (
+        before.len() as i64,
+        before
+            .last()
+            .and_then(|step| new.get(&step.id))
+            .map_or(end, |place| place + 1),
+    );
+    before
+        .iter()
+        .enumerate()
+        .map(|(place, step)| {
+            let next = before[place..].iter().find_map(|step| new.get(&step.id));
+            (step.step_index, next.copied().unwrap_or(end))
+        })
+        .chain([past])
+        .collect()
+}
+
+/// CAP-2: moving the zone gives no second quota for the same hours.
+async fn move_zone(
+    tx: &mut Tx,
+    before: &CampaignDetails,
+    after: &Campaign,
+    now: Timestamp,
+) -> Result<()> {
+    let Some((from, to)) =
+        windows::zone(&before.campaign.time_zone).zip(windows::zone(&after.time_zone))
+    else {
+        return Ok(());
+    };
+    let (from, to) = (windows::civil_day(now, &from), windows::civil_day(now, &to));
+    let (ws, id) = (after.workspace_id, after.id);
+    caps::move_zone(tx, ws, Cap::CampaignDaily, &id.to_string(), from, to).await?;
+    for account in &before.pool {
+        let pair = sends::pair(id, account.account_id);
+        caps::move_zone(tx, ws, Cap::CampaignMailboxDaily, &pair, from, to).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use overture_domain::{
+        Id, WorkspaceId, accounts::Channel, campaigns::StepKind, rng::SeededRng,
+    };
+
+    use super::*;
+
+    fn steps(names: &[u64]) -> Vec<Step> {
+        let id = |n: u64| Id::new(Timestamp::default(), &SeededRng::new(n));
+        names
+            .iter()
+            .zip(0..)
+            .map(|(name, step_index)| Step {
+                id: id(*name),
+                workspace_id: WorkspaceId::from_uuid(id(0).uuid()),
+                campaign_id: CampaignId::from_uuid(id(0).uuid()),
+                step_index,
+                channel: Channel::Mail,
+                kind: StepKind::Email,
+                delay_minutes: 0,
+                subject: String::new(),
+                body_html: String::new(),
+                body_text: None,
+            })
+            .collect()
+    }
+
+    // SEQ-8
+    #[test]
+    fn enrollments_move_with_their_step() {
+        let check = |before: &[u64], after: &[u64], expected: &[(i64, i64)]| {
+            assert_eq!(
+                places(&steps(before), &steps(after)),
+                expected,
+                "{before:?} {after:?}"
+            );
+        };
+        check(&[1, 2, 3], &[1, 2, 3], &[(0, 0), (1, 1), (2, 2), (3, 3)]);
+        // Removed: on to the next one that is left.
+        check(&[1, 2, 3], &[1, 3], &[(0, 0), (1, 1), (2, 1), (3, 2)]);
+        check(&[1, 2, 3], &[2, 3], &[(0, 0), (1, 0), (2, 1), (3, 2)]);
+        check(&[1, 2, 3], &[1, 2], &[(0, 0), (1, 1), (2, 2), (3, 2)]);
+        // Added in the middle, and at the end.
+        check(&[1, 2], &[1, 9, 2], &[(0, 0), (1, 2), (2, 3)]);
+        check(&[1, 2], &[1, 2, 9], &[(0, 0), (1, 1), (2, 2)]);
+    }
+}

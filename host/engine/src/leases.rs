@@ -1,0 +1,72 @@
+//! The heartbeat of this process, and the leases of those that are gone or stuck (SCH-5). All of
+//! it on real time, also where the clock is driven.
+
+use std::time::Duration;
+
+use overture_domain::enrollments::EnrollmentState;
+use overture_store::{Database, dialect::Dialect, enrollments, events, hosts};
+
+use crate::{Due, Env, Part, Result, sends};
+
+/// A host whose heartbeat is older has died.
+const DEAD: Duration = Duration::from_secs(30);
+
+/// Between two heartbeats.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// A lease of a living host that is older is stuck.
+const STUCK: Duration = Duration::from_secs(10 * 60);
+
+/// Makes this process known, before any part runs. On SQLite it is the only one, so all leases are
+/// given back.
+///
+/// # Errors
+/// Only the store's.
+pub async fn start(env: &Env, name: &str) -> Result<()> {
+    let mut tx = env.db.begin().await?;
+    hosts::heartbeat(&mut tx, env.host, name, env.real.now()).await?;
+    if is_alone(&env.db) {
+        hosts::release_all(&mut tx, env.host).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+fn is_alone(db: &Database) -> bool {
+    db.dialect() == Dialect::Sqlite
+}
+
+/// Notes that this process lives, gives back the leases of dead ones, and recovers stuck jobs: the
+/// third time the job fails, and its enrollment with it. The answer is in real time.
+///
+/// # Errors
+/// Only the store's.
+pub async fn tick(env: &Env) -> Result<Due> {
+    let (now, real) = (env.now(), env.real.now());
+    let mut tx = env.db.begin().await?;
+    hosts::heartbeat(&mut tx, env.host, "", real).await?;
+    let released = hosts::release_dead(&mut tx, env.host, real - DEAD).await?;
+    let (recovered, stuck) = hosts::recover_stuck(&mut tx, real - STUCK, now).await?;
+    for job in &stuck {
+        let (ws, ids, state) = (
+            job.workspace_id,
+            [job.enrollment_id],
+            EnrollmentState::Failed,
+        );
+        let failed = enrollments::finish(&mut tx, ws, &ids, state, hosts::STUCK, now).await?;
+        events::insert(&mut tx, &sends::finished_events(env, &failed)).await?;
+    }
+    tx.commit().await?;
+    if released + recovered > 0 || !stuck.is_empty() {
+        tracing::warn!(
+            released,
+            recovered,
+            failed = stuck.len(),
+            "leases were given back"
+        );
+        for part in [Part::Sends, Part::Deliveries, Part::Campaigns] {
+            env.wakes.wake(part);
+        }
+    }
+    Ok(Due::At(real + BEAT))
+}

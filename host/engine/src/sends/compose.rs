@@ -1,0 +1,382 @@
+//! The mail itself: texts with the prospect's data, thread, headers, unsubscribe link (TPL-4,
+//! SEQ-4, TRK-4).
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::tz::TimeZone;
+use overture_domain::{
+    StepId, Timestamp,
+    accounts::Account,
+    campaigns::{Campaign, Step},
+    enrollments::{Enrollment, EnrollmentState},
+    messages::{Direction, MailMessage, Message},
+    people::Workspace,
+    prospects::Prospect,
+};
+use overture_mail::{
+    html::{Footer, text_with_footer, with_footer},
+    mime::{self, Mailbox, Unsubscribe},
+};
+use overture_plugin_host::capabilities::mailbox::{Envelope, Outgoing};
+use overture_template::{Context, MergeTags, Mode, RenderOptions, Seed, Signature, Template};
+use serde_json::{Map, Value};
+
+use crate::{Env, unsubscribe};
+
+/// A mail that is ready to go, and what is kept of it.
+#[derive(Clone, Debug)]
+pub(super) struct Composed {
+    pub outgoing: Outgoing,
+    pub message: Message,
+    pub headers: MailMessage,
+}
+
+/// What keeps a mail from being made: the parked state and the reason (SAFE-2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held(pub EnrollmentState, pub String);
+
+/// Everything that a mail is made of.
+pub(super) struct Parts<'a> {
+    pub env: &'a Env,
+    pub workspace: &'a Workspace,
+    pub campaign: &'a Campaign,
+    pub step: &'a Step,
+    pub enrollment: &'a Enrollment,
+    pub prospect: &'a Prospect,
+    pub account: &'a Account,
+    pub zone: &'a TimeZone,
+    /// Without angle brackets.
+    pub message_id: &'a str,
+    /// What went out before, oldest first.
+    pub thread: &'a [Earlier],
+    pub now: Timestamp,
+}
+
+/// A mail that this enrollment got before.
+#[derive(Clone, Debug)]
+pub(super) struct Earlier {
+    pub message_id: String,
+    pub subject: String,
+}
+
+/// The parsed texts of steps, each parsed once a batch.
+#[derive(Default)]
+pub(super) struct Templates(HashMap<(StepId, Context), Arc<Result<Template, String>>>);
+
+impl Templates {
+    fn get(
+        &mut self,
+        step: &Step,
+        source: &str,
+        context: Context,
+    ) -> Arc<Result<Template, String>> {
+        let parse = || {
+            Arc::new(
+                Template::parse(source, Mode::product(context)).map_err(|errors| {
+                    errors
+                        .first()
+                        .map_or_else(|| "it can't be read".to_owned(), ToString::to_string)
+                }),
+            )
+        };
+        self.0
+            .entry((step.id, context))
+            .or_insert_with(parse)
+            .clone()
+    }
+}
+
+/// Makes the mail.
+///
+/// # Errors
+/// [`Held`] where a template can't be rendered, a value is missing, or the address can't be
+/// written to.
+pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> {
+    let texts = Texts::render(templates, parts)?;
+    let token = unsubscribe::token(
+        parts.env,
+        parts.workspace.id,
+        parts.enrollment.id,
+        parts.step.step_index,
+    );
+    let link = unsubscribe::link(parts.env, &token);
+    let address = Some(parts.workspace.postal_address.trim()).filter(|address| !address.is_empty());
+    let footer = Footer {
+        unsubscribe_url: link.clone(),
+        label: "Unsubscribe".to_owned(),
+        postal_address: address.map(str::to_owned),
+    };
+    let broken = |error: overture_mail::Error| {
+        Held(
+            EnrollmentState::PendingTemplateFix,
+            format!("step {}: {error}", parts.step.step_index + 1),
+        )
+    };
+    let html = with_footer(&texts.html, &footer).map_err(broken)?;
+    let text = texts.text.map(|text| text_with_footer(&text, &footer));
+
+    let (in_reply_to, references) = match (texts.in_thread, parts.thread) {
+        (true, [.., last]) => (
+            Some(last.message_id.clone()),
+            parts
+                .thread
+                .iter()
+                .map(|mail| mail.message_id.clone())
+                .collect(),
+        ),
+        _ => (None, Vec::new()),
+    };
+    let mailto = format!(
+        "mailto:{}?subject=unsubscribe%20{token}",
+        escaped(&parts.account.address)
+    );
+    // One-click needs https (RFC 8058 §3.1): an instance without it offers the mail address alone.
+    let (one_click, headers) = if link.starts_with("https://") {
+        (Some(Unsubscribe { url: link, mailto }), Vec::new())
+    } else {
+        (
+            None,
+            vec![("List-Unsubscribe".to_owned(), format!("<{mailto}>"))],
+        )
+    };
+    let mail = mime::Outgoing {
+        message_id: parts.message_id.to_owned(),
+        date: parts.now,
+        from: Mailbox {
+            name: named(&parts.account.sender_name),
+            address: parts.account.address.clone(),
+        },
+        to: Mailbox {
+            name: named(&full_name(parts.prospect)),
+            address: parts.prospect.email.trim().to_owned(),
+        },
+        reply_to: None,
+        subject: texts.subject.clone(),
+        text: text.clone(),
+        html: Some(html.clone()),
+        in_reply_to: in_reply_to.clone(),
+        references: references.clone(),
+        unsubscribe: one_click,
+        headers,
+        boundary: boundary(parts.message_id),
+    };
+    let bytes = mime::build(&mail).map_err(|error| {
+        Held(
+            EnrollmentState::InvalidProspect,
+            format!("the mail can't be built: {error}"),
+        )
+    })?;
+    let text = text.unwrap_or_else(|| overture_mail::html::to_text(&html));
+    Ok(Composed {
+        outgoing: Outgoing {
+            envelope: Envelope {
+                sender: parts.account.address.clone(),
+                recipient: mail.to.address.clone(),
+            },
+            message_id: parts.message_id.to_owned(),
+            bytes: bytes.into(),
+        },
+        message: Message {
+            id: parts.env.id(),
+            workspace_id: parts.workspace.id,
+            channel: parts.account.channel,
+            direction: Direction::Out,
+            account_id: parts.account.id,
+            campaign_id: Some(parts.campaign.id),
+            enrollment_id: Some(parts.enrollment.id),
+            prospect_id: Some(parts.prospect.id),
+            step_index: Some(parts.step.step_index),
+            external_id: parts.message_id.to_owned(),
+            sender: parts.account.address.clone(),
+            recipient: mail.to.address,
+            subject: texts.subject,
+            newest_text: text.clone(),
+            text,
+            html: Some(html),
+            attribution: None,
+            label: None,
+            label_by: None,
+            at: parts.now,
+        },
+        headers: MailMessage {
+            in_reply_to: in_reply_to.into_iter().collect(),
+            references,
+            ..MailMessage::default()
+        },
+    })
+}
+
+/// The rendered texts.
+struct Texts {
+    subject: String,
+    html: String,
+    text: Option<String>,
+    /// It answers the enrollment's earlier mails.
+    in_thread: bool,
+}
+
+impl Texts {
+    fn render(templates: &mut Templates, parts: &Parts<'_>) -> Result<Self, Held> {
+        let mut missing = Vec::new();
+        let mut render = |source: &str, context| -> Result<String, Held> {
+            let template = templates.get(parts.step, source, context);
+            let rendered = (*template)
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|template| {
+                    with_tags(parts, context, |tags, options| {
+                        template.render(tags, options)
+                    })
+                    .map_err(|error| error.to_string())
+                })
+                .map_err(|error| {
+                    let step = parts.step.step_index + 1;
+                    Held(
+                        EnrollmentState::PendingTemplateFix,
+                        format!("step {step}: {error}"),
+                    )
+                })?;
+            for name in rendered.missing {
+                if !missing.contains(&name) {
+                    missing.push(name);
+                }
+            }
+            Ok(rendered.text)
+        };
+        // A follow-up without a subject of its own goes on in the thread (SEQ-4).
+        let in_thread = parts.step.subject.trim().is_empty();
+        let subject = match (in_thread, parts.thread.first()) {
+            (true, Some(first)) => reply_subject(&first.subject),
+            _ => render(&parts.step.subject, Context::Subject)?,
+        };
+        let html = render(&parts.step.body_html, Context::Html)?;
+        let text = parts
+            .step
+            .body_text
+            .as_deref()
+            .map(|text| render(text, Context::Text))
+            .transpose()?;
+        if !missing.is_empty() {
+            let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
+            let reason = format!(
+                "needs {}: add it to the prospect, or give it a default in step {}",
+                names.join(", "),
+                parts.step.step_index + 1
+            );
+            return Err(Held(
+                EnrollmentState::PendingTemplateVariableResolution,
+                reason,
+            ));
+        }
+        Ok(Self {
+            subject,
+            html,
+            text,
+            in_thread,
+        })
+    }
+}
+
+/// Renders with the merge tags of this mail (TPL-1).
+fn with_tags<T>(
+    parts: &Parts<'_>,
+    context: Context,
+    render: impl FnOnce(&MergeTags<'_>, &RenderOptions) -> T,
+) -> T {
+    let (prospect, account) = (parts.prospect, parts.account);
+    let full_name = full_name(prospect);
+    let custom: Map<String, Value> = prospect
+        .custom
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect();
+    let token = unsubscribe::token(
+        parts.env,
+        parts.workspace.id,
+        parts.enrollment.id,
+        parts.step.step_index,
+    );
+    let link = unsubscribe::link(parts.env, &token);
+    let signature = if context == Context::Html {
+        Some(Signature::Html(&account.signature_html))
+            .filter(|_| !account.signature_html.is_empty())
+    } else {
+        Some(Signature::Text(&account.signature_text))
+            .filter(|_| !account.signature_text.is_empty())
+    };
+    let tags = MergeTags {
+        first_name: Some(&prospect.first_name),
+        last_name: Some(&prospect.last_name),
+        full_name: Some(&full_name),
+        email: Some(&prospect.email),
+        company: Some(&prospect.company),
+        role: Some(&prospect.role),
+        phone: Some(&prospect.phone),
+        website: Some(&prospect.website),
+        linkedin_url: Some(&prospect.linkedin_url),
+        city: Some(&prospect.city),
+        country: Some(&prospect.country),
+        industry: Some(&prospect.industry),
+        sender_name: Some(&account.sender_name),
+        sender_first_name: account.sender_name.split_whitespace().next(),
+        sender_email: Some(&account.address),
+        unsubscribe_link: Some(&link),
+        campaign_name: Some(&parts.campaign.name),
+        signature,
+        custom: Some(&custom),
+        ..MergeTags::default()
+    };
+    let now = parts.now.to_jiff().to_zoned(parts.zone.clone());
+    let seed = Seed::new(parts.enrollment.id, parts.step.id);
+    render(&tags, &RenderOptions::new(seed, now))
+}
+
+fn full_name(prospect: &Prospect) -> String {
+    let names = [prospect.first_name.trim(), prospect.last_name.trim()];
+    names
+        .into_iter()
+        .filter(|name| !name.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn named(name: &str) -> Option<String> {
+    Some(name.trim())
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+}
+
+/// An address as it stands in a URI (RFC 6068 §2).
+fn escaped(address: &str) -> String {
+    let mut out = String::with_capacity(address.len());
+    for byte in address.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' | b'+' => {
+                out.push(char::from(byte))
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+fn reply_subject(first: &str) -> String {
+    let is_reply = first
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case("re:"));
+    if is_reply {
+        first.to_owned()
+    } else {
+        format!("Re: {first}")
+    }
+}
+
+/// The part before the `@` of a Message-ID is a UUID, so no text holds it.
+fn boundary(message_id: &str) -> String {
+    let unique: String = message_id
+        .chars()
+        .take_while(|c| *c != '@')
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    format!("=_{unique}")
+}

@@ -1,0 +1,141 @@
+//! To the provider and back. The attempt is committed where SAFE-3 says: by the session between
+//! the 354 and the body, or before the call of a provider with a transport of its own.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use overture_domain::{AttemptId, enrollments::Attempt};
+use overture_plugin_host::capabilities::mailbox::SubmissionRecord;
+
+use crate::{BeforeBody, Env, Part, mailboxes};
+
+use super::{
+    hand_out::Mail,
+    journal, record,
+    verdict::{self, NotSent, Verdict},
+};
+
+/// Sends one mail and records what became of it.
+pub(super) async fn run(env: Env, mail: Mail) {
+    let hook = Arc::new(Attempting {
+        env: env.clone(),
+        mail: mail.clone(),
+        committed: AtomicBool::new(false),
+        refused: AtomicBool::new(false),
+    });
+    let (verdict, session) = send(&env, &mail, &hook).await;
+    let sent = matches!(verdict, Verdict::Sent { .. });
+    if let Err(error) =
+        record::record(&env, &mail, verdict, hook.committed.load(Ordering::SeqCst)).await
+    {
+        // The lease stays; its recovery finds the attempt, or that there was none.
+        tracing::error!(job.id = %mail.job, %error, "the outcome of a send could not be recorded");
+        return;
+    }
+    for part in [Part::Campaigns, Part::Dispatch] {
+        env.wakes.wake(part);
+    }
+    let Some(session) = session else { return };
+    if sent
+        && let Err(failure) =
+            mailboxes::file_sent_copy(&session, &mail.account, &mail.composed.outgoing.bytes).await
+    {
+        tracing::warn!(account.id = %mail.account.id, code = %failure.code, "no copy could be filed into Sent");
+    }
+    session.close().await;
+}
+
+/// The verdict, and the session where one was used.
+async fn send(
+    env: &Env,
+    mail: &Mail,
+    hook: &Arc<Attempting>,
+) -> (Verdict, Option<Arc<mailboxes::Session>>) {
+    let (ws, provider) = (mail.action.workspace_id, mail.account.provider.as_str());
+    let own_transport = match env.providers.has_own_transport(provider) {
+        Ok(own) => own,
+        Err(error) => {
+            return (
+                Verdict::not_sent(NotSent::Provider, error.to_string()),
+                None,
+            );
+        }
+    };
+    let session = match mailboxes::Session::open(env, &mail.account).await {
+        Ok(session) => Arc::new(session.before_body(Arc::clone(hook) as Arc<dyn BeforeBody>)),
+        Err(error) => {
+            return (
+                Verdict::not_sent(NotSent::Unreachable, error.to_string()),
+                None,
+            );
+        }
+    };
+    if own_transport && let Err(why) = hook.commit_attempt().await {
+        let why_kind = if hook.refused.load(Ordering::SeqCst) {
+            NotSent::Cancelled
+        } else {
+            NotSent::Unreachable
+        };
+        return (Verdict::not_sent(why_kind, why), Some(session));
+    }
+    let outgoing = mail.composed.outgoing.clone();
+    let outcome = env
+        .providers
+        .send(ws, provider, Arc::clone(&session) as _, outgoing)
+        .await;
+    let submission = match outcome.submission {
+        SubmissionRecord::Cut => session.settle().await,
+        record => record,
+    };
+    if hook.refused.load(Ordering::SeqCst) {
+        let words = "the step was cancelled meanwhile".to_owned();
+        return (Verdict::not_sent(NotSent::Cancelled, words), Some(session));
+    }
+    let committed = hook.committed.load(Ordering::SeqCst);
+    (
+        verdict::judge(own_transport, committed, &submission, &outcome.answer),
+        Some(session),
+    )
+}
+
+/// Commits the attempt of one mail.
+struct Attempting {
+    env: Env,
+    mail: Mail,
+    /// The attempt stands in the database: from now on only an answer proves that nothing went.
+    committed: AtomicBool,
+    /// It may not go out any more.
+    refused: AtomicBool,
+}
+
+#[async_trait]
+impl BeforeBody for Attempting {
+    async fn commit_attempt(&self) -> Result<(), String> {
+        let id: AttemptId = self.env.id();
+        let attempt = Attempt {
+            id,
+            workspace_id: self.mail.action.workspace_id,
+            action_id: self.mail.action.id,
+            external_id: self.mail.action.external_id.clone(),
+            at: self.env.now(),
+            outcome: None,
+            outcome_at: None,
+            detail: None,
+        };
+        // Should the answer of the commit be lost, the row may be there all the same.
+        match journal::attempt(&self.env, attempt).await {
+            Ok(true) => {
+                self.committed.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+            Ok(false) => {
+                self.refused.store(true, Ordering::SeqCst);
+                Err("the step was cancelled meanwhile".to_owned())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The limits that one mail counts under (CAP-1).
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use overture_domain::{
+    accounts::{Account, MailSettings},
+    campaigns::Campaign,
+    caps::{Cap, Limit, Span, ZoneOf, recipient_domain_limit},
+    prospects::{Prospect, email_domain},
+    windows,
+};
+
+use crate::ProviderPreset;
+
+use super::pair;
+
+/// What the mail services allow one mailbox, by provider and preset.
+#[derive(Debug, Default)]
+pub(super) struct Presets(HashMap<(String, String), (Option<i64>, Option<i64>)>);
+
+impl Presets {
+    pub(super) fn of(presets: Vec<ProviderPreset>) -> Self {
+        Self(
+            presets
+                .into_iter()
+                .map(|p| {
+                    let limits = (
+                        p.preset.recipients_per_day.map(i64::from),
+                        p.preset.mails_per_minute.map(i64::from),
+                    );
+                    ((p.provider, p.preset.key), limits)
+                })
+                .collect(),
+        )
+    }
+}
+
+/// Every limit for a mail of a campaign to a prospect from a mailbox.
+pub(super) fn of(
+    account: &Account,
+    campaign: &Campaign,
+    prospect: &Prospect,
+    workspace_zone: &TimeZone,
+    presets: &Presets,
+) -> Vec<Limit> {
+    let mailbox = account.id.to_string();
+    let (sender, recipient) = (
+        email_domain(&account.address),
+        email_domain(&prospect.email),
+    );
+    let key = (account.provider.clone(), account.preset.clone());
+    let (per_day, per_minute) = presets.0.get(&key).copied().unwrap_or_default();
+    let zones = |zone| match zone {
+        ZoneOf::Mailbox => windows::zone(&account.time_zone).unwrap_or(TimeZone::UTC),
+        ZoneOf::Campaign => windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC),
+        ZoneOf::Workspace => workspace_zone.clone(),
+        ZoneOf::Utc => TimeZone::UTC,
+    };
+    let default = |cap: Cap| cap.rule().1;
+    [
+        (
+            Cap::MailboxDaily,
+            mailbox.clone(),
+            Some(account.daily_limit),
+        ),
+        (
+            Cap::MailboxTotalDaily,
+            mailbox.clone(),
+            default(Cap::MailboxTotalDaily),
+        ),
+        (
+            Cap::MailboxPerMinute,
+            mailbox.clone(),
+            default(Cap::MailboxPerMinute),
+        ),
+        (
+            Cap::MailboxPerHour,
+            mailbox.clone(),
+            default(Cap::MailboxPerHour),
+        ),
+        (Cap::PresetDaily, mailbox.clone(), per_day),
+        (Cap::PresetPerMinute, mailbox, per_minute),
+        (
+            Cap::CampaignDaily,
+            campaign.id.to_string(),
+            Some(campaign.daily_send_limit),
+        ),
+        (
+            Cap::CampaignMailboxDaily,
+            pair(campaign.id, account.id),
+            Some(campaign.max_sends_per_mailbox_per_day),
+        ),
+        (
+            Cap::ProspectDaily,
+            prospect.id.to_string(),
+            default(Cap::ProspectDaily),
+        ),
+        (
+            Cap::RecipientDomainDaily,
+            format!("{sender} {recipient}"),
+            Some(recipient_domain_limit(&recipient)),
+        ),
+        (
+            Cap::ProviderPerMinute,
+            service(account),
+            default(Cap::ProviderPerMinute),
+        ),
+        (
+            Cap::ProviderPerHour,
+            service(account),
+            default(Cap::ProviderPerHour),
+        ),
+        (
+            Cap::ProviderDaily,
+            service(account),
+            default(Cap::ProviderDaily),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(cap, subject, limit)| {
+        let zone = match cap.rule().0 {
+            Span::Day(zone) => zones(zone),
+            Span::Sliding(_) => TimeZone::UTC,
+        };
+        Some(Limit {
+            cap,
+            subject,
+            limit: limit?,
+            zone,
+        })
+    })
+    .collect()
+}
+
+/// The mail service behind a mailbox: its server, or its provider's preset where none is dialled.
+fn service(account: &Account) -> String {
+    match serde_json::from_value::<MailSettings>(account.settings.clone()) {
+        Ok(settings) => settings.smtp.host.to_lowercase(),
+        Err(_) => format!("{} {}", account.provider, account.preset),
+    }
+}

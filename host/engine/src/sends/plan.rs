@@ -1,0 +1,116 @@
+//! When the next step of an enrollment runs (SCH-3): previous action + delay + jitter, clamped
+//! into the window.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::tz::TimeZone;
+use overture_domain::{
+    CampaignId, EnrollmentId, Timestamp, WorkspaceId, campaigns::Campaign,
+    enrollments::EnrollmentState, pacing, windows,
+};
+use overture_store::{
+    campaigns, enrollments, events, jobs,
+    jobs::{Planned, Unplanned},
+};
+
+use crate::{Env, Result};
+
+use super::finished_events;
+
+/// Enrollments that are planned in one transaction.
+const BATCH: i64 = 1_000;
+
+/// No window within the days that are scanned: looked at again then.
+const NO_WINDOW: Duration = Duration::from_secs(8 * 86_400);
+
+/// Plans open enrollments of running campaigns that have no job; ends those whose sequence is
+/// through. Whether more are waiting.
+pub(super) async fn tick(env: &Env) -> Result<bool> {
+    let unplanned = jobs::list_unplanned(&mut env.db.reader(), BATCH).await?;
+    if unplanned.is_empty() {
+        return Ok(false);
+    }
+    let now = env.now();
+    let mut tx = env.db.begin().await?;
+    let mut known: HashMap<CampaignId, Option<Campaign>> = HashMap::new();
+    let mut planned = Vec::new();
+    let mut through: HashMap<WorkspaceId, Vec<EnrollmentId>> = HashMap::new();
+    for open in &unplanned {
+        if !known.contains_key(&open.campaign_id) {
+            let campaign = campaigns::find(&mut tx, open.workspace_id, open.campaign_id).await?;
+            known.insert(open.campaign_id, campaign);
+        }
+        let Some(Some(campaign)) = known.get(&open.campaign_id) else {
+            continue;
+        };
+        match open.delay_minutes {
+            None => through
+                .entry(open.workspace_id)
+                .or_default()
+                .push(open.enrollment_id),
+            Some(delay) => planned.push(next_run(env, campaign, open, delay, now)),
+        }
+    }
+    jobs::plan(&mut tx, &planned, now).await?;
+    for (ws, ids) in through {
+        let state = EnrollmentState::Completed;
+        let finished =
+            enrollments::finish(&mut tx, ws, &ids, state, "the sequence is through", now).await?;
+        events::insert(&mut tx, &finished_events(env, &finished)).await?;
+    }
+    tx.commit().await?;
+    env.wakes.wake(crate::Part::Campaigns);
+    Ok(unplanned.len() as i64 == BATCH)
+}
+
+fn next_run(
+    env: &Env,
+    campaign: &Campaign,
+    open: &Unplanned,
+    delay: i64,
+    now: Timestamp,
+) -> Planned {
+    let begun = campaign.started_at.unwrap_or(now).max(open.enrolled_at);
+    let mut earliest = pacing::step_due(open.last_done_at.unwrap_or(begun), delay, &*env.rng);
+    // What was held back for a while doesn't come all at once (SAFE-1, TPL-4).
+    if earliest < now {
+        earliest = now + pacing::jitter(pacing::REARM_JITTER, &*env.rng);
+    }
+    let held = open.not_before.filter(|until| *until > earliest);
+    let earliest = held.unwrap_or(earliest);
+    let zone = zone_of(campaign, &open.time_zone);
+    let (run_at, waits) = clamp(campaign, &zone, earliest);
+    let reason = match (held, waits) {
+        (Some(_), _) => "out of office until then",
+        (None, true) => OUTSIDE,
+        (None, false) => "",
+    };
+    Planned {
+        job_id: env.id(),
+        workspace_id: open.workspace_id,
+        enrollment_id: open.enrollment_id,
+        run_at,
+        reason: reason.to_owned(),
+    }
+}
+
+/// Why something waits for the window.
+pub(super) const OUTSIDE: &str = "outside the sending window";
+
+/// The zone in which a campaign's windows stand for a prospect: theirs where it is known (SCH-1).
+pub(super) fn zone_of(campaign: &Campaign, prospect_zone: &str) -> TimeZone {
+    windows::zone(prospect_zone)
+        .or_else(|| windows::zone(&campaign.time_zone))
+        .unwrap_or(TimeZone::UTC)
+}
+
+/// The first moment of the campaign's windows from `earliest` on, and whether that is later.
+pub(super) fn clamp(
+    campaign: &Campaign,
+    zone: &TimeZone,
+    earliest: Timestamp,
+) -> (Timestamp, bool) {
+    let at =
+        windows::clamp_to_window(earliest, &campaign.windows, zone).unwrap_or(earliest + NO_WINDOW);
+    (at, at > earliest)
+}
