@@ -10,6 +10,19 @@ use crate::workspace::Workspace;
 
 /// Files that may take the time or randomness, each for its reason.
 const SOURCES: &[(&str, &str)] = &[
+    ("host/overture/src/clock.rs", "the real clock itself"),
+    (
+        "host/api/src/events/stream.rs",
+        "a listener's connection lives on real time",
+    ),
+    (
+        "host/egress/src/client.rs",
+        "how long a server takes is real time",
+    ),
+    (
+        "host/engine/src/inbox/watch.rs",
+        "connections are held on real time",
+    ),
     (
         "host/vault/src/rng.rs",
         "keys come from the operating system",
