@@ -144,6 +144,13 @@ fn leb128(out: &mut Vec<u8>, mut number: usize) {
     out.push(number as u8);
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it goes into map_err")]
 fn not_wasm(error: wasmparser::BinaryReaderError) -> PackError {
-    PackError::NotWasm(error.message().to_owned())
+    let said = error.message();
+    let said = if said.contains("bad magic number") {
+        "it begins with other bytes"
+    } else {
+        said
+    };
+    PackError::NotWasm(said.to_owned())
 }

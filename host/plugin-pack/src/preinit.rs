@@ -18,8 +18,8 @@ const INIT: &str = "wizer-initialize";
 /// lock of the address space, so a call should never have to.
 const ROOM_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Instructions after which initialisation counts as endless: some ten seconds.
-const FUEL: u64 = 20_000_000_000;
+/// Instructions after which initialisation counts as endless: some seconds.
+const FUEL: u64 = 2_000_000_000;
 
 const PAGE: u64 = 65_536;
 
@@ -91,7 +91,79 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it goes into map_err")]
 fn failed(error: wasmtime::Error) -> PackError {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     PackError::Preinit(causes.join(": ").replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmparser::{Parser, Payload};
+
+    use super::*;
+
+    fn run_text(text: &str) -> Result<Vec<u8>, PackError> {
+        run(&wat::parse_str(text).unwrap())
+    }
+
+    /// DESIGN §3: statics are filled, memory has room, and the initialiser is gone.
+    #[test]
+    fn keeps_what_initialisation_left() {
+        let ready = run_text(
+            r#"(module
+                (import "overture:plugin/log@0.1.0" "write" (func (param i32 i32 i32)))
+                (memory (export "memory") 1)
+                (global $top (mut i32) (i32.const 0))
+                (func (export "wizer-initialize")
+                    (i32.store (i32.const 64) (i32.const 0x61616161))
+                    (global.set $top (i32.const 7))))"#,
+        )
+        .unwrap();
+        let mut pages = 0;
+        for payload in Parser::new(0).parse_all(&ready) {
+            match payload.unwrap() {
+                Payload::MemorySection(memories) => {
+                    pages = memories.into_iter().next().unwrap().unwrap().initial;
+                }
+                Payload::ExportSection(exports) => {
+                    let names: Vec<_> = exports.into_iter().map(|e| e.unwrap().name).collect();
+                    assert_eq!(names, ["memory"]);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(pages, 1 + ROOM_BYTES / PAGE);
+        assert!(ready.windows(4).any(|bytes| bytes == b"aaaa"));
+    }
+
+    #[test]
+    fn a_module_without_initialiser_gets_room_too() {
+        let ready = run_text(r#"(module (memory (export "memory") 1))"#).unwrap();
+        assert!(ready.len() < 200, "room is no bytes in the file");
+    }
+
+    #[test]
+    fn an_initialiser_that_fails_is_told() {
+        for (body, says) in [
+            ("unreachable", "unreachable"),
+            ("(loop (br 0))", "fuel"),
+            (
+                "(call $write (i32.const 0) (i32.const 0) (i32.const 0))",
+                "write",
+            ),
+        ] {
+            let module = format!(
+                r#"(module
+                    (import "overture:plugin/log@0.1.0" "write" (func $write (param i32 i32 i32)))
+                    (memory (export "memory") 1)
+                    (func (export "wizer-initialize") {body}))"#
+            );
+            let error = run_text(&module).unwrap_err().to_string();
+            assert!(
+                error.contains("pre-initialisation failed") && error.contains(says),
+                "{error}"
+            );
+        }
+    }
 }
