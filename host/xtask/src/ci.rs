@@ -131,7 +131,7 @@ fn check_generated(workspace: &Workspace) -> Result<()> {
 /// A second provider for rustls in the same binary makes it panic at run time.
 fn check_tls_stack(workspace: &Workspace) -> Result<()> {
     for absent in ["aws-lc-rs", "openssl-sys"] {
-        let mut tree = cargo(&workspace.root, "tree --workspace --target all --invert");
+        let mut tree = cargo(&workspace.root, "tree --workspace --invert");
         tree.arg(absent);
         announce(&tree);
         let output = tree.output()?;
