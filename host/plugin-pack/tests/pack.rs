@@ -7,11 +7,16 @@ use wit_parser::{ManglingAndAbi, Resolve};
 /// A module that exports what a world of our package wants, and traps when called.
 fn guest(world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir("../../wit/next").unwrap();
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    let (package, _) = resolve
+        .push_dir("../../wit/next")
+        .expect("the package is sound");
+    let world = resolve
+        .select_world(&[package], Some(world))
+        .expect("it has this world");
     let abi = ManglingAndAbi::Legacy(wit_parser::LiftLowerAbi::Sync);
     let mut module = wit_component::dummy_module(&resolve, world, abi);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+        .expect("the module has room for a section");
     module
 }
 

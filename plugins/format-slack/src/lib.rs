@@ -8,7 +8,8 @@ use event_cards::{Button, Card, cut};
 use overture_plugin::formatter::{Context, Event, FormatError, Formatter, Output};
 use serde::Serialize;
 
-struct Slack;
+/// The formatter.
+pub struct Slack;
 
 overture_plugin::formatter!(Slack);
 

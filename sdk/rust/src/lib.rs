@@ -1,4 +1,4 @@
-//! Write plugins for Overture in Rust.
+//! Write plugins for Overture in Rust. `README.md` beside this crate goes from nothing to a plugin.
 //!
 //! A plugin is a library crate that implements one trait and calls one macro:
 //!
@@ -90,3 +90,8 @@ macro_rules! preinit {
         };
     };
 }
+
+/// The README's examples compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
