@@ -90,6 +90,9 @@ const BACK: &[&str] = &[
     "tilbage",
     "terug",
     "weer",
+    "beantworte",
+    "beantworten",
+    "melde",
 ];
 const UNTIL: &[&str] = &[
     "until", "untill", "till", "til", "'til", "bis", "tot", "jusqu'au", "jusqu'a", "jusque",

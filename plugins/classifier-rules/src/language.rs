@@ -12,11 +12,11 @@ use crate::{
 const COMMON: [(&str, &str); 10] = [
     (
         "en",
-        "the and you your for this that with have will not are our please thank thanks from can would we my it is i to of be do any more about on at as or if me am but",
+        "the and you your for this that with have will not are our please thank thanks from can would we my it is i to of be do any more about on at as or if me am but a an was has had been what how when which who could would there they them their he she his her us so just up out get time week call send email",
     ),
     (
         "de",
-        "der die das und ich sie wir nicht ist mit fuer auf ein eine einen dem den ihre ihr mir uns bitte vielen dank von zu im am bis wieder bin werde haben kein keine auch noch gerne leider sehr geehrte hallo gruessen gruesse mit freundlichen es",
+        "der die das und ich sie wir nicht ist mit fuer auf ein eine einen dem den ihre ihr mir uns bitte vielen dank von zu im am bis wieder bin werde haben kein keine auch noch gerne leider sehr geehrte hallo gruessen gruesse mit freundlichen es das den des wie was wo wann sind wird waere koennen moechte danke schon bereits aus bei nach ueber als oder wenn dass so nur sehr mal mich uns unser unsere diese dieser um mehr zur zum vom",
     ),
     (
         "nl",
