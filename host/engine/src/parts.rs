@@ -8,6 +8,8 @@ use std::{
 use overture_domain::{Timestamp, names};
 use tokio::sync::Notify;
 
+use crate::{Env, Result, campaigns, inbox, leases, sends, webhooks};
+
 names! {
     /// One loop of `overture serve`. Each has its own concurrency, so that a slow one delays no
     /// other.
@@ -24,6 +26,21 @@ names! {
         Deliveries = "deliveries",
         /// Scheduled starts, end dates, campaigns that are through (SEQ-6, SEQ-11).
         Campaigns = "campaigns",
+    }
+}
+
+/// Does what is due for a part.
+///
+/// # Errors
+/// Why it could not; what is due stays due.
+pub async fn tick(env: &Env, part: Part) -> Result<Due> {
+    match part {
+        Part::Leases => leases::tick(env).await,
+        Part::Sends => sends::tick(env).await,
+        Part::Inboxes => inbox::tick(env).await,
+        Part::Dispatch => webhooks::dispatch(env).await,
+        Part::Deliveries => webhooks::deliver(env).await,
+        Part::Campaigns => campaigns::tick(env).await,
     }
 }
 

@@ -52,6 +52,23 @@ pub async fn release_all(tx: &mut Tx, own: HostId) -> Result<u64> {
     release_dead(tx, own, Timestamp::MAX).await
 }
 
+/// Gives back the leases of a host that stops, so that nobody waits for its heartbeat to age.
+pub async fn release_own(tx: &mut Tx, own: HostId) -> Result<u64> {
+    let jobs = query(sql!(
+        "UPDATE jobs SET state = 'pending', host_id = NULL, leased_at = NULL WHERE state = 'processing' AND host_id = $1"
+    ))
+    .bind(own)
+    .execute(tx)
+    .await?;
+    let deliveries = query(sql!(
+        "UPDATE deliveries SET state = 'pending', host_id = NULL, leased_at = NULL WHERE state = 'delivering' AND host_id = $1"
+    ))
+    .bind(own)
+    .execute(tx)
+    .await?;
+    Ok(jobs + deliveries)
+}
+
 /// An enrollment whose job was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {

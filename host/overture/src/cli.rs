@@ -1,0 +1,113 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    client::Server,
+    commands::{
+        campaign, demo, doctor, events, import, key, mailbox, migrate, plugin, serve, user,
+    },
+    config::Config,
+};
+
+/// Self-hosted outreach: campaigns, mailboxes and replies, with plugins in a sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "overture", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    /// The configuration file [default: overture.toml where there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "OVERTURE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the API and the engine
+    Serve(serve::Options),
+    /// Bring the database to this program's schema
+    Migrate,
+    /// Users of this instance
+    #[command(subcommand)]
+    User(user::Command),
+    /// API keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Check configuration, database, master key, plugins and disk; say the fix
+    Doctor,
+    /// Plugins
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Mailboxes, through the API
+    Mailbox(Remote<mailbox::Command>),
+    /// Import prospects from a CSV file, through the API
+    Import(RemoteArgs<import::Options>),
+    /// Campaigns, through the API
+    Campaign(Remote<campaign::Command>),
+    /// What happened, through the API
+    Events(RemoteArgs<events::Options>),
+    /// A small campaign in the sandbox, on virtual time
+    Demo(demo::Options),
+    /// Print the configuration with every setting, or the API's description
+    #[command(hide = true)]
+    Openapi,
+}
+
+/// A command that talks to a running server.
+#[derive(Debug, Args)]
+struct Remote<C: Subcommand> {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    command: C,
+}
+
+#[derive(Debug, Args)]
+struct RemoteArgs<A: Args> {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    options: A,
+}
+
+impl Cli {
+    /// Does what was asked.
+    ///
+    /// # Errors
+    /// Whatever went wrong, in words for the person at the command line.
+    pub async fn run(self) -> Result<()> {
+        let config = || Config::load(self.config.as_deref());
+        match self.command {
+            Command::Serve(options) => serve::run(config()?, options).await,
+            Command::Migrate => migrate::run(&config()?).await,
+            Command::User(command) => user::run(&config()?, command).await,
+            Command::Key(command) => key::run(&config()?, command).await,
+            Command::Doctor => doctor::run(&config()?).await,
+            Command::Plugin(command) => plugin::run(&config()?, command).await,
+            Command::Mailbox(remote) => {
+                mailbox::run(&remote.server.connect()?, remote.command).await
+            }
+            Command::Import(remote) => {
+                import::run(&remote.server.connect()?, &remote.options).await
+            }
+            Command::Campaign(remote) => {
+                campaign::run(&remote.server.connect()?, remote.command).await
+            }
+            Command::Events(remote) => {
+                events::run(&remote.server.connect()?, &remote.options).await
+            }
+            Command::Demo(options) => demo::run(options).await,
+            Command::Openapi => {
+                commands_out(&overture_api::document());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn commands_out(text: &str) {
+    crate::commands::say(text.trim_end());
+}

@@ -1,0 +1,179 @@
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::say;
+use crate::client::Client;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a campaign; it is a draft until it is started
+    Create(Box<Create>),
+    /// Start a campaign
+    Start {
+        /// The campaign's id (cmp_…)
+        id: String,
+    },
+    /// Pause a campaign
+    Pause {
+        /// The campaign's id (cmp_…)
+        id: String,
+    },
+    /// Show a campaign, how far it is and where its people stand
+    Show {
+        /// The campaign's id (cmp_…)
+        id: String,
+    },
+    /// List the campaigns
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Its name, or with --file what the file leaves out
+    name: Option<String>,
+    /// A JSON file as POST /campaigns takes it
+    #[arg(long, conflicts_with_all = ["subject", "body_file", "mailbox"])]
+    file: Option<PathBuf>,
+    /// A mailbox to send from (acc_…); may be given several times
+    #[arg(long)]
+    mailbox: Vec<String>,
+    /// The subject, with merge tags such as {{firstName}}
+    #[arg(long)]
+    subject: Option<String>,
+    /// A file with the body: HTML, with merge tags
+    #[arg(long, value_name = "FILE")]
+    body_file: Option<PathBuf>,
+    /// Enroll the people of this list, by name
+    #[arg(long)]
+    list: Option<String>,
+    /// IANA time zone of the sending window
+    #[arg(long)]
+    timezone: Option<String>,
+}
+
+/// `overture campaign …`
+pub async fn run(client: &Client, command: Command) -> Result<()> {
+    match command {
+        Command::Create(create) => make(client, *create).await,
+        Command::Start { id } => {
+            let campaign = client
+                .post(&format!("/campaigns/{id}/start"), &json!({}))
+                .await?;
+            line(&campaign);
+            Ok(())
+        }
+        Command::Pause { id } => {
+            let campaign = client
+                .post(&format!("/campaigns/{id}/pause"), &json!({}))
+                .await?;
+            line(&campaign);
+            Ok(())
+        }
+        Command::Show { id } => show(client, &id).await,
+        Command::List => {
+            for campaign in client.all("/campaigns").await? {
+                line(&campaign);
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn make(client: &Client, create: Create) -> Result<()> {
+    let list = match &create.list {
+        None => None,
+        Some(name) => Some(find_list(client, name).await?),
+    };
+    let campaign = client.post("/campaigns", &body(&create)?).await?;
+    line(&campaign);
+    if let Some(list) = list {
+        let id = text(&campaign["id"]);
+        let enrolled = client
+            .post(
+                &format!("/campaigns/{id}/enrollments"),
+                &json!({ "listIds": [list] }),
+            )
+            .await?;
+        say(format_args!("enrolled: {enrolled}"));
+    }
+    Ok(())
+}
+
+fn body(create: &Create) -> Result<Value> {
+    if let Some(file) = &create.file {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("{} can't be read", file.display()))?;
+        let mut body: Value = serde_json::from_str(&text)
+            .with_context(|| format!("{} is no JSON", file.display()))?;
+        if let (Some(name), Some(object)) = (&create.name, body.as_object_mut()) {
+            object.entry("name").or_insert(json!(name));
+        }
+        return Ok(body);
+    }
+    let (Some(name), Some(subject), Some(file)) =
+        (&create.name, &create.subject, &create.body_file)
+    else {
+        bail!("a campaign needs a name, --subject and --body-file, or --file");
+    };
+    let html = std::fs::read_to_string(file)
+        .with_context(|| format!("{} can't be read", file.display()))?;
+    let mut body = json!({
+        "name": name,
+        "mailboxIds": create.mailbox,
+        "steps": [{ "stepIndex": 0, "subject": subject, "bodyHtml": html }],
+    });
+    if let Some(zone) = &create.timezone {
+        body["timezone"] = json!(zone);
+    }
+    Ok(body)
+}
+
+async fn find_list(client: &Client, name: &str) -> Result<String> {
+    let lists = client.all("/lists").await?;
+    match lists
+        .iter()
+        .find(|list| text(&list["name"]) == name || text(&list["id"]) == name)
+    {
+        Some(list) => Ok(text(&list["id"]).to_owned()),
+        None => {
+            let known: Vec<_> = lists.iter().map(|list| text(&list["name"])).collect();
+            bail!("there is no list `{name}`; there are: {}", known.join(", "))
+        }
+    }
+}
+
+async fn show(client: &Client, id: &str) -> Result<()> {
+    let campaign = client.get(&format!("/campaigns/{id}")).await?;
+    line(&campaign);
+    let stats = client.get(&format!("/campaigns/{id}/stats")).await?;
+    for (name, value) in stats.as_object().into_iter().flatten() {
+        say(format_args!("  {name}: {value}"));
+    }
+    for enrollment in client.all(&format!("/campaigns/{id}/enrollments")).await? {
+        say(format_args!(
+            "  {:<12} {:<40} {} {}",
+            text(&enrollment["state"]),
+            text(&enrollment["prospectEmail"]),
+            text(&enrollment["nextActionAt"]),
+            text(&enrollment["reason"])
+        ));
+    }
+    Ok(())
+}
+
+fn line(campaign: &Value) {
+    say(format_args!(
+        "{}  {}  {}  {}",
+        text(&campaign["id"]),
+        text(&campaign["name"]),
+        text(&campaign["status"]),
+        text(&campaign["pausedReason"])
+    ));
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,128 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+use overture_plugin_host::Report;
+
+use super::say;
+use crate::{config::Config, services};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the plugins of this instance
+    List,
+    /// Say what the host thinks of a plugin file
+    Check {
+        /// A packed plugin (*.wasm)
+        file: PathBuf,
+    },
+}
+
+/// `overture plugin …`
+pub async fn run(config: &Config, command: Command) -> Result<()> {
+    match command {
+        Command::List => list(config).await,
+        Command::Check { file } => check(&file),
+    }
+}
+
+async fn list(config: &Config) -> Result<()> {
+    let clock = std::sync::Arc::new(crate::clock::SystemClock);
+    let services = services::Services::open(config, clock.clone(), clock).await?;
+    for plugin in services.plugins.list() {
+        let manifest = &plugin.info.manifest;
+        let kinds: Vec<_> = manifest.kinds.iter().map(ToString::to_string).collect();
+        let state = if plugin.enabled {
+            "enabled"
+        } else {
+            "disabled"
+        };
+        say(format_args!(
+            "{:<20} {:<8} {:<14} {state}",
+            manifest.id,
+            manifest.version,
+            kinds.join(", ")
+        ));
+    }
+    let refused = services.plugins.refused();
+    for one in refused {
+        say(format_args!(
+            "not loaded: {}: {}",
+            one.file.display(),
+            one.reason
+        ));
+    }
+    Ok(())
+}
+
+fn check(file: &Path) -> Result<()> {
+    let report = report(file)?;
+    say(format_args!("file:    {}", file.display()));
+    say(format_args!(
+        "digest:  sha256:{}",
+        report.digest.trim_start_matches("sha256:")
+    ));
+    say(format_args!("size:    {} bytes", report.size));
+    if let Some(manifest) = &report.manifest {
+        let kinds: Vec<_> = manifest.kinds.iter().map(ToString::to_string).collect();
+        say(format_args!(
+            "plugin:  {} {} ({})",
+            manifest.id, manifest.version, manifest.name
+        ));
+        say(format_args!("kinds:   {}", kinds.join(", ")));
+        let asked = &manifest.capabilities;
+        let secrets: Vec<_> = asked
+            .secrets
+            .iter()
+            .map(|slot| slot.name.as_str())
+            .collect();
+        say(format_args!(
+            "asks:    hosts: {}",
+            or_none(&asked.http_hosts.join(", "))
+        ));
+        say(format_args!(
+            "         secrets: {}",
+            or_none(&secrets.join(", "))
+        ));
+        say(format_args!(
+            "         store: {} bytes a workspace",
+            asked.store_quota_bytes
+        ));
+        say(format_args!(
+            "         raw mail: {}",
+            if asked.raw_mail { "yes" } else { "no" }
+        ));
+    }
+    if let Some(limits) = &report.limits {
+        say(format_args!("limits:  {limits:?}"));
+    }
+    match report.problem {
+        None => {
+            say("the host would load it");
+            Ok(())
+        }
+        Some(problem) => bail!("the host would not load it: {problem}"),
+    }
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "none" } else { text }
+}
+
+/// One line on a plugin file, for `overture doctor`.
+///
+/// # Errors
+/// Why the host would not load it.
+pub fn summary(file: &Path) -> Result<String> {
+    let report = report(file)?;
+    match (report.problem, report.manifest) {
+        (Some(problem), _) => bail!("{problem}"),
+        (None, Some(manifest)) => Ok(format!("{} {}", manifest.id, manifest.version)),
+        (None, None) => bail!("it has no manifest"),
+    }
+}
+
+fn report(file: &Path) -> Result<Report> {
+    let bytes = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
+    Ok(overture_plugin_host::check(&bytes)?)
+}

@@ -1,0 +1,191 @@
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use overture_domain::Clock;
+use overture_engine::{Env, inbox, leases};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    clock::{SystemClock, Time},
+    config::{Config, LogFormat},
+    loops::Loops,
+    services::{self, Services},
+};
+
+/// How long work under way may take to end when the process is told to stop. What is not done then
+/// is found by its lease (SCH-5).
+const GRACE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Let a driver set the time, for tests: unix:PATH of a socket to make
+    #[arg(long, value_name = "unix:PATH", hide = true)]
+    clock: Option<String>,
+    /// Where a driven clock begins
+    #[arg(long, value_name = "TIME", hide = true, requires = "clock")]
+    now: Option<overture_domain::Timestamp>,
+}
+
+/// `overture serve`
+pub async fn run(config: Config, options: Options) -> Result<()> {
+    logs(&config)?;
+    let driver = Driver::new(&options)?;
+    let _lock = services::lock(&config)?;
+    let time = driver.time();
+    let services = Services::open(
+        &config,
+        time.clone() as Arc<dyn Clock>,
+        Arc::new(SystemClock),
+    )
+    .await?;
+    for refused in services.plugins.refused() {
+        tracing::warn!(file = %refused.file.display(), reason = %refused.reason, "a plugin of the folder was not loaded");
+    }
+    let env = services.env;
+    leases::start(&env, &host_name()).await?;
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| {
+            format!(
+                "{} can't be listened on: is another server there? server.listen sets the address",
+                config.server.listen
+            )
+        })?;
+    let address = listener.local_addr()?;
+
+    let loops = Loops::new(env.clone(), time);
+    driver.listen(&loops)?;
+    let (stop, stopping) = watch::channel(false);
+    let running = tokio::spawn(Arc::clone(&loops).run(stopping.clone()));
+    let watching = tokio::spawn(inbox::watch::run(env.clone()));
+    crate::commands::say(format_args!("listening on http://{address}"));
+    tracing::info!(%address, database = env.db.dialect().name(), "serving");
+
+    let mut stopped = stopping;
+    let server = axum::serve(listener, overture_api::router(env.clone())).with_graceful_shutdown(
+        async move {
+            // An error means that the sender is gone: stop as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        },
+    );
+    let server = tokio::spawn(server.into_future());
+    told_to_stop().await?;
+    tracing::info!("stopping: work under way ends first");
+    stop.send_replace(true);
+    watching.abort();
+    if tokio::time::timeout(GRACE, finish(env, running, server))
+        .await
+        .is_err()
+    {
+        tracing::warn!("some work did not end within {GRACE:?}; its leases give it back");
+    }
+    Ok(())
+}
+
+async fn finish(
+    env: Env,
+    loops: tokio::task::JoinHandle<()>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+) {
+    // A panic in either was logged where it happened.
+    let _ = loops.await;
+    env.under_way.settled().await;
+    if let Err(error) = leases::give_back(&env).await {
+        tracing::warn!(%error, "the leases of this host were not given back; they are taken back in half a minute");
+    }
+    // Streams stay open for as long as their clients like.
+    let _ = tokio::time::timeout(Duration::from_secs(2), server).await;
+    env.db.close().await;
+}
+
+/// What people call this machine.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{} ({})", name.trim(), std::process::id())
+}
+
+async fn told_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals can't be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals can't be heard")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn logs(config: &Config) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log.level)
+        .with_context(|| format!("log.level `{}`", config.log.level))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+    Ok(())
+}
+
+/// The clock that `serve` runs on.
+#[cfg(feature = "test-clock")]
+struct Driver(Option<(Arc<crate::driven::DrivenClock>, std::path::PathBuf)>);
+
+#[cfg(feature = "test-clock")]
+impl Driver {
+    fn new(options: &Options) -> Result<Self> {
+        let Some(clock) = &options.clock else {
+            return Ok(Self(None));
+        };
+        let path = clock
+            .strip_prefix("unix:")
+            .context("--clock is unix:PATH")?;
+        let now = options.now.unwrap_or_else(|| SystemClock.now());
+        Ok(Self(Some((
+            Arc::new(crate::driven::DrivenClock::new(now)),
+            path.into(),
+        ))))
+    }
+
+    fn time(&self) -> Arc<dyn Time> {
+        match &self.0 {
+            Some((clock, _)) => Arc::clone(clock) as Arc<dyn Time>,
+            None => Arc::new(SystemClock),
+        }
+    }
+
+    fn listen(self, loops: &Arc<Loops>) -> Result<()> {
+        match self.0 {
+            Some((clock, path)) => crate::driven::listen(&path, clock, Arc::clone(loops)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(not(feature = "test-clock"))]
+struct Driver;
+
+#[cfg(not(feature = "test-clock"))]
+impl Driver {
+    fn new(options: &Options) -> Result<Self> {
+        anyhow::ensure!(
+            options.clock.is_none(),
+            "this program can't be driven: --clock needs a build with the feature `test-clock`, which no release has"
+        );
+        Ok(Self)
+    }
+
+    fn time(&self) -> Arc<dyn Time> {
+        Arc::new(SystemClock)
+    }
+
+    fn listen(self, _: &Arc<Loops>) -> Result<()> {
+        Ok(())
+    }
+}

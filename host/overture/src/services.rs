@@ -1,0 +1,218 @@
+//! Wiring: from settings to the one bag of services.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, bail};
+use overture_domain::{Clock, Id};
+use overture_egress::{AddressPolicy, Client, Resolver, client_config, root_store};
+use overture_engine::{
+    Env,
+    parts::Wakes,
+    plugins::{Backing, Registry, Settings},
+};
+use overture_mail::{Dialer, NetConnector, tls::Tls};
+use overture_store::{Database, people};
+use overture_vault::{KeyState, OsRng, Vault};
+
+use crate::{
+    clock::SystemClock,
+    config::{Config, path_if_set},
+    embedded,
+};
+
+/// The environment may give the master key in place of its file.
+const MASTER_KEY: &str = "OVERTURE_MASTER_KEY";
+/// Where the instance keeps the check of its master key.
+const KEY_CHECK: &str = "master_key_check";
+
+/// The services of a process, and the registry of plugins behind some of them.
+pub struct Services {
+    pub env: Env,
+    pub plugins: Registry,
+}
+
+impl Services {
+    /// Opens everything that `serve` needs: the database is at this program's schema, the master
+    /// key belongs to it, the plugins are loaded.
+    ///
+    /// # Errors
+    /// What is missing or wrong, and what to do.
+    pub async fn open(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        real: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let db = open_database(config).await?;
+        // An empty database becomes ours; one with a schema is migrated by hand, after a backup.
+        if db.migrations().await?.found == 0 {
+            db.migrate().await?;
+        }
+        db.check_schema().await?;
+        let rng: Arc<dyn overture_domain::Rng> = Arc::new(OsRng);
+        let vault = Arc::new(open_vault(config, &db).await?);
+        let resolver = Resolver::new(&config.dns.servers).context("dns.servers can't be used")?;
+        let http = http_client(config, resolver.clone())?;
+
+        let backing = Backing {
+            db: db.clone(),
+            clock: Arc::clone(&clock),
+            rng: Arc::clone(&rng),
+            vault: Arc::clone(&vault),
+            http: http.clone(),
+        };
+        let settings = Settings {
+            folder: path_if_set(&config.plugins.folder)
+                .filter(|folder| folder.is_dir())
+                .map(Path::to_owned),
+            cache_folder: path_if_set(&config.plugins.cache_folder).map(Path::to_owned),
+            grants: config.plugins.grants.clone(),
+            secrets: config.plugins.secrets.clone(),
+            ..Settings::default()
+        };
+        let embedded = embedded::plugins()?
+            .into_iter()
+            .map(|(_, file)| file)
+            .collect();
+        let plugins = Registry::open(backing, settings, embedded).await?;
+
+        let env = Env {
+            db,
+            host: Id::new(real.now(), &*rng),
+            clock,
+            real,
+            rng,
+            vault,
+            http,
+            dialer: dialer(config, resolver)?,
+            providers: Arc::new(plugins.clone()),
+            classifiers: Arc::new(plugins.clone()),
+            formatters: Arc::new(plugins.clone()),
+            config: Arc::new(config.engine()),
+            wakes: Arc::new(Wakes::default()),
+            under_way: Arc::default(),
+            couriers: Arc::default(),
+        };
+        Ok(Self { env, plugins })
+    }
+}
+
+/// The database of the settings; its folder is made where it is missing.
+///
+/// # Errors
+/// When it can't be opened.
+pub async fn open_database(config: &Config) -> Result<Database> {
+    if let Some(folder) =
+        sqlite_path(&config.database.url).and_then(|path| path.parent().map(Path::to_owned))
+    {
+        fs::create_dir_all(&folder).with_context(|| {
+            format!(
+                "the folder {} of the database can't be made",
+                folder.display()
+            )
+        })?;
+    }
+    Ok(Database::open(&config.database.url).await?)
+}
+
+/// The file of a SQLite URL.
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
+    url.strip_prefix("sqlite:")
+        .map(|path| PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+}
+
+/// A SQLite file belongs to one serving process; the lock ends with it.
+///
+/// # Errors
+/// When another process holds it.
+pub fn lock(config: &Config) -> Result<Option<File>> {
+    let Some(path) = sqlite_path(&config.database.url) else {
+        return Ok(None);
+    };
+    let path = path.with_extension("lock");
+    let file = File::create(&path).with_context(|| format!("{} can't be made", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => bail!(
+            "another `overture serve` works on {}: stop it, or use PostgreSQL for several processes",
+            config.database.url
+        ),
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("{} can't be locked", path.display()))
+        }
+    }
+}
+
+/// The services of commands that work on the database beside a server: no plugins, no sending.
+///
+/// # Errors
+/// As [`Services::open`].
+pub async fn open_offline(config: &Config) -> Result<Env> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Ok(Services::open(config, Arc::clone(&clock), clock).await?.env)
+}
+
+/// The master key of the settings, checked against the database. It is made beside an empty
+/// database, and only there: a new key for an old database would lose every credential.
+///
+/// # Errors
+/// When it is missing, unreadable or not this database's.
+pub async fn open_vault(config: &Config, db: &Database) -> Result<Vault> {
+    let rng = Arc::new(OsRng);
+    let file = &config.vault.master_key_file;
+    let stored = people::instance_value(&mut db.reader(), KEY_CHECK).await?;
+    let vault = match std::env::var(MASTER_KEY) {
+        Ok(text) => Vault::from_text(&text, MASTER_KEY, rng)?,
+        Err(_) if file.exists() => Vault::open_file(file, rng)?,
+        Err(_) if stored.is_none() => {
+            if let Some(folder) = file.parent() {
+                fs::create_dir_all(folder).with_context(|| {
+                    format!(
+                        "the folder {} of the master key can't be made",
+                        folder.display()
+                    )
+                })?;
+            }
+            Vault::create_file(file, rng)?
+        }
+        Err(_) => bail!(
+            "the master key {} is missing, and the database has credentials sealed with it: put its copy back, or set {MASTER_KEY}",
+            file.display()
+        ),
+    };
+    if let Some(stored) = stored
+        && vault.check(&stored)? == KeyState::Current
+    {
+        return Ok(vault);
+    }
+    let mut tx = db.begin().await?;
+    people::set_instance_value(&mut tx, KEY_CHECK, &vault.key_check()).await?;
+    tx.commit().await?;
+    Ok(vault)
+}
+
+fn http_client(config: &Config, resolver: Resolver) -> Result<Client> {
+    let roots = root_store(path_if_set(&config.http.extra_ca_file))
+        .context("http.extra_ca_file can't be used")?;
+    let policy = AddressPolicy::http(
+        config.egress.allowed_networks.clone(),
+        config.egress.allow_http,
+    );
+    Ok(Client::new(resolver, policy, client_config(roots)))
+}
+
+fn dialer(config: &Config, resolver: Resolver) -> Result<Dialer> {
+    let policy = AddressPolicy::mail(
+        config.mail.allowed_networks.clone(),
+        &config.mail.allowed_ports,
+    );
+    let tls = Tls::new(path_if_set(&config.mail.extra_ca_file))
+        .context("mail.extra_ca_file can't be used")?;
+    Ok(Dialer::new(
+        Arc::new(NetConnector { resolver, policy }),
+        tls,
+    ))
+}
