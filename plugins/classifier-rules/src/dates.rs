@@ -14,7 +14,10 @@ pub(crate) fn first_day_back(words: &Words<'_>, today: Date, language: &str) -> 
     let mut best: Option<(u8, Date)> = None;
     for (nth, date) in found.iter().enumerate() {
         let before = nth.checked_sub(1).map(|n| found[n]);
-        let (rank, day) = match role(words, date, before) {
+        let last = found
+            .get(nth + 1)
+            .is_none_or(|next| words.list[next.from].sentence != words.list[date.from].sentence);
+        let (rank, day) = match role(words, date, before, last) {
             Role::Back => (4, date.day),
             Role::LastAway => (3, next_working_day(date.day)),
             Role::Until => (2, date.day),
@@ -150,7 +153,8 @@ const SINGLE_DAY: &[&str] = &[
     "on", "am", "today", "heute", "tomorrow", "morgen", "le", "el", "il", "op", "den", "d", "dnia",
 ];
 
-fn role(words: &Words<'_>, date: &Found, before: Option<Found>) -> Role {
+/// What a date means beside the words around it; `last` when no other follows in its sentence.
+fn role(words: &Words<'_>, date: &Found, before: Option<Found>, last: bool) -> Role {
     let sentence = words.list[date.from].sentence;
     let here = |index: &usize| {
         words
@@ -203,6 +207,7 @@ fn role(words: &Words<'_>, date: &Found, before: Option<Found>) -> Role {
         Some(Role::Until) | None if in_range => Role::LastAway,
         Some(Role::Until) => Role::Until,
         // "available again from the 9th", "ab dem 9.3. wieder".
+        Some(Role::From) if !last => Role::From,
         Some(Role::From) if anywhere(&["again"]) => Role::Back,
         Some(Role::From) if after(BACK) || before.is_none() && anywhere(BACK) => Role::Back,
         Some(Role::From) => Role::From,
@@ -537,6 +542,10 @@ mod tests {
             Some("2026-03-09"),
         );
         en("I am back next week", Some("2026-03-09"));
+        en(
+            "I'm out starting 03/04/2026 and will not return until 03/30/2026.",
+            Some("2026-03-30"),
+        );
     }
 
     #[test]
