@@ -10,7 +10,9 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use std::{
-    path::Path,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -62,7 +64,65 @@ fn main() {
         line("calls_per_s", "1/s", |run| run.calls_per_s);
         line("p50_us", "µs", |run| run.p50_us);
         line("p99_us", "µs", |run| run.p99_us);
+        if name == "formatter" {
+            let native: Vec<f64> = (0..RUNS)
+                .map(|_| native_micros(&Input::new().event))
+                .collect();
+            let slower = runs
+                .iter()
+                .zip(native)
+                .map(|(run, native)| run.p50_us / native);
+            print(
+                json,
+                "plugin.formatter_vs_native",
+                "ratio",
+                slower.collect(),
+            );
+        }
     }
+}
+
+/// The same formatter without a sandbox: the median time of a call. It is a program of the
+/// plugins' own workspace, built as they are.
+fn native_micros(event: &Event) -> f64 {
+    let mut command = Command::new(env!("CARGO"));
+    command.args([
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "format-slack",
+        "--example",
+        "native",
+    ]);
+    command
+        .arg("--manifest-path")
+        .arg(root().join("plugins/Cargo.toml"));
+    command
+        .arg("--target-dir")
+        .arg(root().join("target/guests"));
+    let mut native = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    native
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(event.data.as_bytes())
+        .unwrap();
+    let output = native.wait_with_output().unwrap();
+    assert!(output.status.success(), "the native formatter did not run");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 struct Run {
@@ -239,7 +299,7 @@ fn host() -> PluginHost {
         http: Arc::new(Nothing),
     };
     let host = PluginHost::new(HostConfig::default(), services).unwrap();
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let target = root().join("target");
     for file in [
         "guests/echo",
         "plugins/format-slack",

@@ -1,6 +1,10 @@
 //! One call: a fresh store, its limits, and what came of it.
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use overture_domain::WorkspaceId;
 use wasmtime::{Store, Trap, WasmBacktrace};
@@ -145,9 +149,14 @@ async fn in_store<F: Function>(
         Ok(Err(error)) => Err(explain(&error, store.data_mut())),
         Err(_) => Err(CallError::Timeout { limit: limits.wall }),
     };
+    let wall = started.elapsed();
     let ran = Ran {
-        wall: started.elapsed(),
-        cpu: meter.spent(),
+        wall,
+        // A call that never waited nor yielded ran all the time that it took.
+        cpu: match meter.spent() {
+            Duration::ZERO => wall,
+            spent => spent,
+        },
         memory_bytes: store.data().memory.used(),
     };
     (answer, ran)

@@ -147,3 +147,22 @@ fn a_new_file_replaces_the_plugin_of_the_same_id() {
     assert_eq!(host.list()[0].origin, Origin::File("echo.wasm".into()));
     assert!(host.unload("guest-echo") && !host.unload("guest-echo"));
 }
+
+// A machine with too few addresses for the pool is served without one.
+#[tokio::test]
+async fn without_room_for_a_pool_calls_still_work() {
+    use crate::guests::{context, event, id, workspace};
+    // 400 TB of addresses: more than any machine of today has.
+    let config = HostConfig {
+        places: 100_000,
+        ..HostConfig::default()
+    };
+    let host = PluginHost::new(config, Fakes::default().services()).unwrap();
+    host.load(&guest("echo"), Origin::Embedded, None).unwrap();
+    let formatter = host.formatter(&id("echo")).unwrap();
+    let answer = formatter
+        .format(workspace(1), &event(), &context("{}"))
+        .await
+        .unwrap();
+    assert_eq!(answer.body, event().data.into_bytes());
+}
