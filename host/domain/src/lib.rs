@@ -10,6 +10,7 @@ pub mod campaigns;
 pub mod caps;
 pub mod enrollments;
 pub mod events;
+pub mod experiments;
 pub mod id;
 pub mod messages;
 pub mod names;
