@@ -523,8 +523,9 @@ pub async fn set_acting(
     Ok(())
 }
 
-/// Moves enrollments on to their next step; it is planned with its job. Those that are over, or
-/// that stand elsewhere by now, stay.
+/// A step of these enrollments is done: whoever stands at its place moves on to the next, which is
+/// to be planned. Those that are over stay; those that an edit has moved elsewhere meanwhile
+/// (SEQ-8) are planned anew from there.
 pub async fn advance(
     tx: &mut Tx,
     ws: WorkspaceId,
@@ -536,9 +537,9 @@ pub async fn advance(
         .map(|(id, step)| json!({"v": id, "step": step}))
         .collect();
     query(sql!(
-        "UPDATE enrollments SET state = 'active', step_index = enrollments.step_index + 1, next_action_at = NULL, reason = '', updated_at = $3
+        "UPDATE enrollments SET state = 'active', next_action_at = NULL, reason = '', updated_at = $3,
+             step_index = enrollments.step_index + CASE WHEN enrollments.step_index = CAST(r.value->>'step' AS BIGINT) THEN 1 ELSE 0 END
          FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
-           AND enrollments.step_index = CAST(r.value->>'step' AS BIGINT)
            AND enrollments.state IN ('queued', 'active', 'waiting', 'ambiguous_send')"
     ))
     .bind(ws)

@@ -41,6 +41,8 @@ pub(super) struct Parts<'a> {
     pub workspace: &'a Workspace,
     pub campaign: &'a Campaign,
     pub step: &'a Step,
+    /// The first of the sequence, whose subject the thread has.
+    pub first_step: &'a Step,
     pub enrollment: &'a Enrollment,
     pub prospect: &'a Prospect,
     pub account: &'a Account,
@@ -56,7 +58,8 @@ pub(super) struct Parts<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Earlier {
     pub message_id: String,
-    pub subject: String,
+    /// None where no copy of it is kept.
+    pub subject: Option<String>,
 }
 
 /// The parsed texts of steps, each parsed once a batch.
@@ -218,22 +221,22 @@ struct Texts {
 impl Texts {
     fn render(templates: &mut Templates, parts: &Parts<'_>) -> Result<Self, Held> {
         let mut missing = Vec::new();
-        let mut render = |source: &str, context| -> Result<String, Held> {
-            let template = templates.get(parts.step, source, context);
+        let mut render = |step: &Step, source: &str, context| -> Result<String, Held> {
+            let template = templates.get(step, source, context);
             let rendered = (*template)
                 .as_ref()
                 .map_err(Clone::clone)
                 .and_then(|template| {
-                    with_tags(parts, context, |tags, options| {
+                    with_tags(parts, step, context, |tags, options| {
                         template.render(tags, options)
                     })
                     .map_err(|error| error.to_string())
                 })
                 .map_err(|error| {
-                    let step = parts.step.step_index + 1;
+                    let number = step.step_index + 1;
                     Held(
                         EnrollmentState::PendingTemplateFix,
-                        format!("step {step}: {error}"),
+                        format!("step {number}: {error}"),
                     )
                 })?;
             for name in rendered.missing {
@@ -245,16 +248,21 @@ impl Texts {
         };
         // A follow-up without a subject of its own goes on in the thread (SEQ-4).
         let in_thread = parts.step.subject.trim().is_empty();
-        let subject = match (in_thread, parts.thread.first()) {
-            (true, Some(first)) => reply_subject(&first.subject),
-            _ => render(&parts.step.subject, Context::Subject)?,
+        let known = parts.thread.iter().find_map(|mail| mail.subject.as_deref());
+        let subject = match (in_thread, known) {
+            (false, _) => render(parts.step, &parts.step.subject, Context::Subject)?,
+            (true, Some(first)) => reply_subject(first),
+            (true, None) => {
+                let first = parts.first_step;
+                reply_subject(&render(first, &first.subject, Context::Subject)?)
+            }
         };
-        let html = render(&parts.step.body_html, Context::Html)?;
+        let html = render(parts.step, &parts.step.body_html, Context::Html)?;
         let text = parts
             .step
             .body_text
             .as_deref()
-            .map(|text| render(text, Context::Text))
+            .map(|text| render(parts.step, text, Context::Text))
             .transpose()?;
         if !missing.is_empty() {
             let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
@@ -280,6 +288,7 @@ impl Texts {
 /// Renders with the merge tags of this mail (TPL-1).
 fn with_tags<T>(
     parts: &Parts<'_>,
+    step: &Step,
     context: Context,
     render: impl FnOnce(&MergeTags<'_>, &RenderOptions) -> T,
 ) -> T {
@@ -327,7 +336,7 @@ fn with_tags<T>(
         ..MergeTags::default()
     };
     let now = parts.now.to_jiff().to_zoned(parts.zone.clone());
-    let seed = Seed::new(parts.enrollment.id, parts.step.id);
+    let seed = Seed::new(parts.enrollment.id, step.id);
     render(&tags, &RenderOptions::new(seed, now))
 }
 

@@ -13,9 +13,9 @@ use overture_plugin_host::capabilities::mailbox::SubmissionRecord;
 use crate::{BeforeBody, Env, Part, mailboxes};
 
 use super::{
-    hand_out::Mail,
     journal, record,
     verdict::{self, NotSent, Verdict},
+    writes::Mail,
 };
 
 /// Sends one mail and records what became of it.

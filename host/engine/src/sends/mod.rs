@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `plan` | when the next step of an enrollment runs (SCH-3) |
 //! | `hand_out` | one transaction a workspace: decides, reserves the caps, hands out (CAP-2) |
+//! | `world`, `writes` | what it reads, and what it writes |
 //! | `slots` | when, and from which mailbox, a mail may go (SCH-1, SCH-4, CAP-1, ROT-1) |
 //! | `limits` | the limits that a mail counts under (CAP-1) |
 //! | `compose` | the mail itself: texts, headers, footer (TPL-4, TRK-4, SEQ-4) |
@@ -27,8 +28,10 @@ mod resolve;
 mod slots;
 mod told;
 mod verdict;
+mod world;
+mod writes;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use overture_domain::{
     AccountId, CampaignId, WorkspaceId,
@@ -44,6 +47,9 @@ pub(crate) use told::{enrollment_event, finished_events, resumed_events};
 /// Jobs that one tick takes. What can't go now gets its turn far ahead, so a tick looks at much
 /// more than it sends.
 const BATCH: i64 = 500;
+
+/// A workspace's sends could not be handed out: all are looked at again then.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
 /// The subject of a campaign's caps for one of its mailboxes.
 pub(crate) fn pair(campaign: CampaignId, account: AccountId) -> String {
@@ -83,7 +89,9 @@ pub async fn tick(env: &Env) -> Result<Due> {
     )
     .await?;
     tx.commit().await?;
+    let any = !claimed.is_empty();
     let full = claimed.len() as i64 == BATCH;
+    let mut failed = false;
     let mut by_workspace: BTreeMap<WorkspaceId, Vec<Job>> = BTreeMap::new();
     for job in claimed {
         by_workspace.entry(job.workspace_id).or_default().push(job);
@@ -103,12 +111,17 @@ pub async fn tick(env: &Env) -> Result<Due> {
                 let mut tx = env.db.begin().await?;
                 jobs::release(&mut tx, &ids).await?;
                 tx.commit().await?;
-                return Err(error);
+                failed = true;
             }
         }
     }
-    env.wakes.wake(Part::Dispatch);
-    env.wakes.wake(Part::Campaigns);
+    if any {
+        env.wakes.wake(Part::Dispatch);
+        env.wakes.wake(Part::Campaigns);
+    }
+    if failed {
+        return Ok(Due::At(now + AFTER_FAILURE));
+    }
     if more_to_plan {
         return Ok(Due::Now);
     }

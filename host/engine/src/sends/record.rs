@@ -23,10 +23,9 @@ use crate::{
 };
 
 use super::{
-    enrollment_event, finished_events,
-    hand_out::Mail,
-    journal, plan,
+    enrollment_event, finished_events, journal, plan,
     verdict::{NotSent, Verdict},
+    writes::Mail,
 };
 
 /// After a connection that failed, or a plugin that did.

@@ -4,7 +4,10 @@
 //! the mailbox where it can go first, and the mails after it see that place taken. So a large
 //! campaign spreads over its days in one look, and every mail is looked at again about once.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
@@ -58,8 +61,28 @@ pub(super) struct Mailbox {
     pub account: Account,
     /// The longest minutes between sends among the campaigns that share it (SCH-4).
     pub minutes_between_sends: i64,
-    /// Nothing before this moment; moves on with every mail that is laid out.
-    free_at: Timestamp,
+    /// From each mail that is laid out to the moment at which the next may go.
+    taken: BTreeMap<Timestamp, Timestamp>,
+}
+
+impl Mailbox {
+    /// The first moment from `at` on at which the pace lets a mail go, and the mails around it
+    /// keep their distance.
+    fn free_from(&self, at: Timestamp) -> Timestamp {
+        let mut at = at.max(self.account.next_send_at);
+        if let Some((_, end)) = self.taken.range(..=at).next_back() {
+            at = at.max(*end);
+        }
+        let minutes = u64::try_from(self.minutes_between_sends).unwrap_or(0);
+        let distance = Duration::from_secs(60 * minutes + pacing::PACE_JITTER.start());
+        for (start, end) in self.taken.range(at..) {
+            if at + distance <= *start {
+                break;
+            }
+            at = *end;
+        }
+        at
+    }
 }
 
 /// The mailboxes of a workspace and what is used of the caps, with what has been laid out so far.
@@ -98,15 +121,12 @@ impl Slots {
     }
 
     pub(super) fn add(&mut self, account: Account, minutes_between_sends: i64) {
-        let free_at = account.next_send_at;
-        self.mailboxes.insert(
-            account.id,
-            Mailbox {
-                account,
-                minutes_between_sends,
-                free_at,
-            },
-        );
+        let mailbox = Mailbox {
+            account,
+            minutes_between_sends,
+            taken: BTreeMap::new(),
+        };
+        self.mailboxes.insert(mailbox.account.id, mailbox);
     }
 
     /// The first place for a mail; among mailboxes that are free at the same moment the one that
@@ -139,7 +159,7 @@ impl Slots {
             return slot.at;
         };
         let next = pacing::next_send(slot.at, mailbox.minutes_between_sends, rng);
-        mailbox.free_at = mailbox.free_at.max(next);
+        mailbox.taken.insert(slot.at, next);
         next
     }
 
@@ -150,16 +170,14 @@ impl Slots {
         limits: &[Limit],
     ) -> (Timestamp, Option<Why>) {
         let address = &mailbox.account.address;
-        let mut holds = vec![
-            (mailbox.free_at, Why::Pace(address.clone())),
-            (mailbox.account.backoff_until, Why::Backoff(address.clone())),
-        ];
+        let mut holds = vec![(mailbox.account.backoff_until, Why::Backoff(address.clone()))];
         if let Some(other) = wish.other_campaign_at {
             holds.push((other + SPACING, Why::Spacing));
         }
         earliest(
             self.now,
             &holds,
+            |at| (mailbox.free_from(at), Why::Pace(address.clone())),
             (&wish.campaign.windows, wish.zone),
             limits,
             &self.usage,
@@ -171,6 +189,7 @@ impl Slots {
 fn earliest(
     now: Timestamp,
     holds: &[(Timestamp, Why)],
+    pace: impl Fn(Timestamp) -> (Timestamp, Why),
     (windows, zone): (&[Window], &TimeZone),
     limits: &[Limit],
     usage: &Usage,
@@ -184,7 +203,7 @@ fn earliest(
         let pushes = holds
             .iter()
             .cloned()
-            .chain([(window, Why::Window)])
+            .chain([(window, Why::Window), pace(at)])
             .chain(cap.map(|binding| (binding.until, Why::Cap(binding))))
             .filter(|(until, _)| *until > at);
         let Some((until, why)) =
@@ -254,6 +273,7 @@ mod tests {
         let (found, reason) = earliest(
             now,
             holds,
+            |at| (at, Why::Pace(String::new())),
             (&[Window::working_hours()], &TimeZone::UTC),
             &limits,
             &used,
@@ -377,6 +397,47 @@ mod tests {
                 &TimeZone::UTC
             )));
         }
+    }
+
+    // SCH-4: a mail that is laid out far ahead keeps nobody from the time before it.
+    #[test]
+    fn the_time_before_a_distant_mail_stays_free() {
+        let rng = SeededRng::new(4);
+        let mut slots = Slots::new(MONDAY_9, Usage::default());
+        let (account, campaign) = (account(1, &rng), campaign(&rng));
+        slots.add(account.clone(), 5);
+        let candidates = [(account.id, vec![])];
+        let first = |slots: &Slots, other: Option<Timestamp>| {
+            let wish = Wish {
+                campaign: &campaign,
+                zone: &TimeZone::UTC,
+                candidates: &candidates,
+                other_campaign_at: other,
+            };
+            slots.first(&wish).unwrap()
+        };
+        let hour = Duration::from_secs(3_600);
+        let distant = first(&slots, Some(after(60) - SPACING));
+        assert_eq!(
+            (distant.at, distant.why.clone()),
+            (MONDAY_9 + hour, Some(Why::Spacing))
+        );
+        slots.take(&distant, &[], &rng);
+        let mut times = vec![distant.at];
+        for _ in 0..20 {
+            let slot = first(&slots, None);
+            slots.take(&slot, &[], &rng);
+            times.push(slot.at);
+        }
+        assert_eq!(times[1], MONDAY_9, "at once");
+        times.sort();
+        assert!(times.iter().filter(|at| **at < distant.at).count() >= 9);
+        assert!(
+            times
+                .windows(2)
+                .all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(301)),
+            "{times:?}"
+        );
     }
 
     fn account(n: u64, rng: &SeededRng) -> Account {
