@@ -7,6 +7,7 @@
 
 mod cache;
 mod capabilities;
+mod first_party;
 mod guests;
 mod loading;
 mod mailboxes;
