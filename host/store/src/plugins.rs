@@ -50,7 +50,7 @@ pub async fn upsert(tx: &mut Tx, plugins: &[Plugin]) -> Result<()> {
     query(sql!(
         "INSERT INTO plugins (id, version, digest, source, manifest, grants, enabled, place, installed_at, updated_at)
          SELECT r.value->>'id', r.value->>'version', r.value->>'digest', r.value->>'source', r.value->'manifest', r.value->'grants',
-                r.value->>'enabled' IN ('true', '1'), CAST(r.value->>'place' AS BIGINT),
+                CAST(r.value->>'enabled' AS BOOLEAN), CAST(r.value->>'place' AS BIGINT),
                 CAST(r.value->>'installed_at' AS BIGINT), CAST(r.value->>'updated_at' AS BIGINT)
          FROM {rows $1} WHERE TRUE
          ON CONFLICT (id) DO UPDATE SET version = excluded.version, digest = excluded.digest, source = excluded.source,
