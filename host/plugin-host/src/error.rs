@@ -59,22 +59,30 @@ pub enum LoadError {
         /// What it may import.
         offered: String,
     },
-    /// A function that the guest imports and the host lacks, or has in another shape.
+    /// A function that the guest imports and this host lacks.
     #[error(
         "the plugin imports `{function}` of overture:plugin@{plugin}, this host speaks \
-         overture:plugin@{host} where {problem}; {fix}"
+         overture:plugin@{host} and does not have it; update the host, or build the plugin with \
+         the SDK for {host}"
     )]
-    FunctionMismatch {
+    UnknownFunction {
         /// `http.send`.
         function: String,
         /// The version in the component.
         plugin: String,
         /// The version of this host.
         host: &'static str,
-        /// "it does not exist", "it has another signature".
-        problem: &'static str,
-        /// What to do about it.
-        fix: &'static str,
+    },
+    /// An imported function has another shape than the host's.
+    #[error(
+        "what the plugin imports does not fit this host (overture:plugin@{host}): {problem}; \
+         build it with the SDK for {host}"
+    )]
+    ImportMismatch {
+        /// The version of this host.
+        host: &'static str,
+        /// The words of the linker.
+        problem: String,
     },
     /// A kind that the manifest names, but that the component doesn't export.
     #[error(

@@ -219,12 +219,10 @@ fn check_functions(
     for (function, item) in interface.exports(&runtime.engine) {
         let is_function = matches!(item.ty, ComponentItem::ComponentFunc(_));
         if is_function && !capability.functions.contains(&function) {
-            return Err(LoadError::FunctionMismatch {
+            return Err(LoadError::UnknownFunction {
                 function: format!("{}.{}", capability.name, plain(function)),
                 plugin: version.to_owned(),
                 host: WIT_VERSION,
-                problem: "it does not exist",
-                fix: "update the host, or build the plugin with the SDK of this version",
             });
         }
     }
@@ -294,12 +292,9 @@ fn check_size(component: &Component) -> Result<(), LoadError> {
 fn link(runtime: &Runtime, component: &Component) -> Result<InstancePre<GuestState>, LoadError> {
     runtime.linker.instantiate_pre(component).map_err(|e| {
         let words: Vec<String> = e.chain().map(ToString::to_string).collect();
-        LoadError::FunctionMismatch {
-            function: words.join(": "),
-            plugin: WIT_VERSION.to_owned(),
+        LoadError::ImportMismatch {
             host: WIT_VERSION,
-            problem: "it has another signature",
-            fix: "build the plugin with the SDK of this version",
+            problem: words.join(": "),
         }
     })
 }

@@ -118,6 +118,30 @@ fn interfaces_that_do_not_fit_are_named_with_both_versions() {
     ));
 }
 
+// PLG-1
+#[test]
+fn functions_of_another_shape_are_refused() {
+    insta::assert_snapshot!(check_component(
+        "mail-provider",
+        r#"(import "overture:plugin/clock@0.1.0" (instance (export "now" (func (result string)))))
+           (instance $i) (export "overture:plugin/mail-provider@0.1.0" (instance $i))"#
+    ));
+    insta::assert_snapshot!(check_component(
+        "formatter",
+        r#"(core module $m (func (export "format") (result i32) i32.const 1))
+           (core instance $c (instantiate $m))
+           (func $f (result u32) (canon lift (core func $c "format")))
+           (instance $i (export "format" (func $f)))
+           (export "overture:plugin/formatter@0.1.0" (instance $i))"#
+    ));
+    insta::assert_snapshot!(check_component(
+        "formatter",
+        r#"(core module $m (memory 32768))
+           (core instance $c (instantiate $m))
+           (instance $i) (export "overture:plugin/formatter@0.1.0" (instance $i))"#
+    ));
+}
+
 // PLG-4
 #[test]
 fn a_report_says_what_a_plugin_is_and_asks_for() {
