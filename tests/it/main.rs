@@ -1,1 +1,3 @@
-//! Whole-system tests: the real binary, databases and mail servers.
+//! Whole-system tests: the real binary as its own process, real databases and mail servers.
+
+mod story;

@@ -1,0 +1,194 @@
+//! `overture` as a process of its own: in a folder of its own, with its own database, on a clock
+//! that the test drives.
+//!
+//! ```ignore
+//! let app = App::start(Installation::new(driven_binary(), config, &test.url), MONDAY).await;
+//! app.cli(&["import", "people.csv"]).await.success();
+//! app.settle_until("everybody got a mail", DAY, async || app.api.get("/…").await["sent"] == 20).await;
+//! ```
+
+mod api;
+mod driver;
+mod installation;
+mod log;
+
+use std::{process::Stdio, time::Duration};
+
+use overture_domain::Timestamp;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Child,
+};
+
+use crate::eventually;
+use log::Log;
+
+pub use api::{Api, Refusal};
+pub use driver::{Driver, Status};
+pub use installation::{Installation, Ran, binary, driven_binary};
+
+/// How long side effects of one moment may take, in real time.
+const SETTLES_WITHIN: Duration = Duration::from_secs(30);
+
+/// A running `overture serve` and everything needed to talk to it. The process is killed when
+/// this is dropped.
+pub struct App {
+    pub installation: Installation,
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub url: String,
+    /// Of the workspace's only key.
+    pub key: String,
+    pub api: Api,
+    pub clock: Driver,
+    process: Child,
+    log: Log,
+}
+
+impl App {
+    /// Makes a user and a key through the command line, and serves from `now` on.
+    ///
+    /// # Panics
+    /// When it does not come up; the message has its log.
+    pub async fn start(installation: Installation, now: Timestamp) -> Self {
+        installation
+            .run(&["user", "create", "admin@example.com", "--name", "Admin"])
+            .await
+            .success();
+        let key = installation.run(&["key", "create", "--quiet"]).await;
+        let key = key.success().trim().to_owned();
+        let socket = installation.path("clock.sock");
+        let mut process = installation
+            .command(&[
+                "serve",
+                "--clock",
+                &format!("unix:{}", socket.display()),
+                "--now",
+                &now.to_string(),
+            ])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("overture can't be run: {error}"));
+        let log = Log::collect(process.stderr.take().expect("stderr is a pipe"));
+        let stdout = process.stdout.take().expect("stdout is a pipe");
+        let url = listening(stdout, &log).await;
+        let clock = eventually("the clock's socket", SETTLES_WITHIN, async || {
+            Driver::connect(&socket).await.ok()
+        })
+        .await;
+        Self {
+            api: Api::new(&url, &key),
+            installation,
+            url,
+            key,
+            clock,
+            process,
+            log,
+        }
+    }
+
+    /// Runs a command that talks to this server.
+    pub async fn cli(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.installation.command(arguments);
+        command
+            .env("OVERTURE_URL", &self.url)
+            .env("OVERTURE_API_KEY", &self.key);
+        Ran::of(command, arguments).await
+    }
+
+    /// Lets time pass until `condition` holds: waits until nothing is under way, looks, and jumps
+    /// to the next moment at which the server wants to act.
+    ///
+    /// # Panics
+    /// When the condition does not hold within `limit` of the server's time, or work does not end;
+    /// the message has the log's tail.
+    pub async fn settle_until(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut condition: impl AsyncFnMut() -> bool,
+    ) {
+        let end = self.status().await.now + limit;
+        loop {
+            let status = self.idle().await;
+            if condition().await {
+                return;
+            }
+            match status.next {
+                Some(next) if next <= end => {
+                    self.clock.set(next.max(status.now)).await;
+                }
+                next => panic!(
+                    "{what}: not by {end}; it is {}, next is {next:?}; the log's tail:\n{}",
+                    status.now,
+                    self.log.tail()
+                ),
+            }
+        }
+    }
+
+    /// Waits until nothing is under way.
+    ///
+    /// # Panics
+    /// When work does not end.
+    pub async fn idle(&self) -> Status {
+        let mut last = None;
+        let idle = tokio::time::timeout(SETTLES_WITHIN, async {
+            let mut turns = tokio::time::interval(Duration::from_millis(2));
+            loop {
+                turns.tick().await;
+                let status = self.status().await;
+                last = Some(status);
+                if status.under_way == 0 {
+                    return status;
+                }
+            }
+        })
+        .await;
+        idle.unwrap_or_else(|_| {
+            panic!(
+                "work does not end ({last:?}); the log's tail:\n{}",
+                self.log.tail()
+            )
+        })
+    }
+
+    async fn status(&self) -> Status {
+        self.clock.ask().await
+    }
+
+    /// Everything that the server logged so far.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Tells the server to stop as a service manager does, and waits for it.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub async fn stop(mut self) {
+        let id = self.process.id().expect("it runs").to_string();
+        let told = std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status();
+        assert!(told.is_ok_and(|status| status.success()), "kill works");
+        let ended = tokio::time::timeout(SETTLES_WITHIN, self.process.wait()).await;
+        let status = ended
+            .unwrap_or_else(|_| panic!("it does not stop; its log:\n{}", self.log.tail()))
+            .expect("it was ours");
+        assert!(status.success(), "{status}; its log:\n{}", self.log.tail());
+    }
+}
+
+/// The address that `serve` says on its first line.
+async fn listening(stdout: tokio::process::ChildStdout, log: &Log) -> String {
+    let mut lines = BufReader::new(stdout).lines();
+    let first = tokio::time::timeout(Duration::from_secs(120), lines.next_line()).await;
+    let Ok(Ok(Some(line))) = first else {
+        log.ended(Duration::from_secs(2)).await;
+        panic!("overture serve did not come up; its log:\n{}", log.tail());
+    };
+    let url = line.strip_prefix("listening on ");
+    url.unwrap_or_else(|| panic!("overture serve says {line}"))
+        .to_owned()
+}
