@@ -72,6 +72,33 @@ impl TestDatabase {
 }
 
 impl TestDatabase {
+    /// Waits until readers may see every event that was committed: PostgreSQL holds events back
+    /// while an older transaction runs, also one of another test's database.
+    ///
+    /// # Panics
+    /// When it takes longer than half a minute.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for transactions of other tests, which live on real time"
+    )]
+    pub async fn events_settled(&self) {
+        let start = std::time::Instant::now();
+        loop {
+            let hidden = query(sql!(
+                "SELECT COUNT(*) AS n FROM events WHERE NOT ({settled})"
+            ));
+            let hidden = hidden.number(&mut self.db.reader()).await;
+            if hidden.expect("events can be counted") == 0 {
+                return;
+            }
+            assert!(
+                start.elapsed() < std::time::Duration::from_secs(30),
+                "events stay hidden: some transaction never ends"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
     /// Lets the database parse and plan a statement without running it.
     pub async fn prepare(&self, sql: &'static Sql) -> crate::Result<()> {
         self.db.prepare(sql.text(self.db.dialect())).await

@@ -169,6 +169,11 @@ impl Apply<'_> {
             let reason = format!("out of office; back on {day}");
             enrollments::hold(tx, ws, origin.enrollment_id, until, &reason, now).await?;
         }
+        let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
+        // What a person has answered says more than a machine.
+        if enrollment.is_some_and(|e| e.state != EnrollmentState::Replied) {
+            enrollments::set_label(tx, ws, origin.enrollment_id, judged.label).await?;
+        }
         let more = json!({ "until": judged.until_day.map(|day| day.to_string()) });
         self.tell(tx, EventKind::OutOfOfficeReceived, judged, None, more)
             .await

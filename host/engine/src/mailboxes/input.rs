@@ -44,10 +44,15 @@ pub(super) fn preset<'a>(
                     .iter()
                     .any(|own| own.eq_ignore_ascii_case(domain))
             };
-            let mut again = of_provider.clone();
-            of_provider
-                .find(proposed)
-                .or_else(|| again.find(|preset| preset.preset.key == "custom"))
+            let all: Vec<_> = of_provider.collect();
+            let is_custom = |preset: &&ProviderPreset| preset.preset.key == "custom";
+            let found = all.iter().copied().find(proposed);
+            match (found, all.as_slice()) {
+                // A provider that was named and knows one service leaves no choice.
+                (None, [only]) if provider.is_some() => Some(*only),
+                (None, all) => all.iter().copied().find(is_custom),
+                (found, _) => found,
+            }
         }
     };
     found.ok_or_else(|| {
@@ -191,7 +196,7 @@ mod tests {
             let found = preset(&all, None, key, domain);
             let found = found.map(|p| &*p.preset.key).map_err(|e| e.code);
             assert_eq!(
-                found.map_err(|e| e.to_owned()),
+                found.map_err(|e| e.clone()),
                 expected.map_err(str::to_owned),
                 "{key:?} {domain}"
             );
@@ -201,6 +206,13 @@ mod tests {
         check(None, "example.com", Ok("custom"));
         check(Some("gmial"), "example.com", Err("unknown_preset"));
         assert!(preset(&all, Some("other"), Some("custom"), "").is_err());
+        let sandbox = ProviderPreset {
+            provider: "sandbox".into(),
+            ..known("people", &[])
+        };
+        let all = [&all[..], &[sandbox]].concat();
+        let only = preset(&all, Some("sandbox"), None, "example.com").unwrap();
+        assert_eq!(&*only.preset.key, "people");
     }
 
     // MB-1, MB-11

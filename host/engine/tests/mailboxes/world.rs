@@ -1,0 +1,323 @@
+//! A workspace with one mailbox and one running campaign, and prospects whose step went out.
+
+use std::{sync::Arc, time::Duration};
+
+use overture_domain::{
+    CampaignId, EnrollmentId, ProspectId, StepId, Timestamp, WorkspaceId,
+    accounts::{Account, Channel},
+    campaigns::{Campaign, CampaignKind, CampaignStatus, Step, StepKind, Window},
+    enrollments::{Action, ActionState, Enrollment, EnrollmentState, Outcome},
+    events::{Event, EventPosition},
+    messages::Message,
+    people::Actor,
+    prospects::{Prospect, ProspectStatus},
+};
+use overture_engine::{Due, Env, inbox, mailboxes, mailboxes::NewMailbox};
+use overture_store::{
+    accounts, actions,
+    campaigns::{self, StatusChange},
+    enrollments, events,
+    jobs::{self, Planned},
+    messages, prospects,
+    testing::TestDatabase,
+};
+use overture_testkit::TestEnv;
+
+use crate::script::{Phrases, Script, page};
+
+pub(crate) struct World {
+    pub(crate) kit: TestEnv,
+    pub(crate) script: Arc<Script>,
+    pub(crate) ws: WorkspaceId,
+    pub(crate) mailbox: Account,
+    pub(crate) campaign: CampaignId,
+    step: StepId,
+}
+
+/// A prospect whose first step went out.
+pub(crate) struct Sent {
+    pub(crate) prospect: ProspectId,
+    pub(crate) enrollment: EnrollmentId,
+    pub(crate) email: String,
+    pub(crate) message_id: String,
+}
+
+impl World {
+    pub(crate) async fn new(database: TestDatabase) -> Self {
+        let mut kit = TestEnv::new(database).await;
+        let script = Arc::new(Script::default());
+        kit.env.providers = script.clone();
+        kit.env.classifiers = Arc::new(Phrases::usual());
+        let ws = kit.workspace("W").await;
+        let mailbox = NewMailbox {
+            address: "Ada@Sender.test".into(),
+            preset: Some("script".into()),
+            ..NewMailbox::default()
+        };
+        let mailbox = mailboxes::connect(&kit.env, ws, mailbox, &Actor::Cli)
+            .await
+            .unwrap()
+            .account;
+        let (campaign, step) = (kit.env.id(), kit.env.id());
+        let world = Self {
+            kit,
+            script,
+            ws,
+            mailbox,
+            campaign,
+            step,
+        };
+        world.start_campaign().await;
+        world
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.kit.env
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.env().now()
+    }
+
+    async fn start_campaign(&self) {
+        let now = self.now();
+        let campaign = Campaign {
+            id: self.campaign,
+            workspace_id: self.ws,
+            name: "Spring".into(),
+            kind: CampaignKind::Email,
+            status: CampaignStatus::Running,
+            status_audit_id: self.env().id(),
+            paused_at: None,
+            paused_reason: None,
+            time_zone: "Europe/Berlin".into(),
+            windows: vec![Window::working_hours()],
+            daily_send_limit: 100,
+            max_sends_per_mailbox_per_day: 50,
+            minutes_between_sends: 5,
+            stop_on_reply: true,
+            stop_on_bounce: true,
+            start_at: None,
+            end_at: None,
+            started_at: Some(now),
+            finished_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let change = StatusChange {
+            audit_id: campaign.status_audit_id,
+            from: None,
+            to: CampaignStatus::Running,
+            reason: String::new(),
+            actor: "test".into(),
+            at: now,
+        };
+        let step = Step {
+            id: self.step,
+            workspace_id: self.ws,
+            campaign_id: self.campaign,
+            step_index: 0,
+            channel: Channel::Mail,
+            kind: StepKind::Email,
+            delay_minutes: 0,
+            subject: "Hello".into(),
+            body_html: "<p>Hello".into(),
+            body_text: None,
+        };
+        let mut tx = self.env().db.begin().await.unwrap();
+        campaigns::insert(&mut tx, &campaign, &change)
+            .await
+            .unwrap();
+        campaigns::set_steps(&mut tx, self.ws, self.campaign, &[step], now)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// A prospect whose step went out. Its enrollment is through, or waits for a next step.
+    pub(crate) async fn sent_to(&self, email: &str, state: EnrollmentState) -> Sent {
+        let now = self.now();
+        let prospect = prospect(self.env(), self.ws, email);
+        let (enrollment, action) = (self.env().id(), self.env().id());
+        let message_id = format!("{action}@sender.test");
+        let sent = Action {
+            id: action,
+            workspace_id: self.ws,
+            campaign_id: self.campaign,
+            enrollment_id: enrollment,
+            step_id: self.step,
+            step_index: 0,
+            account_id: self.mailbox.id,
+            channel: Channel::Mail,
+            kind: StepKind::Email,
+            state: ActionState::HandedOut,
+            external_id: message_id.clone(),
+            deferrals: 0,
+            last_error: None,
+            handed_out_at: now,
+            done_at: None,
+        };
+        let mut tx = self.env().db.begin().await.unwrap();
+        prospects::insert(&mut tx, std::slice::from_ref(&prospect))
+            .await
+            .unwrap();
+        enrollments::insert(
+            &mut tx,
+            self.ws,
+            self.campaign,
+            &[(enrollment, &prospect)],
+            true,
+            now,
+        )
+        .await
+        .unwrap();
+        enrollments::set_acting(&mut tx, self.ws, &[(enrollment, self.mailbox.id)], now)
+            .await
+            .unwrap();
+        actions::insert(&mut tx, &[sent]).await.unwrap();
+        let done = actions::Ended {
+            action_id: action,
+            state: ActionState::Done,
+            deferrals: 0,
+            error: None,
+            outcome: Outcome::Sent,
+            detail: None,
+        };
+        actions::end(&mut tx, &[done], now).await.unwrap();
+        enrollments::advance(&mut tx, self.ws, &[(enrollment, 0)], now)
+            .await
+            .unwrap();
+        if state != EnrollmentState::Active {
+            enrollments::finish(&mut tx, self.ws, &[enrollment], state, "", now)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        Sent {
+            prospect: prospect.id,
+            enrollment,
+            email: email.to_owned(),
+            message_id,
+        }
+    }
+
+    /// Plans the next step of an enrollment.
+    pub(crate) async fn plan(&self, enrollment: EnrollmentId, run_at: Timestamp) {
+        let plan = Planned {
+            job_id: self.env().id(),
+            workspace_id: self.ws,
+            enrollment_id: enrollment,
+            run_at,
+            reason: String::new(),
+        };
+        let mut tx = self.env().db.begin().await.unwrap();
+        jobs::plan(&mut tx, &[plan], self.now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Mails come in, a minute later.
+    pub(crate) async fn arrive(&self, mails: &[&str]) {
+        let cursor = format!("after {}", self.script.cursors().len());
+        self.script.answer(Ok(Ok(page(&cursor, mails))));
+        self.sync().await;
+    }
+
+    /// A minute later the mailbox is read.
+    pub(crate) async fn sync(&self) {
+        self.kit.clock.advance(Duration::from_secs(60));
+        let mut tx = self.env().db.begin().await.unwrap();
+        accounts::request_sync(&mut tx, self.ws, self.mailbox.id, self.now())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        self.tick().await;
+    }
+
+    pub(crate) async fn tick(&self) -> Due {
+        let due = inbox::tick(self.env()).await.unwrap();
+        self.env().under_way.settled().await;
+        due
+    }
+
+    pub(crate) async fn enrollment(&self, sent: &Sent) -> Enrollment {
+        let on = &mut self.env().db.reader();
+        enrollments::find(on, self.ws, sent.enrollment)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    pub(crate) async fn prospect(&self, sent: &Sent) -> Prospect {
+        let on = &mut self.env().db.reader();
+        prospects::find(on, self.ws, sent.prospect)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// The mailbox as it is now.
+    pub(crate) async fn account(&self) -> Account {
+        mailboxes::get(self.env(), self.ws, self.mailbox.id)
+            .await
+            .unwrap()
+    }
+
+    /// What came in, in order.
+    pub(crate) async fn messages(&self) -> Vec<Message> {
+        messages::list(&mut self.env().db.reader(), self.ws, None, 100)
+            .await
+            .unwrap()
+    }
+
+    /// Everything that happened, but the changes of accounts.
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        self.kit.database.events_settled().await;
+        let on = &mut self.env().db.reader();
+        let filter = events::Filter::default();
+        let all = events::list(on, self.ws, &filter, EventPosition::default(), 100)
+            .await
+            .unwrap();
+        let all = all.into_iter().map(|placed| placed.event);
+        all.filter(|event| event.kind.name() != "account.status_changed")
+            .collect()
+    }
+
+    /// The kinds of everything that happened, sorted.
+    pub(crate) async fn kinds(&self) -> Vec<&'static str> {
+        let mut kinds: Vec<_> = self
+            .events()
+            .await
+            .iter()
+            .map(|event| event.kind.name())
+            .collect();
+        kinds.sort_unstable();
+        kinds
+    }
+}
+
+pub(crate) fn prospect(env: &Env, ws: WorkspaceId, email: &str) -> Prospect {
+    Prospect {
+        id: env.id(),
+        workspace_id: ws,
+        email: email.into(),
+        first_name: "Grace".into(),
+        last_name: "Söderström".into(),
+        company: String::new(),
+        role: String::new(),
+        phone: String::new(),
+        linkedin_url: String::new(),
+        website: String::new(),
+        country: String::new(),
+        city: String::new(),
+        industry: String::new(),
+        time_zone: String::new(),
+        tags: Vec::new(),
+        custom: std::collections::BTreeMap::new(),
+        source: "api".into(),
+        status: ProspectStatus::Active,
+        last_contacted_at: None,
+        last_replied_at: None,
+        created_at: env.now(),
+        updated_at: env.now(),
+    }
+}
