@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::tally::Tally;
 use crate::workspace::Workspace;
 
 /// Overture's build system.
@@ -72,6 +73,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let task = Arguments::parse().task;
+    let counts = matches!(task, Task::Test | Task::Ci);
     let outcome = Workspace::find().and_then(|workspace| match task {
         Task::Test => test::run(&workspace).map(test::report),
         Task::Ci => ci::run(&workspace),
@@ -85,6 +87,12 @@ fn main() -> ExitCode {
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
+        if counts {
+            return test::report(Tally {
+                failed: 1,
+                ..Tally::default()
+            });
+        }
         ExitCode::FAILURE
     })
 }
