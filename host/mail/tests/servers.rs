@@ -144,7 +144,7 @@ fn outgoing(id: &str, from: &str, to: &str) -> Outgoing {
         in_reply_to: Some("first@sender.test".into()),
         references: vec!["zero@sender.test".into(), "first@sender.test".into()],
         unsubscribe: Some(Unsubscribe {
-            url: "https://out.example.com/u/tok".into(),
+            url: Some("https://out.example.com/u/tok".into()),
             mailto: "mailto:ada@sender.test?subject=unsubscribe%20tok".into(),
         }),
         headers: Vec::new(),

@@ -23,8 +23,9 @@ pub struct Mailbox {
 /// Both ways of leaving (TRK-4, RFC 2369, RFC 8058).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsubscribe {
-    /// Takes the POST of one-click; https, and carries a token.
-    pub url: String,
+    /// Takes the POST of one-click; https, and carries a token. None where the sender has no
+    /// https address: then there is no one-click.
+    pub url: Option<String>,
     /// `mailto:` URI that carries the token in its subject.
     pub mailto: String,
 }
@@ -94,19 +95,8 @@ fn bytes(mail: &Outgoing) -> std::result::Result<Vec<u8>, Cause> {
             .collect();
         header(&mut out, "References", &ids?.join("\r\n "));
     }
-    if let Some(Unsubscribe { url, mailto }) = &mail.unsubscribe {
-        let url = uri("unsubscribe URL", url, "https://")?;
-        let mailto = uri("unsubscribe mailto", mailto, "mailto:")?;
-        header(
-            &mut out,
-            "List-Unsubscribe",
-            &format!("<{url}>,\r\n <{mailto}>"),
-        );
-        header(
-            &mut out,
-            "List-Unsubscribe-Post",
-            "List-Unsubscribe=One-Click",
-        );
+    if let Some(unsubscribe) = &mail.unsubscribe {
+        list_unsubscribe(&mut out, unsubscribe)?;
     }
     for (name, value) in &mail.headers {
         header(&mut out, header_name(name)?, &unstructured(value));
@@ -114,6 +104,18 @@ fn bytes(mail: &Outgoing) -> std::result::Result<Vec<u8>, Cause> {
     header(&mut out, "MIME-Version", "1.0");
     parts(&mut out, mail)?;
     Ok(out.into_bytes())
+}
+
+fn list_unsubscribe(out: &mut String, to: &Unsubscribe) -> std::result::Result<(), Cause> {
+    let mailto = uri("unsubscribe mailto", &to.mailto, "mailto:")?;
+    let Some(url) = &to.url else {
+        header(out, "List-Unsubscribe", &format!("<{mailto}>"));
+        return Ok(());
+    };
+    let url = uri("unsubscribe URL", url, "https://")?;
+    header(out, "List-Unsubscribe", &format!("<{url}>,\r\n <{mailto}>"));
+    header(out, "List-Unsubscribe-Post", "List-Unsubscribe=One-Click");
+    Ok(())
 }
 
 fn parts(out: &mut String, mail: &Outgoing) -> std::result::Result<(), Cause> {

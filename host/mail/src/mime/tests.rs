@@ -54,7 +54,7 @@ fn a_plain_mail_reads_like_this() {
 #[test]
 fn both_ways_of_leaving_stand_in_the_head() {
     let unsubscribe = Unsubscribe {
-        url: "https://out.example.com/u/tok".into(),
+        url: Some("https://out.example.com/u/tok".into()),
         mailto: "mailto:ada@sender.test?subject=unsubscribe%20tok".into(),
     };
     let head = head(&Outgoing {
@@ -70,6 +70,24 @@ fn both_ways_of_leaving_stand_in_the_head() {
         "{head}"
     );
     assert!(!head.contains("X-Auto-Response-Suppress"));
+}
+
+// RFC 8058 §3.1: one-click needs https
+#[test]
+fn without_https_only_the_mailto_stands_there() {
+    let unsubscribe = Unsubscribe {
+        url: None,
+        mailto: "mailto:ada@sender.test?subject=unsubscribe%20tok".into(),
+    };
+    let head = head(&Outgoing {
+        unsubscribe: Some(unsubscribe),
+        ..outgoing()
+    });
+    let expected = "List-Unsubscribe: <mailto:ada@sender.test?subject=unsubscribe%20tok>\r\n";
+    assert!(
+        head.contains(expected) && !head.contains("List-Unsubscribe-Post"),
+        "{head}"
+    );
 }
 
 // SEQ-4
@@ -233,7 +251,7 @@ fn what_could_add_a_header_is_refused() {
         "javascript:x",
     ] {
         let unsubscribe = Unsubscribe {
-            url: url.into(),
+            url: Some(url.into()),
             mailto: "mailto:a@b.test".into(),
         };
         refused(
