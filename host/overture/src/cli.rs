@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        campaign, demo, doctor, events, import, key, mailbox, migrate, plugin, serve, user,
+        campaign, demo, doctor, events, import, key, mailbox, migrate, plugin, serve, template,
+        user,
     },
     config::Config,
 };
@@ -41,6 +42,9 @@ enum Command {
     /// Plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Templates: check and render them
+    #[command(subcommand)]
+    Template(template::Command),
     /// Mailboxes, through the API
     Mailbox(Remote<mailbox::Command>),
     /// Import prospects from a CSV file, through the API
@@ -87,6 +91,7 @@ impl Cli {
             Command::Key(command) => key::run(&config()?, command).await,
             Command::Doctor => doctor::run(&config()?).await,
             Command::Plugin(command) => plugin::run(&config()?, command).await,
+            Command::Template(command) => template::run(&command),
             Command::Mailbox(remote) => {
                 mailbox::run(&remote.server.connect()?, remote.command).await
             }

@@ -60,6 +60,7 @@ pub struct Vault {
 pub struct Engine {
     pub import_max_rows: usize,
     pub concurrent_sends: usize,
+    pub concurrent_syncs: usize,
     pub concurrent_deliveries: usize,
 }
 
@@ -167,8 +168,8 @@ impl Config {
             public_url: self.public_url.clone(),
             import_max_rows: self.engine.import_max_rows,
             concurrent_sends: self.engine.concurrent_sends,
+            concurrent_syncs: self.engine.concurrent_syncs,
             concurrent_deliveries: self.engine.concurrent_deliveries,
-            ..Default::default()
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `overture`: one program for the server, its administration and the API by hand.
 
-#![expect(unreachable_pub, reason = "a binary has no surface: `pub` is what its other modules use")]
+#![expect(
+    unreachable_pub,
+    reason = "a binary has no surface: `pub` is what its other modules use"
+)]
 
 mod cli;
 mod client;

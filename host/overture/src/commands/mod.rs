@@ -10,6 +10,7 @@ pub mod mailbox;
 pub mod migrate;
 pub mod plugin;
 pub mod serve;
+pub mod template;
 pub mod user;
 
 /// Prints a line of a command's answer.
