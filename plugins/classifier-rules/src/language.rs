@@ -52,6 +52,9 @@ const COMMON: [(&str, &str); 10] = [
     ),
 ];
 
+/// After so many words a text has told.
+const ENOUGH: usize = 60;
+
 type Counts = HashMap<&'static str, u16, BuildHasherDefault<Fnv>>;
 
 /// A bit for each language in which a word is common.
@@ -73,7 +76,7 @@ pub(crate) fn build() {
 /// twice.
 pub(crate) fn of(words: &Words<'_>, found: &[Match]) -> Option<&'static str> {
     let mut points = [0_u32; COMMON.len()];
-    for word in words.list.iter().take(200) {
+    for word in words.list.iter().take(ENOUGH) {
         let Some(mut bits) = WORDS.get(words.text(word)).copied() else {
             continue;
         };

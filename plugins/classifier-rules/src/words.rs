@@ -29,6 +29,8 @@ pub(crate) struct Word {
 pub(crate) struct Words<'a> {
     pub(crate) original: &'a str,
     folded: String,
+    /// The text is folded as a whole, each letter in its place.
+    in_place: bool,
     pub(crate) list: Vec<Word>,
     /// Whether any sentence ends with a question mark.
     pub(crate) asks: bool,
@@ -36,9 +38,15 @@ pub(crate) struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub(crate) fn of(original: &'a str) -> Self {
+        let in_place = original.is_ascii();
+        let folded = match in_place {
+            true => original.to_ascii_lowercase(),
+            false => String::with_capacity(original.len() + original.len() / 8),
+        };
         let mut words = Words {
             original,
-            folded: String::with_capacity(original.len() + original.len() / 8),
+            folded,
+            in_place,
             list: Vec::with_capacity(original.len() / 5 + 4),
             asks: false,
         };
@@ -165,6 +173,17 @@ impl<'a> Words<'a> {
     }
 
     fn push(&mut self, start: usize, end: usize, sentence: u16, class: Class) {
+        if self.in_place {
+            let (start, end) = (start as u32, end as u32);
+            return self.list.push(Word {
+                start,
+                end,
+                from: start,
+                to: end,
+                sentence,
+                class,
+            });
+        }
         let from = self.folded.len() as u32;
         fold(&self.original[start..end], &mut self.folded);
         self.finish(start, end, from, sentence, class);
