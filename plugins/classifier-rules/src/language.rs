@@ -1,9 +1,10 @@
 //! Which language a text is in, by its commonest words.
 
-use std::{collections::HashMap, hash::BuildHasherDefault, sync::LazyLock};
+use std::sync::LazyLock;
 
 use crate::{
-    phrases::{Fnv, Match},
+    lexicon::{Lexicon, hash},
+    phrases::Match,
     words::Words,
 };
 
@@ -55,14 +56,12 @@ const COMMON: [(&str, &str); 10] = [
 /// After so many words a text has told.
 const ENOUGH: usize = 60;
 
-type Counts = HashMap<&'static str, u16, BuildHasherDefault<Fnv>>;
-
 /// A bit for each language in which a word is common.
-static WORDS: LazyLock<Counts> = LazyLock::new(|| {
-    let mut words = Counts::default();
+static WORDS: LazyLock<Lexicon<u16>> = LazyLock::new(|| {
+    let mut words = Lexicon::default();
     for (nth, (_, list)) in COMMON.iter().enumerate() {
         for word in list.split(' ') {
-            *words.entry(word).or_default() |= 1 << nth;
+            *words.entry(hash(word.as_bytes())) |= 1 << nth;
         }
     }
     words
@@ -77,7 +76,7 @@ pub(crate) fn build() {
 pub(crate) fn of(words: &Words<'_>, found: &[Match]) -> Option<&'static str> {
     let mut points = [0_u32; COMMON.len()];
     for word in words.list.iter().take(ENOUGH) {
-        let Some(mut bits) = WORDS.get(words.text(word)).copied() else {
+        let Some(mut bits) = WORDS.get(word.hash) else {
             continue;
         };
         // A word of one language alone says more.

@@ -6,6 +6,7 @@
 //! | [`headers`] | what the header fields prove: bounces, complaints, automatic replies |
 //! | [`words`] | a text as words with sentences and places |
 //! | [`phrases`] | the phrase language of `rules/`, built once at pack time, and the search |
+//! | [`lexicon`] | words by their hash |
 //! | [`language`] | which language a text is in |
 //! | [`dates`] | the first day back that an absence notice names |
 //! | [`judgement`] | verdicts out of all that |
@@ -14,6 +15,7 @@ mod dates;
 mod headers;
 mod judgement;
 mod language;
+mod lexicon;
 mod phrases;
 mod words;
 

@@ -1,5 +1,7 @@
 //! A text as words: folded so that spellings meet, with sentences and places in the original.
 
+use crate::lexicon;
+
 /// What a word is beside its letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -21,6 +23,8 @@ pub(crate) struct Word {
     /// Place in the folded text.
     from: u32,
     to: u32,
+    /// Of the folded letters.
+    pub(crate) hash: u32,
     pub(crate) sentence: u16,
     pub(crate) class: Class,
 }
@@ -157,10 +161,16 @@ impl<'a> Words<'a> {
                 .is_some_and(|t| t.eq_ignore_ascii_case("mail"))
             {
                 let end = start + 2 + word_len(tail);
-                let from = self.folded.len() as u32;
+                let from = self.folded.len();
                 self.folded.push('e');
                 fold(&self.original[start + 2..end], &mut self.folded);
-                self.finish(start, end, from, sentence, Class::Plain);
+                self.finish(
+                    start,
+                    end,
+                    (from, self.folded.len()),
+                    sentence,
+                    Class::Plain,
+                );
                 return (end, true);
             }
         }
@@ -174,28 +184,30 @@ impl<'a> Words<'a> {
 
     fn push(&mut self, start: usize, end: usize, sentence: u16, class: Class) {
         if self.in_place {
-            let (start, end) = (start as u32, end as u32);
-            return self.list.push(Word {
-                start,
-                end,
-                from: start,
-                to: end,
-                sentence,
-                class,
-            });
+            return self.finish(start, end, (start, end), sentence, class);
         }
-        let from = self.folded.len() as u32;
+        let from = self.folded.len();
         fold(&self.original[start..end], &mut self.folded);
-        self.finish(start, end, from, sentence, class);
+        self.finish(start, end, (from, self.folded.len()), sentence, class);
     }
 
-    fn finish(&mut self, start: usize, end: usize, from: u32, sentence: u16, class: Class) {
-        let (start, end, to) = (start as u32, end as u32, self.folded.len() as u32);
+    fn finish(
+        &mut self,
+        start: usize,
+        end: usize,
+        folded: (usize, usize),
+        sentence: u16,
+        class: Class,
+    ) {
+        let (from, to) = folded;
+        let hash = lexicon::hash(&self.folded.as_bytes()[from..to]);
+        let (start, end, from, to) = (start as u32, end as u32, from as u32, to as u32);
         self.list.push(Word {
             start,
             end,
             from,
             to,
+            hash,
             sentence,
             class,
         });

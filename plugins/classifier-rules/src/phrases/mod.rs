@@ -7,7 +7,7 @@
 mod search;
 mod table;
 
-use std::{hash::Hasher, sync::LazyLock};
+use std::sync::LazyLock;
 
 use overture_plugin::classifier::Label;
 
@@ -72,24 +72,6 @@ fn longest(mut found: Vec<Match>) -> Vec<Match> {
     }
     kept.sort_by_key(|m| m.from);
     kept
-}
-
-/// FNV-1a: fast for short words, and the same in every run.
-#[derive(Default)]
-pub(crate) struct Fnv(u32);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        u64::from(self.0) | u64::from(self.0.rotate_left(9)) << 32
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let mut hash = if self.0 == 0 { 0x811c_9dc5 } else { self.0 };
-        for byte in bytes {
-            hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-        }
-        self.0 = hash;
-    }
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ impl Search<'_> {
 impl Seen {
     fn of(table: &Table, words: &Words<'_>, word: &Word) -> Self {
         let text = words.text(word);
-        let id = table.word(text);
+        let id = table.word(word.hash);
         let prefixes = table.prefixes(text);
         let kinds = match word.class {
             Class::Plain | Class::Url => [NONE, NONE],
@@ -168,18 +168,20 @@ impl Seen {
             Class::Number => [NUMBER, NONE],
         };
         let more = prefixes[0] != NONE || kinds[0] != NONE;
+        let mut mask = if id == NONE { 0 } else { bit(id) };
+        if more {
+            let others = prefixes.into_iter().chain(kinds).filter(|id| *id != NONE);
+            mask = others.fold(mask, |mask, id| mask | bit(id));
+        }
         let sentence = word.sentence;
-        let mut seen = Seen {
+        Seen {
             word: id,
             more,
             prefixes,
             kinds,
             sentence,
-            mask: 0,
-        };
-        let ids = seen.others().chain([id]).filter(|id| *id != NONE);
-        seen.mask = ids.fold(0, |mask, id| mask | bit(id));
-        seen
+            mask,
+        }
     }
 
     fn others(&self) -> impl Iterator<Item = Id> + use<> {

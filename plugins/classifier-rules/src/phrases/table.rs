@@ -1,11 +1,14 @@
 //! The rules as tables: read from text once, laid out flat for the search.
 
-use std::{cmp::Reverse, collections::HashMap, hash::BuildHasherDefault};
+use std::cmp::Reverse;
 
 use overture_plugin::classifier::Label;
 
-use super::{Fnv, Topic};
-use crate::words::Words;
+use super::Topic;
+use crate::{
+    lexicon::{self, Lexicon},
+    words::Words,
+};
 
 /// A word, a prefix, or a kind of word.
 pub(super) type Id = u16;
@@ -25,7 +28,9 @@ pub(super) struct Table {
     parts: Vec<Part>,
     rows: Vec<Row>,
     row_ids: Vec<Id>,
-    words: HashMap<Box<str>, Id, BuildHasherDefault<Fnv>>,
+    words: Lexicon<Id>,
+    /// The letters behind each id.
+    names: Vec<Box<str>>,
     /// Prefixes, and where in them those stand that begin with the same three letters.
     prefixes: Vec<(Box<str>, Id)>,
     prefix_places: Vec<(u16, u16)>,
@@ -125,8 +130,8 @@ impl Table {
         fitting.map(|(_, nth)| *nth)
     }
 
-    pub(super) fn word(&self, text: &str) -> Id {
-        self.words.get(text).copied().unwrap_or(NONE)
+    pub(super) fn word(&self, hash: u32) -> Id {
+        self.words.get(hash).unwrap_or(NONE)
     }
 
     /// The two longest prefixes that a word begins with.
@@ -243,21 +248,33 @@ impl Table {
     }
 
     fn new_word(&mut self, word: &str) -> Id {
-        if let Some(id) = self.words.get(word) {
-            return *id;
+        let hash = lexicon::hash(word.as_bytes());
+        if let Some(id) = self.words.get(hash) {
+            assert_eq!(
+                *self.names[usize::from(id) - 1],
+                *word,
+                "two words have one hash"
+            );
+            return id;
         }
-        self.ids += 1;
-        assert!(self.ids < NONE, "there are fewer than 65,000 words");
-        self.words.insert(word.into(), self.ids);
-        self.ids
+        let id = self.new_id(word);
+        *self.words.entry(hash) = id;
+        id
     }
 
     fn new_prefix(&mut self, prefix: &str) -> Id {
         if let Some((_, id)) = self.prefixes.iter().find(|(p, _)| **p == *prefix) {
             return *id;
         }
+        let id = self.new_id(prefix);
+        self.prefixes.push((prefix.into(), id));
+        id
+    }
+
+    fn new_id(&mut self, name: &str) -> Id {
+        self.names.push(name.into());
         self.ids += 1;
-        self.prefixes.push((prefix.into(), self.ids));
+        assert!(self.ids < NONE, "there are fewer than 65,000 words");
         self.ids
     }
 
