@@ -140,6 +140,10 @@ on_both! {
         let thread = messages::list_by_enrollment(&mut on, ws, origin.enrollment_id).await.unwrap();
         assert_eq!(thread.iter().map(|m| m.id).collect::<Vec<MessageId>>().len(), 2);
 
+        let last = messages::origin_of(&mut on, ws, origin.enrollment_id).await.unwrap().unwrap();
+        assert_eq!((last.prospect_id, last.step_index), (origin.prospect_id, Some(0)));
+        assert_eq!(messages::origin_of(&mut on, id(77), origin.enrollment_id).await.unwrap(), None); // WS-1
+
         let by_address = messages::origins_by_address(&mut on, ws, ada.id, &["other@x", "grace@EXAMPLE.net"]).await.unwrap();
         assert_eq!(by_address.len(), 1);
         assert_eq!(by_address[0].enrollment_id, origin.enrollment_id);

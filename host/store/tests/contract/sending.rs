@@ -526,6 +526,35 @@ on_both! {
         assert_eq!(jobs::count_mismatched(&mut on).await.unwrap(), 0);
     }
 
+    // CLS-2, SAFE-1: away until a day; what is planned for later stays.
+    async fn who_is_away_is_planned_anew(test: TestDatabase) {
+        let world = world(&test.db).await;
+        start(&test.db, &world).await;
+        let (early, late) = (world.enrolled[0].id, world.enrolled[1].id);
+        let plan = |n, enrollment_id, run_at| Planned { job_id: id(n), workspace_id: world.ws, enrollment_id, run_at, reason: String::new() };
+        let held = write(&test.db, async |tx| {
+            jobs::plan(tx, &[plan(801, early, later(60)), plan(802, late, later(900))], NOW).await.unwrap();
+            let mut held = Vec::new();
+            for enrollment in [early, late] {
+                held.push(enrollments::hold(tx, world.ws, enrollment, later(600), "back soon", NOW).await.unwrap());
+                // An earlier return changes nothing.
+                held.push(enrollments::hold(tx, world.ws, enrollment, later(300), "back sooner", NOW).await.unwrap());
+            }
+            held.push(enrollments::hold(tx, id(99), early, later(999), "not ours", NOW).await.unwrap());
+            held
+        })
+        .await;
+        assert_eq!(held, [true, true, true, true, false]);
+        let first = enrollment(&test.db, &world, 0).await;
+        assert_eq!((first.next_action_at, &*first.reason), (None, "back soon"));
+        assert_eq!(enrollment(&test.db, &world, 1).await.next_action_at, Some(later(900)));
+        let unplanned = jobs::list_unplanned(&mut test.db.reader(), 10).await.unwrap();
+        let first = unplanned.iter().find(|unplanned| unplanned.enrollment_id == early).unwrap();
+        assert_eq!(first.not_before, Some(later(600)));
+        assert!(!unplanned.iter().any(|unplanned| unplanned.enrollment_id == late));
+        assert_eq!(jobs::count_mismatched(&mut test.db.reader()).await.unwrap(), 0);
+    }
+
     // MB-5
     async fn a_deleted_account_is_left_an_hour_later(test: TestDatabase) {
         let world = world(&test.db).await;
