@@ -23,6 +23,7 @@ mod walls;
 mod wasm_target;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -68,7 +69,11 @@ enum Task {
         once: bool,
     },
     /// Starts mail servers and PostgreSQL until its input ends, and says how to reach them.
-    Servers,
+    Servers {
+        /// Also writes ports, accounts and the CA file as shell variables.
+        #[arg(long, value_name = "FILE")]
+        env: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -83,7 +88,7 @@ fn main() -> ExitCode {
             bench::run(&workspace, &name, json).map(|()| ExitCode::SUCCESS)
         }
         Task::Demo { once } => demo::run(&workspace, once).map(|()| ExitCode::SUCCESS),
-        Task::Servers => servers::run().map(|()| ExitCode::SUCCESS),
+        Task::Servers { env } => servers::run(env.as_deref()).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,8 +1,9 @@
 //! `cargo xtask servers`
 
-use std::io;
+use std::path::Path;
+use std::{fs, io};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use overture_server_kit::{
     Durability, FATES, MailOptions, MailServers, prospect_address, start_mail, start_postgres,
 };
@@ -11,13 +12,22 @@ use crate::system;
 
 /// Starts the servers of the test kit, says how to reach them, and stops them at the end of the
 /// input.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(env: Option<&Path>) -> Result<()> {
     system::install_for_tests()?;
     println!("starting Postfix, Dovecot and PostgreSQL in a temporary directory");
     let mail = start_mail(&MailOptions::default())?;
     let postgres = start_postgres(Durability::Off)?;
     print!("{}", describe(&mail));
     println!("\n{}\n  database   {}", postgres.version, postgres.url);
+    if let Some(file) = env {
+        fs::write(file, variables(&mail, &postgres.url))
+            .with_context(|| format!("{} can't be written", file.display()))?;
+        println!(
+            "\nwrote {}: read it with `. {}`",
+            file.display(),
+            file.display()
+        );
+    }
     println!("\nThey run until the input ends (Ctrl-D).");
     io::copy(&mut io::stdin(), &mut io::sink())?;
     println!("stopping");
@@ -75,16 +85,38 @@ fn for_overture(mail: &MailServers) -> String {
         return String::new();
     };
     format!(
-        "for overture (in its configuration file)
+        "for overture (in overture.toml)
   [mail]
+  allowed_networks = [\"127.0.0.0/8\"]
+  allowed_ports = [{smtp}, {imap}]
   extra_ca_file = \"{ca_file}\"
 
   overture mailbox add {address} --smtp localhost:{smtp} --smtp-tls starttls \\
-      --imap localhost:{imap} --imap-tls tls --password {password}
+      --imap localhost:{imap} --imap-tls implicit --password {password}
 ",
         address = sender.address,
         password = sender.password,
         smtp = ports.submission,
         imap = ports.imaps,
     )
+}
+
+/// The same for a shell: `NAME='value'` a line.
+fn variables(mail: &MailServers, database: &str) -> String {
+    let ports = mail.ports;
+    let mut lines = format!(
+        "CA_FILE='{}'\nSMTP_PORT='{}'\nIMAP_PORT='{}'\nMX_PORT='{}'\nPROSPECT='{}'\nPOSTGRES='{database}'\n",
+        mail.ca_file.display(),
+        ports.submission,
+        ports.imaps,
+        ports.mx,
+        prospect_address(1),
+    );
+    if let Some(sender) = mail.accounts.first() {
+        lines += &format!(
+            "SENDER='{}'\nSENDER_PASSWORD='{}'\n",
+            sender.address, sender.password
+        );
+    }
+    lines
 }

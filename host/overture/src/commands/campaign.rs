@@ -37,7 +37,7 @@ pub struct Create {
     /// A JSON file as POST /campaigns takes it
     #[arg(long, conflicts_with_all = ["subject", "body_file", "mailbox"])]
     file: Option<PathBuf>,
-    /// A mailbox to send from (acc_…); may be given several times
+    /// A mailbox to send from, by address or id; may be given several times
     #[arg(long)]
     mailbox: Vec<String>,
     /// The subject, with merge tags such as {{firstName}}
@@ -52,6 +52,12 @@ pub struct Create {
     /// IANA time zone of the sending window
     #[arg(long)]
     timezone: Option<String>,
+    /// Send on every day and at every hour, not on working days from 9 to 17 alone
+    #[arg(long)]
+    any_time: bool,
+    /// Print the campaign's id alone
+    #[arg(long)]
+    quiet: bool,
 }
 
 /// `overture campaign …`
@@ -87,22 +93,37 @@ async fn make(client: &Client, create: Create) -> Result<()> {
         None => None,
         Some(name) => Some(find_list(client, name).await?),
     };
-    let campaign = client.post("/campaigns", &body(&create)?).await?;
-    line(&campaign);
+    let mut mailbox_ids = Vec::with_capacity(create.mailbox.len());
+    for mailbox in &create.mailbox {
+        mailbox_ids.push(find_mailbox(client, mailbox).await?);
+    }
+    let campaign = client
+        .post("/campaigns", &body(&create, &mailbox_ids)?)
+        .await?;
+    let id = text(&campaign["id"]);
+    match create.quiet {
+        true => say(id),
+        false => line(&campaign),
+    }
     if let Some(list) = list {
-        let id = text(&campaign["id"]);
-        let enrolled = client
-            .post(
-                &format!("/campaigns/{id}/enrollments"),
-                &json!({ "listIds": [list] }),
-            )
-            .await?;
-        say(format_args!("enrolled: {enrolled}"));
+        let path = format!("/campaigns/{id}/enrollments");
+        let enrolled = client.post(&path, &json!({ "listIds": [list] })).await?;
+        if !create.quiet {
+            say(format_args!("  enrolled: {}", enrolled["enrolled"]));
+            for (name, why) in [
+                ("suppressed", "suppressed"),
+                ("activeElsewhere", "on their way in another campaign"),
+            ] {
+                if enrolled[name] != json!(0) {
+                    say(format_args!("  {why}: {}", enrolled[name]));
+                }
+            }
+        }
     }
     Ok(())
 }
 
-fn body(create: &Create) -> Result<Value> {
+fn body(create: &Create, mailbox_ids: &[String]) -> Result<Value> {
     if let Some(file) = &create.file {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("{} can't be read", file.display()))?;
@@ -122,13 +143,38 @@ fn body(create: &Create) -> Result<Value> {
         .with_context(|| format!("{} can't be read", file.display()))?;
     let mut body = json!({
         "name": name,
-        "mailboxIds": create.mailbox,
+        "mailboxIds": mailbox_ids,
         "steps": [{ "stepIndex": 0, "subject": subject, "bodyHtml": html }],
     });
     if let Some(zone) = &create.timezone {
         body["timezone"] = json!(zone);
     }
+    if create.any_time {
+        let every_day: Vec<u8> = (0..7).collect();
+        body["windows"] = json!([{ "days": every_day, "start": "00:00", "end": "00:00" }]);
+    }
     Ok(body)
+}
+
+async fn find_mailbox(client: &Client, mailbox: &str) -> Result<String> {
+    if mailbox.starts_with("acc_") {
+        return Ok(mailbox.to_owned());
+    }
+    let mailboxes = client.all("/mailboxes").await?;
+    let same = |known: &&Value| text(&known["emailAddress"]).eq_ignore_ascii_case(mailbox);
+    match mailboxes.iter().find(same) {
+        Some(found) => Ok(text(&found["id"]).to_owned()),
+        None => {
+            let known: Vec<_> = mailboxes
+                .iter()
+                .map(|known| text(&known["emailAddress"]))
+                .collect();
+            bail!(
+                "there is no mailbox {mailbox}; there are: {}",
+                known.join(", ")
+            )
+        }
+    }
 }
 
 async fn find_list(client: &Client, name: &str) -> Result<String> {
