@@ -389,19 +389,6 @@ async fn record_health(tx: &mut Tx, outcomes: &[Outcome]) -> Result<()> {
     Ok(())
 }
 
-/// Gives back what hosts hold that are gone (SCH-5); how many deliveries. They are due at once:
-/// whether the last request was made is not known, and a delivery comes at least once (API-8).
-pub async fn release(tx: &mut Tx, hosts: &[HostId]) -> Result<u64> {
-    let hosts: Vec<_> = hosts.iter().map(|id| json!({"id": id})).collect();
-    query(sql!(
-        "UPDATE deliveries SET state = 'pending', host_id = NULL, leased_at = NULL
-         WHERE state = 'delivering' AND host_id IN (SELECT r.value->>'id' FROM {rows $1})"
-    ))
-    .bind_json(&hosts)
-    .execute(tx)
-    .await
-}
-
 /// One delivery.
 pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: DeliveryId) -> Result<Option<Delivery>> {
     query(sql!(

@@ -131,12 +131,12 @@ fn after_position(page: Query, after: EventPosition, limit: i64) -> Query {
         .push_bind(") ORDER BY tx, seq LIMIT ", limit)
 }
 
-/// Whether there are events after a position that readers don't see yet, because an older
-/// transaction is still open (`{settled}`). Who wrote them has woken the readers already, so a
-/// reader that finds nothing looks again soon.
-pub async fn is_unsettled(on: &mut impl Read, after: EventPosition) -> Result<bool> {
+/// Whether there is any event after a position, also one that readers don't see yet because an
+/// older transaction is still open (`{settled}`). Who wrote it has woken the readers already, so a
+/// reader that finds nothing asks this, and looks again soon.
+pub async fn has_after(on: &mut impl Read, after: EventPosition) -> Result<bool> {
     let rows = query(sql!(
-        "SELECT id FROM events WHERE (tx, seq) > ($1, $2) AND NOT ({settled}) LIMIT 1"
+        "SELECT id FROM events WHERE (tx, seq) > ($1, $2) LIMIT 1"
     ))
     .bind(after.tx)
     .bind(after.seq)

@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "contract/deliveries.rs"]
 mod deliveries;
+#[path = "contract/events.rs"]
+mod events;
 #[path = "contract/messages.rs"]
 mod messages;
 #[path = "contract/plugins.rs"]

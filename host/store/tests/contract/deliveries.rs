@@ -9,7 +9,7 @@ use overture_domain::{
 use overture_store::{
     Database,
     deliveries::{self, Claim, End, Lane, NewDelivery, Outcome, Parcel},
-    on_both,
+    hosts, on_both,
     testing::TestDatabase,
     webhooks,
 };
@@ -235,8 +235,9 @@ on_both! {
         queue(&test.db, ws, hooks[0].id, 200..201).await;
         let lost = claim(&test.db, Lane::Healthy, NOW, &[], 9).await;
         let mut tx = test.db.begin().await.unwrap();
-        assert_eq!(deliveries::release(&mut tx, &[host(2)]).await.unwrap(), 0);
-        assert_eq!(deliveries::release(&mut tx, &[host(2), host(1)]).await.unwrap(), 1);
+        // Both hosts' heartbeats are of 1970.
+        assert_eq!(hosts::release_dead(&mut tx, host(1), NOW).await.unwrap(), 0, "not one's own");
+        assert_eq!(hosts::release_dead(&mut tx, host(2), NOW).await.unwrap(), 1);
         tx.commit().await.unwrap();
         record(&test.db, &[outcome(&lost[0], End::Delivered)]).await;
         assert_eq!(find(&test.db, ws, lost[0].delivery.id).await.state, DeliveryState::Pending);
