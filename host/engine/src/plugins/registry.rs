@@ -9,7 +9,7 @@ use std::{
 
 use overture_domain::plugins::{Plugin, PluginSource};
 use overture_plugin_host::{
-    Capabilities, CodeCache, HostConfig, Kind, LoadError, Manifest, Origin, PluginHost, PluginInfo,
+    Capabilities, CodeCache, HostConfig, Kind, Manifest, Origin, PluginHost, PluginInfo,
 };
 use overture_store::plugins as store;
 use serde_json::{Value, json};
@@ -74,7 +74,8 @@ impl Registry {
         let services = services(&backing, settings.secrets.clone());
         // Compiling takes its time.
         let loading = tokio::task::spawn_blocking(move || {
-            let host = PluginHost::new(config, services).map_err(outside)?;
+            let host = PluginHost::new(config, services)
+                .map_err(|error| Error::Outside(error.to_string()))?;
             let mut loaded = load_embedded(&host, &embedded)?;
             let refused = load_folder(&host, &settings, &mut loaded)?;
             Ok::<_, Error>((host, loaded, refused))
@@ -130,10 +131,6 @@ impl Registry {
     pub(super) fn is_enabled(&self, id: &str) -> bool {
         !self.disabled.contains(id)
     }
-}
-
-fn outside(error: LoadError) -> Error {
-    Error::Outside(error.to_string())
 }
 
 fn load_embedded(host: &PluginHost, embedded: &[Vec<u8>]) -> Result<Vec<Loaded>> {

@@ -74,7 +74,7 @@ impl GuestLog for Log {
 /// Values in the database, by plugin and workspace.
 struct Values(Database);
 
-fn unavailable(error: overture_store::Error) -> KvError {
+fn unavailable(error: &overture_store::Error) -> KvError {
     KvError::Unavailable(error.to_string())
 }
 
@@ -82,7 +82,7 @@ fn unavailable(error: overture_store::Error) -> KvError {
 impl KvStore for Values {
     async fn get(&self, scope: &Scope, key: &str) -> Result<Option<Vec<u8>>, KvError> {
         let found = store::value(&mut self.0.reader(), scope.workspace, &scope.plugin, key).await;
-        found.map_err(unavailable)
+        found.map_err(|error| unavailable(&error))
     }
 
     async fn set(
@@ -93,20 +93,20 @@ impl KvStore for Values {
         quota_bytes: u64,
     ) -> Result<(), KvError> {
         let quota = i64::try_from(quota_bytes).unwrap_or(i64::MAX);
-        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        let mut tx = self.0.begin().await.map_err(|error| unavailable(&error))?;
         let set =
             store::set_value(&mut tx, scope.workspace, &scope.plugin, key, value, quota).await;
-        if !set.map_err(unavailable)? {
+        if !set.map_err(|error| unavailable(&error))? {
             return Err(KvError::OverQuota);
         }
-        tx.commit().await.map_err(unavailable)
+        tx.commit().await.map_err(|error| unavailable(&error))
     }
 
     async fn delete(&self, scope: &Scope, key: &str) -> Result<(), KvError> {
-        let mut tx = self.0.begin().await.map_err(unavailable)?;
+        let mut tx = self.0.begin().await.map_err(|error| unavailable(&error))?;
         let deleted = store::delete_value(&mut tx, scope.workspace, &scope.plugin, key).await;
-        deleted.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)
+        deleted.map_err(|error| unavailable(&error))?;
+        tx.commit().await.map_err(|error| unavailable(&error))
     }
 
     async fn keys(
@@ -118,7 +118,7 @@ impl KvStore for Values {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut on = self.0.reader();
         let found = store::list_keys(&mut on, scope.workspace, &scope.plugin, prefix, limit).await;
-        let mut keys = found.map_err(unavailable)?;
+        let mut keys = found.map_err(|error| unavailable(&error))?;
         // PostgreSQL sorts by its locale.
         keys.sort_unstable();
         Ok(keys)

@@ -39,7 +39,7 @@ pub async fn dispatch(env: &Env) -> Result<Due> {
         let from = events::cursor(&mut on, CONSUMER).await?;
         let page = events::list_all(&mut on, from, PAGE).await?;
         let Some(last) = page.last() else {
-            return Ok(match events::is_unsettled(&mut on, from).await? {
+            return Ok(match events::has_after(&mut on, from).await? {
                 true => Due::At(env.now() + LOOK_AGAIN),
                 false => Due::WhenWoken,
             });
