@@ -143,11 +143,13 @@ pub async fn create(env: &Env, ws: WorkspaceId, what: &Suppress) -> Result<()> {
         .iter()
         .enumerate()
         .filter_map(|(index, value)| {
-            let problem = match what.kind {
-                SuppressionKind::Email => email_problem(value),
-                SuppressionKind::Domain => email_problem(&format!("x@{}", value.trim())),
+            let (field, problem) = match what.kind {
+                SuppressionKind::Email => ("emails", email_problem(value)),
+                SuppressionKind::Domain => {
+                    ("domains", email_problem(&format!("x@{}", value.trim())))
+                }
             };
-            problem.map(|problem| FieldError::new(format!("values[{index}]"), "invalid", problem))
+            problem.map(|problem| FieldError::new(format!("{field}[{index}]"), "invalid", problem))
         })
         .collect();
     if !wrong.is_empty() {

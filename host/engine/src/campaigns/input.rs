@@ -84,7 +84,7 @@ pub(super) fn check(campaign: &Campaign, dates_given: bool, now: Timestamp) -> V
             "`{}` is no time zone; use an IANA name such as Europe/Berlin",
             campaign.time_zone
         );
-        add("timeZone", "unknown_time_zone", &message);
+        add("timezone", "unknown_time_zone", &message);
     }
     if !(1..=10_000).contains(&campaign.daily_send_limit) {
         add(
@@ -191,7 +191,7 @@ pub(super) fn check_steps(steps: &[StepIn]) -> Vec<FieldError> {
         {
             let message = format!("a delay is 0 to {MAX_DELAY_DAYS} days");
             wrong.push(FieldError::new(
-                format!("steps[{place}].delayMinutes"),
+                format!("steps[{place}].delayDays"),
                 "out_of_range",
                 message,
             ));

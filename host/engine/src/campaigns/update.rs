@@ -130,7 +130,7 @@ fn check_status(before: &CampaignDetails, patch: &CampaignPatch) -> Result<()> {
             [
                 ("name", patch.name.is_some()),
                 ("steps", structure),
-                ("timeZone", patch.time_zone.is_some()),
+                ("timezone", patch.time_zone.is_some()),
                 ("windows", patch.windows.is_some()),
                 ("minutesBetweenSends", patch.minutes_between_sends.is_some()),
                 ("stopOnReply", patch.stop_on_reply.is_some()),

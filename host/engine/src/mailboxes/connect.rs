@@ -123,7 +123,7 @@ async fn account(env: &Env, ws: WorkspaceId, new: &NewMailbox) -> Result<Account
     let mut wrong = Vec::new();
     let address = new.address.trim().to_owned();
     if let Some(problem) = email_problem(&address) {
-        wrong.push(FieldError::new("address", "invalid", problem));
+        wrong.push(FieldError::new("emailAddress", "invalid", problem));
     }
     let daily_limit = new.daily_limit.unwrap_or(input::DEFAULT_DAILY_LIMIT);
     input::check_daily_limit(daily_limit, &mut wrong);

@@ -141,7 +141,7 @@ pub(super) fn check_daily_limit(limit: i64, wrong: &mut Vec<FieldError>) {
 pub(super) fn check_time_zone(zone: &str, wrong: &mut Vec<FieldError>) {
     if jiff::tz::TimeZone::get(zone).is_err() {
         let message = format!("`{zone}` is no time zone; they look like `Europe/Berlin`");
-        wrong.push(FieldError::new("timeZone", "unknown_time_zone", message));
+        wrong.push(FieldError::new("timezone", "unknown_time_zone", message));
     }
 }
 

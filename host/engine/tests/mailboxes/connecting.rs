@@ -78,7 +78,7 @@ on_both! {
         };
         let error = mailboxes::connect(world.env(), world.ws, wrong, &Actor::Cli).await.unwrap_err();
         assert_eq!(fields(&error), [
-            ("address", "invalid"), ("dailyLimit", "out_of_range"), ("timeZone", "unknown_time_zone"),
+            ("emailAddress", "invalid"), ("dailyLimit", "out_of_range"), ("timezone", "unknown_time_zone"),
             ("senderName", "invalid"), ("preset", "unknown_preset"),
         ]);
     }
