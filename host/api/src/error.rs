@@ -18,6 +18,8 @@ pub enum Error {
     Unauthorized(&'static str),
     /// The key lacks this scope.
     InsufficientScope(&'static str),
+    /// No endpoint has this path and method.
+    NoEndpoint,
     /// The operation's own error.
     Engine(overture_engine::Error),
 }
@@ -42,6 +44,7 @@ impl Error {
         match self {
             Self::Unauthorized(_) => "unauthorized",
             Self::InsufficientScope(_) => "insufficient_scope",
+            Self::NoEndpoint => "not_found",
             Self::Engine(error) => error.code(),
         }
     }
@@ -64,6 +67,7 @@ impl Error {
         match self {
             Self::Unauthorized(why) => (*why).to_owned(),
             Self::InsufficientScope(scope) => format!("this key lacks the scope `{scope}`"),
+            Self::NoEndpoint => "no endpoint has this path and method".to_owned(),
             Self::Engine(error) if self.status().is_server_error() => {
                 // The cause goes to the log, never to the caller: it may name rows and hosts.
                 tracing::error!(%error, "a request failed");
@@ -81,6 +85,7 @@ impl Error {
             Self::InsufficientScope(_) => {
                 Some("make a key with this scope: `overture key create --scope …`")
             }
+            Self::NoEndpoint => Some("`GET /api/v1/openapi.json` lists every endpoint"),
             Self::Engine(_) => None,
         }
     }
@@ -143,7 +148,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// What a path under `/api/v1` that doesn't exist answers.
-pub(crate) async fn unknown_path() -> Error {
-    Error::Engine(overture_engine::Error::NotFound("endpoint"))
+/// What is answered under `/api/v1` where there is no endpoint.
+pub(crate) async fn no_endpoint() -> Error {
+    Error::NoEndpoint
 }

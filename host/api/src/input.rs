@@ -19,14 +19,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let bytes = body(request, state).await?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);
-        serde_path_to_error::deserialize(&mut json)
-            .map(Self)
-            .map_err(|error| {
-                let path = error.path().to_string();
-                let field = if path == "." { "body".to_owned() } else { path };
-                Error::field(field, "invalid", error.into_inner().to_string())
-            })
+        let read = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| unreadable("body", &error.path().to_string(), error.inner()))?;
+        json.end()
+            .map_err(|error| unreadable("body", ".", &error))?;
+        Ok(Self(read))
     }
+}
+
+/// Names the field that is wrong; `whole` when it is none in particular.
+fn unreadable(whole: &str, path: &str, error: &dyn std::fmt::Display) -> Error {
+    let message = error.to_string();
+    // Serde tells a field that is missing by its text alone; the path ends at what lacks it.
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split_once('`'))
+        .map(|(name, _)| name);
+    let (field, code) = match (missing, path) {
+        (Some(name), ".") => (name.to_owned(), "required"),
+        (Some(name), path) => (format!("{path}.{name}"), "required"),
+        (None, ".") => (whole.to_owned(), "invalid"),
+        (None, path) => (path.to_owned(), "invalid"),
+    };
+    Error::field(field, code, message)
 }
 
 /// The bytes of a body within the limit of its route.
@@ -62,15 +77,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
             serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text.as_bytes()));
         serde_path_to_error::deserialize(query)
             .map(Self)
-            .map_err(|error| {
-                let path = error.path().to_string();
-                let field = if path == "." {
-                    "query".to_owned()
-                } else {
-                    path
-                };
-                Error::field(field, "invalid", error.into_inner().to_string())
-            })
+            .map_err(|error| unreadable("query", &error.path().to_string(), error.inner()))
     }
 }
 

@@ -41,12 +41,13 @@ const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
 /// The whole front door.
 pub fn router(env: Env) -> Router {
-    let (api, document) = openapi::routes().split_for_parts();
+    let (api, document) = openapi::parts();
     Router::new()
         .nest(
             "/api/v1",
             api.merge(openapi::served(document))
-                .fallback(error::unknown_path),
+                .fallback(error::no_endpoint)
+                .method_not_allowed_fallback(error::no_endpoint),
         )
         .merge(unsubscribe::routes())
         .merge(health::routes())

@@ -5,7 +5,8 @@ use overture_engine::Env;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        OpenApi as Document,
+        Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder,
+        path::{Operation, PathItem},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -61,6 +62,68 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .merge(events::routes())
 }
 
+/// The endpoints and their description.
+pub(crate) fn parts() -> (Router<Env>, Document) {
+    let (router, mut document) = routes().split_for_parts();
+    for item in document.paths.paths.values_mut() {
+        for operation in operations(item) {
+            add_common_errors(operation);
+        }
+    }
+    (router, document)
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem {
+        get,
+        post,
+        patch,
+        delete,
+        ..
+    } = item;
+    [get, post, patch, delete].into_iter().flatten()
+}
+
+/// What every operation may answer beside what it says itself.
+fn add_common_errors(operation: &mut Operation) {
+    let answers = &mut operation.responses.responses;
+    let mut add = |status: &str, description: &str| {
+        answers
+            .entry(status.to_owned())
+            .or_insert_with(|| RefOr::T(error(description)));
+    };
+    add(
+        "401",
+        "No API key, or one that is unknown, revoked or expired",
+    );
+    add(
+        "500",
+        "Something went wrong here; the request's id finds the cause",
+    );
+    if operation.tags.iter().flatten().all(|tag| tag != "Identity") {
+        add("403", "The key lacks the scope");
+    }
+    if operation.parameters.is_some() || operation.request_body.is_some() {
+        add(
+            "400",
+            "Something of the request is invalid; the details name it",
+        );
+    }
+    if operation.request_body.is_some() {
+        add("413", "The body is larger than the endpoint takes");
+    }
+}
+
+fn error(description: &str) -> Response {
+    ResponseBuilder::new()
+        .description(description)
+        .content(
+            "application/json",
+            Content::new(Some(Ref::from_schema_name("ErrorEnvelope"))),
+        )
+        .build()
+}
+
 /// `GET /openapi.json`.
 pub(crate) fn served(document: Document) -> Router<Env> {
     Router::new().route("/openapi.json", get(|| async move { Json(document) }))
@@ -71,7 +134,7 @@ pub(crate) fn served(document: Document) -> Router<Env> {
 /// # Panics
 /// Never: the description serialises to JSON.
 pub fn document() -> String {
-    let (_, document) = routes().split_for_parts();
+    let (_, document) = parts();
     let mut text = document
         .to_pretty_json()
         .expect("an OpenAPI description is JSON");

@@ -11,6 +11,7 @@ use crate::{Error, answer::Meta};
 
 /// The query parameters of every list.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
     /// Rows a page, 1 to 100.

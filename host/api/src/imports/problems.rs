@@ -9,7 +9,7 @@ use crate::{Caller, Error, Page, PageParams, Params, PathId, error::ErrorEnvelop
 
 /// A row that did not become a prospect.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ProblemOut {
+pub(super) struct RejectedOut {
     /// Where it begins in the file, from 1.
     line: i64,
     /// duplicate, suppressed or invalid.
@@ -22,14 +22,14 @@ pub(super) struct ProblemOut {
 /// The rows of an import that did not become prospects, in the order of the file.
 #[utoipa::path(
     get, path = "/imports/{id}/problems", tag = "Imports", params(("id" = String, Path), PageParams),
-    responses((status = 200, body = Page<ProblemOut>), (status = 404, body = ErrorEnvelope))
+    responses((status = 200, body = Page<RejectedOut>), (status = 404, body = ErrorEnvelope))
 )]
 pub(super) async fn problems(
     State(env): State<Env>,
     caller: Caller,
     PathId(id): PathId<kinds::Import>,
     Params(params): Params<PageParams>,
-) -> Result<Page<ProblemOut>, Error> {
+) -> Result<Page<RejectedOut>, Error> {
     let ws = caller.allow("prospects:read")?;
     let limit = params.limit()?;
     let mut on = env.db.reader();
@@ -41,7 +41,7 @@ pub(super) async fn problems(
         rows,
         limit,
         |row| row.line.to_string(),
-        |row| ProblemOut {
+        |row| RejectedOut {
             line: row.line,
             result: row.result.to_string(),
             reason: row.reason,

@@ -9,7 +9,7 @@ use crate::{Answer, Caller, Error, PathId, error::ErrorEnvelope};
 
 /// How a test went.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TestOut {
+pub(super) struct TestedOut {
     /// Every leg works.
     ok: bool,
     legs: Vec<LegOut>,
@@ -19,17 +19,17 @@ pub(super) struct TestOut {
 /// stable code, the server's own words and the fix.
 #[utoipa::path(
     post, path = "/mailboxes/{id}/test", tag = "Mailboxes", params(("id" = String, Path)),
-    responses((status = 200, body = Answer<TestOut>), (status = 404, body = ErrorEnvelope))
+    responses((status = 200, body = Answer<TestedOut>), (status = 404, body = ErrorEnvelope))
 )]
 pub(super) async fn test(
     State(env): State<Env>,
     caller: Caller,
     PathId(id): PathId<kinds::Account>,
-) -> Result<Answer<TestOut>, Error> {
+) -> Result<Answer<TestedOut>, Error> {
     let ws = caller.allow("mailboxes:write")?;
     let legs = mailboxes::test(&env, ws, id, &caller.actor()).await?;
     let ok = legs.iter().all(|leg| leg.problem.is_none());
-    Ok(Answer::new(TestOut {
+    Ok(Answer::new(TestedOut {
         ok,
         legs: legs.into_iter().map(LegOut::from).collect(),
     }))

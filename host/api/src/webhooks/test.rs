@@ -9,7 +9,7 @@ use crate::{Answer, Caller, Error, PathId, error::ErrorEnvelope};
 /// The event that was made.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TestOut {
+pub(super) struct TestEventOut {
     /// Its delivery shows how it went.
     event_id: String,
 }
@@ -18,7 +18,7 @@ pub(super) struct TestOut {
 #[utoipa::path(
     post, path = "/webhooks/{id}/test", tag = "Webhooks", params(("id" = String, Path)),
     responses(
-        (status = 200, body = Answer<TestOut>),
+        (status = 200, body = Answer<TestEventOut>),
         (status = 404, body = ErrorEnvelope),
         (status = 409, description = "It is paused", body = ErrorEnvelope)
     )
@@ -27,8 +27,8 @@ pub(super) async fn test(
     State(env): State<Env>,
     caller: Caller,
     PathId(id): PathId<kinds::Webhook>,
-) -> Result<Answer<TestOut>, Error> {
+) -> Result<Answer<TestEventOut>, Error> {
     let ws = caller.allow("webhooks:write")?;
     let event_id = webhooks::test(&env, ws, id).await?.to_string();
-    Ok(Answer::new(TestOut { event_id }))
+    Ok(Answer::new(TestEventOut { event_id }))
 }
