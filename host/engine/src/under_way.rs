@@ -85,6 +85,9 @@ mod tests {
         go.send(()).unwrap();
         under_way.settled().await;
         assert_eq!(under_way.total(), 0);
-        assert_eq!((wakes.count(Part::Sends), wakes.count(Part::Deliveries)), (1, 1));
+        assert_eq!(
+            (wakes.count(Part::Sends), wakes.count(Part::Deliveries)),
+            (1, 1)
+        );
     }
 }

@@ -200,12 +200,25 @@ impl Outreach {
         self.run_until(self.env().now() + length).await;
     }
 
-    /// Everybody in a campaign, in the order in which they came.
+    /// Everybody in a campaign, by their address.
     pub async fn enrollments(&self, campaign: CampaignId) -> Vec<Enrollment> {
         let on = &mut self.env().db.reader();
-        enrollments::list(on, self.ws, campaign, None, None, 1_000)
+        let mut all = enrollments::list(on, self.ws, campaign, None, None, 1_000)
             .await
-            .expect("enrollments can be read")
+            .expect("enrollments can be read");
+        let ids: Vec<ProspectId> = all
+            .iter()
+            .map(|enrollment| enrollment.prospect_id)
+            .collect();
+        let people = prospects::list_by_ids(on, self.ws, &ids)
+            .await
+            .expect("prospects can be read");
+        let emails: HashMap<ProspectId, String> = people
+            .into_iter()
+            .map(|prospect| (prospect.id, prospect.email))
+            .collect();
+        all.sort_by_key(|enrollment| emails[&enrollment.prospect_id].clone());
+        all
     }
 
     /// One enrollment as it is now.
@@ -223,13 +236,45 @@ impl Outreach {
             .expect("the mailbox is there")
     }
 
-    /// The events of a kind, oldest first.
+    /// The events of a kind, oldest first. Readers see none that an open transaction of anybody
+    /// may still precede, so a marker is waited for that comes after all of them.
     pub async fn events(&self, kind: EventKind) -> Vec<Event> {
-        let filter = events::Filter {
-            kind: Some(kind),
-            ..events::Filter::default()
+        let marker = Event {
+            id: self.env().id(),
+            workspace_id: self.ws,
+            kind: EventKind::WebhookTest,
+            channel: None,
+            campaign_id: None,
+            enrollment_id: None,
+            prospect_id: None,
+            account_id: None,
+            occurred_at: self.env().now(),
+            dedup_key: None,
+            data: serde_json::json!({}),
         };
+        let mut tx = self.env().db.begin().await.expect("the database is there");
+        events::insert(&mut tx, std::slice::from_ref(&marker))
+            .await
+            .expect("events can be written");
+        tx.commit().await.expect("events can be written");
+        let look = async {
+            loop {
+                let found = self.all_events().await;
+                if found.iter().any(|event| event.id == marker.id) {
+                    return found;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(30), look).await;
+        let mut found = found.expect("no transaction stays open for long");
+        found.retain(|event| event.kind == kind);
+        found
+    }
+
+    async fn all_events(&self) -> Vec<Event> {
         let on = &mut self.env().db.reader();
+        let filter = events::Filter::default();
         let found = events::list(on, self.ws, &filter, EventPosition::default(), 10_000).await;
         found
             .expect("events can be read")

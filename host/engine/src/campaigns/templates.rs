@@ -83,12 +83,11 @@ pub(super) fn needed_custom_fields(steps: &[Step]) -> BTreeSet<String> {
             let Ok(template) = Template::parse(source, Mode::product(context)) else {
                 continue;
             };
-            let variables = template.variables();
+            let open = template.variables().without_default;
             needed.extend(
-                variables
-                    .without_default
-                    .into_iter()
-                    .filter(|name| variables.custom.contains(name)),
+                open.iter()
+                    .filter_map(|name| name.strip_prefix("custom."))
+                    .map(str::to_owned),
             );
         }
     }

@@ -133,15 +133,7 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
         "mailto:{}?subject=unsubscribe%20{token}",
         escaped(&parts.account.address)
     );
-    // One-click needs https (RFC 8058 §3.1): an instance without it offers the mail address alone.
-    let (one_click, headers) = if link.starts_with("https://") {
-        (Some(Unsubscribe { url: link, mailto }), Vec::new())
-    } else {
-        (
-            None,
-            vec![("List-Unsubscribe".to_owned(), format!("<{mailto}>"))],
-        )
-    };
+    let one_click = Some(link).filter(|link| link.starts_with("https://"));
     let mail = mime::Outgoing {
         message_id: parts.message_id.to_owned(),
         date: parts.now,
@@ -159,8 +151,11 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
         html: Some(html.clone()),
         in_reply_to: in_reply_to.clone(),
         references: references.clone(),
-        unsubscribe: one_click,
-        headers,
+        unsubscribe: Some(Unsubscribe {
+            url: one_click,
+            mailto,
+        }),
+        headers: Vec::new(),
         boundary: boundary(parts.message_id),
     };
     let bytes = mime::build(&mail).map_err(|error| {
@@ -361,7 +356,7 @@ fn escaped(address: &str) -> String {
     for byte in address.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' | b'+' => {
-                out.push(char::from(byte))
+                out.push(char::from(byte));
             }
             _ => out.push_str(&format!("%{byte:02X}")),
         }

@@ -1,7 +1,10 @@
 //! When the next step of an enrollment runs (SCH-3): previous action + delay + jitter, clamped
 //! into the window.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
@@ -36,13 +39,14 @@ pub(super) async fn tick(env: &Env) -> Result<bool> {
     let mut planned = Vec::new();
     let mut through: HashMap<WorkspaceId, Vec<EnrollmentId>> = HashMap::new();
     for open in &unplanned {
-        if !known.contains_key(&open.campaign_id) {
-            let campaign = campaigns::find(&mut tx, open.workspace_id, open.campaign_id).await?;
-            known.insert(open.campaign_id, campaign);
-        }
-        let Some(Some(campaign)) = known.get(&open.campaign_id) else {
-            continue;
+        let campaign = match known.entry(open.campaign_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let found = campaigns::find(&mut tx, open.workspace_id, open.campaign_id).await?;
+                place.insert(found)
+            }
         };
+        let Some(campaign) = campaign else { continue };
         match open.delay_minutes {
             None => through
                 .entry(open.workspace_id)

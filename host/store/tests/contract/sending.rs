@@ -203,7 +203,7 @@ async fn enrollment(db: &Database, world: &World, place: usize) -> Enrollment {
 
 async fn host(db: &Database, n: u64, at: Timestamp) -> HostId {
     write(db, async |tx| {
-        hosts::heartbeat(tx, id(n), "test", at).await.unwrap()
+        hosts::heartbeat(tx, id(n), "test", at).await.unwrap();
     })
     .await;
     id(n)

@@ -1,0 +1,141 @@
+//! Processes that die, and jobs that hang (SCH-5, SAFE-3).
+
+use std::time::Duration;
+
+use overture_domain::{
+    HostId, Id,
+    enrollments::{EnrollmentState, JobKind},
+    id::kinds,
+    rng::SeededRng,
+};
+use overture_engine::{Env, Part, leases, sends};
+use overture_store::{jobs, on_both};
+use overture_testkit::{MONDAY, Outreach, outreach, outreach::Fate};
+
+use super::{HOUR, all_are};
+
+/// Another process on the same database.
+async fn another_host(world: &Outreach, n: u64) -> Env {
+    let mut env = world.env().clone();
+    env.host = HostId::from_uuid(Id::<kinds::Host>::new(MONDAY, &SeededRng::new(n)).uuid());
+    env.under_way = std::sync::Arc::default();
+    leases::start(&env, "another").await.unwrap();
+    env
+}
+
+/// Lets the first host hand out what is due in the next minutes and never hear of it again.
+async fn die_sending(world: &Outreach) {
+    let next = world.settle().await.unwrap();
+    world.kit.clock.advance_to(next);
+    sends::tick(world.env()).await.unwrap();
+    assert_eq!(world.env().under_way.count(Part::Sends), 1);
+    // The plugin has been called.
+    while world.post.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+on_both! {
+    // SCH-5, SAFE-3: a host that dies after the attempt leaves an ambiguous send, never a second one.
+    async fn an_attempt_of_a_dead_host_is_not_repeated(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        world.post.next("p0@d0.test", [Fate::Silence]);
+        let campaign = world.running(&[&mailbox], &people).await;
+        die_sending(&world).await;
+        world.kit.clock.advance(Duration::from_secs(31));
+        let other = another_host(&world, 9).await;
+        leases::tick(&other).await.unwrap();
+        outreach::settle(&other).await;
+        all_are(&world, campaign, EnrollmentState::AmbiguousSend).await;
+        world.kit.clock.advance(HOUR);
+        outreach::settle(&other).await;
+        assert_eq!(world.post.asked().len(), 1);
+        // A person says that nothing went out.
+        let id = world.enrollments(campaign).await[0].id;
+        sends::resolve(&other, world.ws, id, false, &overture_domain::people::Actor::Cli).await.unwrap();
+        world.kit.clock.advance(HOUR);
+        outreach::settle(&other).await;
+        world.kit.clock.advance(HOUR);
+        outreach::settle(&other).await;
+        all_are(&world, campaign, EnrollmentState::Completed).await;
+        assert_eq!(world.post.asked().len(), 2);
+    }
+
+    // SCH-5, SAFE-3: a host that dies before the attempt has sent nothing: another sends it.
+    async fn a_send_that_was_not_attempted_is_repeated(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        world.post.behind_smtp();
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        let accepted = overture_plugin_host::capabilities::mailbox::SubmissionRecord::Accepted(
+            overture_plugin_host::capabilities::mailbox::Submission {
+                reply: overture_plugin_host::capabilities::mailbox::Reply { code: Some(250), enhanced: None, text: "ok".into() },
+            },
+        );
+        world.post.next("p0@d0.test", [Fate::Silence, Fate::Dialogue(accepted)]);
+        let campaign = world.running(&[&mailbox], &people).await;
+        die_sending(&world).await;
+        let first = world.env().host;
+        let other = another_host(&world, 9).await;
+        // While the first is thought to live nothing is taken from it; on SQLite it was the only process.
+        if world.env().db.dialect() == overture_store::dialect::Dialect::Postgres {
+            world.kit.clock.advance(Duration::from_secs(29));
+            leases::tick(&other).await.unwrap();
+            sends::tick(&other).await.unwrap();
+            other.under_way.settled().await;
+            assert_eq!(world.post.asked().len(), 1);
+        }
+        world.kit.clock.advance(Duration::from_secs(5 * 60));
+        leases::tick(&other).await.unwrap();
+        outreach::settle(&other).await;
+        world.kit.clock.advance(HOUR);
+        outreach::settle(&other).await;
+        all_are(&world, campaign, EnrollmentState::Completed).await;
+        assert_eq!(world.post.asked().len(), 2);
+        assert_ne!(first, other.host);
+    }
+
+    // SCH-5: a living host that holds a job for ever gets a strike each time; the third ends it.
+    async fn a_job_that_hangs_three_times_fails_with_its_enrollment(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        let campaign = world.running(&[&mailbox], &people).await;
+        let next = world.settle().await.unwrap();
+        world.kit.clock.advance_to(next);
+        let env = world.env();
+        for strike in 1..=3 {
+            // A loop that takes the job and never gives it back.
+            let mut tx = env.db.begin().await.unwrap();
+            let claimed = jobs::claim(&mut tx, JobKind::SendStep, env.host, env.now(), env.real.now(), 9).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(claimed.len(), 1, "before strike {strike}");
+            world.kit.clock.advance(Duration::from_secs(9 * 60));
+            leases::tick(env).await.unwrap();
+            assert_eq!(world.enrollments(campaign).await[0].state, EnrollmentState::Queued);
+            world.kit.clock.advance(Duration::from_secs(2 * 60));
+            leases::tick(env).await.unwrap();
+        }
+        let failed = &world.enrollments(campaign).await[0];
+        assert_eq!(failed.state, EnrollmentState::Failed);
+        assert_eq!(failed.reason, "stuck in processing loop after 3+ recovery cycles");
+        assert_eq!(failed.next_action_at, None);
+        world.run_for(HOUR).await;
+        assert!(world.post.asked().is_empty());
+    }
+
+    // SAFE-3: no hand free is no loss; what is due waits for one.
+    async fn more_is_due_than_there_are_hands(test: TestDatabase) {
+        let mut world = Outreach::new(test).await;
+        let config = overture_engine::Config { concurrent_sends: 1, ..overture_engine::Config::default() };
+        world.kit.env.config = std::sync::Arc::new(config);
+        let mailboxes = [world.mailbox("a@sender.test").await, world.mailbox("b@sender.test").await, world.mailbox("c@sender.test").await];
+        let people = world.prospects(9).await;
+        let campaign = world.running(&[&mailboxes[0], &mailboxes[1], &mailboxes[2]], &people).await;
+        world.run_for(HOUR * 2).await;
+        all_are(&world, campaign, EnrollmentState::Completed).await;
+        assert_eq!(world.post.asked().len(), 9);
+    }
+}
