@@ -85,6 +85,9 @@ impl Card {
 /// The first so many characters, with a sign where something was left out.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some(_) => {

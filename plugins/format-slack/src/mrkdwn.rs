@@ -1,5 +1,7 @@
 //! Slack's own markup: what must be escaped, links, quotations, dates.
 
+use std::borrow::Cow;
+
 use event_cards::Span;
 use overture_plugin::{Timestamp, time::rfc3339};
 
@@ -11,17 +13,19 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 fn push_escaped(text: &str, out: &mut String) {
-    let mut rest = text;
-    while let Some(at) = rest.find(['&', '<', '>']) {
-        out.push_str(&rest[..at]);
-        out.push_str(match rest.as_bytes()[at] {
+    let mut done = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let name = match byte {
             b'&' => "&amp;",
             b'<' => "&lt;",
-            _ => "&gt;",
-        });
-        rest = &rest[at + 1..];
+            b'>' => "&gt;",
+            _ => continue,
+        };
+        out.push_str(&text[done..at]);
+        out.push_str(name);
+        done = at + 1;
     }
-    out.push_str(rest);
+    out.push_str(&text[done..]);
 }
 
 /// A line with its links.
@@ -34,7 +38,7 @@ pub(crate) fn line(spans: &[Span]) -> String {
                 out.push('<');
                 push_url(url, &mut out);
                 out.push('|');
-                push_escaped(&one_line(label).replace('|', "¦"), &mut out);
+                push_escaped(&without_bars(&one_line(label)), &mut out);
                 out.push('>');
             }
         }
@@ -76,6 +80,17 @@ pub(crate) fn date(at: Timestamp) -> String {
     )
 }
 
-fn one_line(text: &str) -> String {
-    text.replace(['\r', '\n'], " ")
+fn one_line(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(|b| matches!(b, b'\r' | b'\n')) {
+        true => text.replace(['\r', '\n'], " ").into(),
+        false => text.into(),
+    }
+}
+
+/// A bar would end the URL's part of a link.
+fn without_bars(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(|b| b == b'|') {
+        true => text.replace('|', "¦").into(),
+        false => text.into(),
+    }
 }
