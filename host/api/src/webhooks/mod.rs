@@ -87,6 +87,9 @@ struct DeliveryOut {
     /// When the next request is due, while it is pending.
     #[schema(value_type = Option<String>, format = DateTime)]
     next_try_at: Option<Timestamp>,
+    /// Why no request could be made, through no fault of the receiver: the formatter is missing or
+    /// fails.
+    held_reason: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -104,6 +107,7 @@ impl From<Delivery> for DeliveryOut {
                 .finished_at
                 .is_none()
                 .then_some(delivery.next_try_at),
+            held_reason: delivery.held_reason,
             created_at: delivery.created_at,
             finished_at: delivery.finished_at,
         }
