@@ -11,6 +11,15 @@ use crate::{config::Config, services};
 pub enum Command {
     /// List the plugins of this instance
     List,
+    /// Make a plugin file of a core module and its plugin.toml
+    Pack {
+        /// What `cargo build --release --target wasm32-unknown-unknown` wrote (*.wasm)
+        module: PathBuf,
+        /// The plugin.toml beside its source
+        manifest: PathBuf,
+        /// The plugin file to write
+        out: PathBuf,
+    },
     /// Say what the host thinks of a plugin file
     Check {
         /// A packed plugin (*.wasm)
@@ -22,8 +31,23 @@ pub enum Command {
 pub async fn run(config: &Config, command: Command) -> Result<()> {
     match command {
         Command::List => list(config).await,
+        Command::Pack {
+            module,
+            manifest,
+            out,
+        } => pack(&module, &manifest, &out),
         Command::Check { file } => check(&file),
     }
+}
+
+fn pack(module: &Path, manifest: &Path, out: &Path) -> Result<()> {
+    let unread = |path: &Path| format!("{} can't be read", path.display());
+    let core = std::fs::read(module).with_context(|| unread(module))?;
+    let text = std::fs::read_to_string(manifest).with_context(|| unread(manifest))?;
+    let plugin = overture_plugin_pack::pack(&core, &text)?;
+    std::fs::write(out, plugin).with_context(|| format!("{} can't be written", out.display()))?;
+    say(format_args!("{} is packed", out.display()));
+    Ok(())
 }
 
 async fn list(config: &Config) -> Result<()> {
