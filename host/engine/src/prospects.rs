@@ -8,7 +8,7 @@ use overture_domain::{
 };
 use overture_store::{lists, prospects as store};
 
-use crate::{Env, Error, FieldError, Result};
+use crate::{Env, Error, FieldError, Part, Result, sends};
 
 /// The fields that a caller may give. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,7 +188,9 @@ pub async fn update(
     fields.apply(&mut prospect);
     prospect.updated_at = env.now();
     store::update(&mut tx, std::slice::from_ref(&prospect)).await?;
+    sends::data_changed_in(&mut tx, env, ws, &[id]).await?;
     tx.commit().await?;
+    env.wakes.wake(Part::Sends);
     Ok(prospect)
 }
 

@@ -8,9 +8,8 @@ use overture_domain::{
     caps::Cap,
     enrollments::EnrollmentState,
     people::Actor,
-    windows,
 };
-use overture_store::{Tx, campaigns as store, caps, enrollments, events};
+use overture_store::{Tx, campaigns as store, enrollments, events};
 
 use crate::{Env, Error, FieldError, Part, Result, sends};
 
@@ -243,19 +242,16 @@ async fn move_zone(
     after: &Campaign,
     now: Timestamp,
 ) -> Result<()> {
-    let Some((from, to)) =
-        windows::zone(&before.campaign.time_zone).zip(windows::zone(&after.time_zone))
-    else {
-        return Ok(());
-    };
-    let (from, to) = (windows::civil_day(now, &from), windows::civil_day(now, &to));
-    let (ws, id) = (after.workspace_id, after.id);
-    caps::move_zone(tx, ws, Cap::CampaignDaily, &id.to_string(), from, to).await?;
-    for account in &before.pool {
-        let pair = sends::pair(id, account.account_id);
-        caps::move_zone(tx, ws, Cap::CampaignMailboxDaily, &pair, from, to).await?;
-    }
-    Ok(())
+    let pairs = before.pool.iter().map(|account| {
+        let pair = sends::pair(after.id, account.account_id);
+        (Cap::CampaignMailboxDaily, pair)
+    });
+    let moved: Vec<_> = [(Cap::CampaignDaily, after.id.to_string())]
+        .into_iter()
+        .chain(pairs)
+        .collect();
+    let zones = (before.campaign.time_zone.as_str(), after.time_zone.as_str());
+    sends::move_zone_in(tx, after.workspace_id, &moved, zones, now).await
 }
 
 #[cfg(test)]

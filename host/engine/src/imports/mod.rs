@@ -21,7 +21,7 @@ use overture_store::{
 
 pub use columns::{Columns, Field};
 
-use crate::{Env, Error, Result};
+use crate::{Env, Error, Part, Result, sends};
 
 /// Rows that go in with one transaction.
 const BATCH: usize = 500;
@@ -101,6 +101,7 @@ pub async fn create(env: &Env, ws: WorkspaceId, options: &Options, file: &[u8]) 
         .await?
         .ok_or(Error::NotFound("import"))?;
     tx.commit().await?;
+    env.wakes.wake(Part::Sends);
     Ok(done)
 }
 
@@ -304,6 +305,8 @@ async fn write(
     }
     prospects::insert(tx, &new).await?;
     prospects::update(tx, &updated).await?;
+    let updated: Vec<ProspectId> = updated.iter().map(|prospect| prospect.id).collect();
+    sends::data_changed_in(tx, env, ws, &updated).await?;
     if let Some(list) = import.list_id {
         lists::add(tx, ws, list, &on_list, env.now()).await?;
     }

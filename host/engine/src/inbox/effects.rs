@@ -242,11 +242,11 @@ impl Apply<'_> {
 
     /// The mailbox has used up a quota of its own (CAP-3).
     async fn back_off(&self, tx: &mut Tx) -> Result<()> {
-        let rung = self.account.backoff_rung;
+        let rung = self.account.backoff_rung + 1;
         let until = self.now + pacing::backoff(rung);
         if until > self.account.backoff_until {
             let (ws, id) = (self.account.workspace_id, self.account.id);
-            accounts::set_backoff(tx, ws, id, rung + 1, until).await?;
+            accounts::set_backoff(tx, ws, id, rung, until).await?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use overture_domain::{
 use overture_store::accounts as store;
 use overture_vault::Secret;
 
-use crate::{Env, Error, FieldError, Part, Result};
+use crate::{Env, Error, FieldError, Part, Result, sends};
 
 use super::{get, input, session, status, trial};
 
@@ -76,6 +76,11 @@ pub async fn update(
     let mut tx = env.db.begin().await?;
     if !store::update(&mut tx, &account, sealed.as_deref()).await? {
         return Err(Error::NotFound("mailbox"));
+    }
+    if account.time_zone != before.time_zone {
+        let zones = (before.time_zone.as_str(), account.time_zone.as_str());
+        let moved = sends::of_mailbox_calendar(id);
+        sends::move_zone_in(&mut tx, ws, &moved, zones, env.now()).await?;
     }
     if change.touches_connection() {
         let reason = "tested with its new settings";

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use overture_domain::{
+    AccountId, Timestamp, WorkspaceId,
     accounts::{Account, MailSettings},
     campaigns::Campaign,
     caps::{Cap, Limit, Span, ZoneOf, recipient_domain_limit},
@@ -11,7 +12,9 @@ use overture_domain::{
     windows,
 };
 
-use crate::ProviderPreset;
+use overture_store::{Tx, caps};
+
+use crate::{ProviderPreset, Result};
 
 use super::pair;
 
@@ -131,6 +134,31 @@ pub(super) fn of(
         })
     })
     .collect()
+}
+
+/// Carries daily caps of a subject over when its calendar moves to another zone (CAP-2).
+pub(crate) async fn move_zone_in(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    moved: &[(Cap, String)],
+    (from, to): (&str, &str),
+    now: Timestamp,
+) -> Result<()> {
+    let Some((from, to)) = windows::zone(from).zip(windows::zone(to)) else {
+        return Ok(());
+    };
+    let (from, to) = (windows::civil_day(now, &from), windows::civil_day(now, &to));
+    for (cap, subject) in moved {
+        caps::move_zone(tx, ws, *cap, subject, from, to).await?;
+    }
+    Ok(())
+}
+
+/// The daily caps that follow a mailbox's calendar.
+pub(crate) fn of_mailbox_calendar(account: AccountId) -> Vec<(Cap, String)> {
+    [Cap::MailboxDaily, Cap::MailboxTotalDaily, Cap::PresetDaily]
+        .map(|cap| (cap, account.to_string()))
+        .to_vec()
 }
 
 /// The mail service behind a mailbox: its server, or its provider's preset where none is dialled.

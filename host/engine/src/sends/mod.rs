@@ -34,13 +34,14 @@ mod writes;
 use std::{collections::BTreeMap, time::Duration};
 
 use overture_domain::{
-    AccountId, CampaignId, WorkspaceId,
-    enrollments::{Job, JobKind},
+    AccountId, CampaignId, ProspectId, WorkspaceId,
+    enrollments::{EnrollmentState, Job, JobKind},
 };
-use overture_store::{enrollments, events, jobs};
+use overture_store::{Tx, enrollments, events, jobs};
 
 use crate::{Due, Env, Part, Result};
 
+pub(crate) use limits::{move_zone_in, of_mailbox_calendar};
 pub use resolve::resolve;
 pub(crate) use told::{enrollment_event, finished_events, resumed_events};
 
@@ -54,6 +55,24 @@ const AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// The subject of a campaign's caps for one of its mailboxes.
 pub(crate) fn pair(campaign: CampaignId, account: AccountId) -> String {
     format!("{campaign} {account}")
+}
+
+/// The data of prospects has changed, in the caller's transaction: those of their enrollments that
+/// wait for a value look again (TPL-4). The caller wakes [`Part::Sends`] after the commit.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn data_changed_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    prospects: &[ProspectId],
+) -> Result<()> {
+    let now = env.now();
+    let from = EnrollmentState::PendingTemplateVariableResolution;
+    let resumed = enrollments::resume_prospects(tx, ws, prospects, from, now).await?;
+    events::insert(tx, &resumed_events(env, &resumed, now)).await?;
+    Ok(())
 }
 
 /// Plans what is unplanned, hands out what is due, and begins to send it. The sends go on after

@@ -107,6 +107,24 @@ on_both! {
         all_are(&world, campaign, EnrollmentState::Completed).await;
     }
 
+    // CAP-2: moving a zone gives no second quota for the same hours.
+    async fn a_moved_zone_gives_no_second_quota(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let change = async |change| { mailboxes::update(world.env(), world.ws, mailbox.id, change, &Actor::Cli).await.unwrap(); };
+        change(MailboxChange { daily_limit: Some(3), ..MailboxChange::default() }).await;
+        let people = world.prospects(9).await;
+        world.running(&[&mailbox], &people).await;
+        world.run_until(monday(12, 0)).await;
+        assert_eq!(world.post.taken().len(), 3);
+        // There it is Tuesday already.
+        change(MailboxChange { time_zone: Some("Pacific/Kiritimati".into()), ..MailboxChange::default() }).await;
+        world.run_until(monday(23, 59)).await;
+        assert_eq!(world.post.taken().len(), 3);
+        world.run_until(monday(23, 59) + DAY).await;
+        assert_eq!(per_day(&world).await, [3, 3]);
+    }
+
     // CAP-1: campaign, campaign and mailbox, recipient domain, the service's own limit.
     async fn each_daily_cap_holds(test: TestDatabase) {
         let world = Outreach::new(test).await;

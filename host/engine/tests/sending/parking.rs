@@ -18,7 +18,7 @@ use overture_plugin_host::{
     Problem,
     capabilities::mailbox::{Failure, Reply, Stage},
 };
-use overture_store::{accounts, enrollments, on_both, prospects};
+use overture_store::{accounts, on_both, prospects};
 use overture_testkit::{Outreach, outreach::Fate};
 
 use super::{DAY, HOUR, all_are, header, monday};
@@ -30,7 +30,7 @@ on_both! {
         let mailbox = world.mailbox("ada@sender.test").await;
         let mut lacking = world.prospect("lacking@d.test");
         lacking.company = String::new();
-        let people = world.write_prospects(&[lacking.clone(), world.prospect("whole@d.test")]).await;
+        let people = world.write_prospects(&[lacking, world.prospect("whole@d.test")]).await;
         let campaign = world.running(&[&mailbox], &people).await;
         world.run_until(monday(10, 0)).await;
         assert_eq!(world.post.asked(), ["whole@d.test"]);
@@ -39,13 +39,9 @@ on_both! {
         assert_eq!(parked.reason, "needs `company`: add it to the prospect, or give it a default in step 1");
         assert_eq!((parked.next_action_at, world.events(EventKind::EnrollmentParked).await.len()), (None, 1));
 
-        lacking.company = "Example".into();
-        let mut tx = world.env().db.begin().await.unwrap();
-        prospects::update(&mut tx, &[lacking]).await.unwrap();
-        let state = EnrollmentState::PendingTemplateVariableResolution;
+        let fields = overture_engine::prospects::Fields { company: Some("Example".into()), ..overture_engine::prospects::Fields::default() };
         let now = world.env().now();
-        enrollments::resume_prospects(&mut tx, world.ws, &people[..1], state, now).await.unwrap();
-        tx.commit().await.unwrap();
+        overture_engine::prospects::update(world.env(), world.ws, people[0], fields).await.unwrap();
         world.settle().await;
         let planned = world.enrollments(campaign).await[0].next_action_at.unwrap();
         assert!(planned.since(now) <= Duration::from_secs(30 * 60), "{planned}");
