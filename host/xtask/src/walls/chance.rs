@@ -36,6 +36,18 @@ const SOURCES: &[(&str, &str)] = &[
         "limits of guests are real time",
     ),
     (
+        "host/store/src/testing.rs",
+        "tests wait for each other on real time",
+    ),
+    (
+        "host/testkit/src/app.rs",
+        "looks often whether a process is ready",
+    ),
+    (
+        "host/testkit/src/wait.rs",
+        "looks often whether it has happened",
+    ),
+    (
         "host/server-kit/src/wait.rs",
         "other processes live on real time",
     ),

@@ -116,6 +116,8 @@ const WALLS: &[Wall] = &[
             "plugin-host",
             "engine",
             "api",
+            // Of the plugins' workspace: what the demo checks the sandbox's story against.
+            "sandbox-personas",
         ],
         outside: Outside::AllBut(&[SQL]),
     },
@@ -148,8 +150,12 @@ const WALLS: &[Wall] = &[
     },
 ];
 
-/// Crates for tests; others use them in their tests alone.
+/// Crates for tests: others use them behind a feature, or in their own tests, which may use
+/// whatever sets the scene.
 const TEST_ONLY: &[&str] = &["testkit", "server-kit"];
+
+/// Programs.
+const NEVER_USED: &[&str] = &["overture", "xtask"];
 
 /// Fails when a crate uses what its walls forbid, or has none.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
@@ -223,8 +229,9 @@ impl Wall {
         let is_dev = uses.kind.as_deref() == Some("dev");
         if uses.path.is_some() {
             let used = folder(&uses.name);
-            let for_tests = TEST_ONLY.contains(&used) && (is_dev || uses.optional);
-            if used == user || for_tests || self.may_use.contains(&used) {
+            let in_tests = is_dev && !NEVER_USED.contains(&used);
+            let for_tests = uses.optional && TEST_ONLY.contains(&used);
+            if used == user || in_tests || for_tests || self.may_use.contains(&used) {
                 let testing = uses.features.iter().any(|feature| feature == "testing");
                 let unwanted = testing && !is_dev && !uses.optional && user != "testkit";
                 return unwanted.then(|| {
@@ -341,6 +348,7 @@ mod tests {
             ("overture-engine", "overture-plugin-host", None),
             ("overture", "axum", None),
             ("overture-engine", "overture-testkit", Some("dev")),
+            ("overture-api", "overture-vault", Some("dev")),
             ("overture-domain", "proptest", Some("dev")),
             ("overture-store", "overture-store", Some("dev")),
         ] {
@@ -350,6 +358,14 @@ mod tests {
                 "{package}"
             );
         }
+    }
+
+    #[test]
+    fn programs_are_used_by_nobody() {
+        assert_eq!(
+            check_edge("overture-api", &uses("overture", Some("dev"))),
+            ["api may not use overture"]
+        );
     }
 
     #[test]
