@@ -32,6 +32,17 @@ pub async fn start(env: &Env, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Gives back what this process holds, as it stops.
+///
+/// # Errors
+/// Only the store's.
+pub async fn give_back(env: &Env) -> Result<()> {
+    let mut tx = env.db.begin().await?;
+    hosts::release_own(&mut tx, env.host).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 fn is_alone(db: &Database) -> bool {
     db.dialect() == Dialect::Sqlite
 }
