@@ -1,9 +1,12 @@
 //! Where the packed plugins are, and a host to load them into.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use overture_domain::{Timestamp, WorkspaceId, rng::SeededRng};
-use overture_plugin_host::{Event, FormatContext, HostConfig, Origin, PluginHost};
+use overture_plugin_host::{Event, FormatContext, HostConfig, Limits, Origin, PluginHost};
 
 use crate::services::Fakes;
 
@@ -27,7 +30,14 @@ pub(crate) fn host_with(name: &str) -> (PluginHost, Fakes) {
         fakes.services(),
     );
     let host = host.unwrap();
-    host.load(&guest(name), Origin::Embedded, None).unwrap();
+    let info = host.load(&guest(name), Origin::Embedded, None).unwrap();
+    // The machine that runs the tests may be busy: time on the wall is no measure there.
+    let patient = Limits {
+        wall: Duration::from_secs(120),
+        ..info.limits
+    };
+    host.set_policy(&info.manifest.id, None, Some(patient))
+        .unwrap();
     (host, fakes)
 }
 

@@ -135,11 +135,14 @@ pub(crate) fn mail() -> Outgoing {
 
 async fn send(settings: &str, server: Server) -> (SendOutcome, usize) {
     let (host, _) = host_with("lies");
-    let quick = Limits {
-        wall: Duration::from_millis(200),
-        ..Limits::default_for(Kind::MailProvider)
-    };
-    host.set_policy(&id("lies"), None, Some(quick)).unwrap();
+    if server == Server::NeverAnswers {
+        let wall = Duration::from_millis(500);
+        let quick = Limits {
+            wall,
+            ..Limits::default_for(Kind::MailProvider)
+        };
+        host.set_policy(&id("lies"), None, Some(quick)).unwrap();
+    }
     let mailbox = FakeMailbox {
         settings: settings.into(),
         server,

@@ -8,7 +8,7 @@ use wasmtime::{Trap, component::Val};
 
 use crate::{
     guests::{context, event, host_with, id, workspace},
-    naked::harm,
+    naked::{harm, harm_for},
 };
 
 async fn format(name: &str, settings: &str) -> Result<Formatted, CallError> {
@@ -41,7 +41,9 @@ fn body(answer: Val) -> Vec<Val> {
 // PLG-3
 #[tokio::test]
 async fn an_endless_loop_ends_at_the_cpu_limit() {
-    let ended = harm("loops", "{}").answer.unwrap_err();
+    let ended = harm_for(Duration::from_secs(1), "loops", "{}")
+        .answer
+        .unwrap_err();
     assert_eq!(
         ended.downcast_ref(),
         Some(&Trap::Interrupt),
@@ -113,7 +115,7 @@ async fn an_endless_loop_lets_others_run() {
 #[tokio::test]
 async fn memory_ends_at_its_limit() {
     let naked = harm("eats-memory", "{}");
-    assert!(naked.memory > 500 << 20, "{} bytes", naked.memory);
+    assert!(naked.memory > 200 << 20, "{} bytes", naked.memory);
 
     let error = format("eats-memory", "{}").await.unwrap_err();
     let CallError::MemoryLimit { wanted, limit } = error else {
@@ -167,7 +169,7 @@ async fn a_huge_answer_is_not_copied() {
 #[tokio::test]
 async fn a_flood_of_log_lines_is_cut() {
     let naked = harm("floods-log", "{}");
-    assert_eq!(naked.host_calls.len(), 20_000);
+    assert_eq!(naked.host_calls, 20_000);
 
     let (host, fakes) = host_with("floods-log");
     // So that it comes to its end: dropping 200 MB of lines takes time, which it is charged.
@@ -214,7 +216,7 @@ async fn recursion_ends_with_the_stack() {
     assert_eq!(error.code(), "plugin_stack_overflow", "{error}");
     let dropped = *fakes.log.dropped.lock().unwrap();
     let thousands = fakes.log.lines.lock().unwrap().len() + dropped as usize;
-    assert!(naked.host_calls.len() > 10 * thousands, "{thousands}");
+    assert!(naked.host_calls > 10 * thousands, "{thousands}");
 }
 
 // PLG-3

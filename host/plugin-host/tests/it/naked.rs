@@ -1,5 +1,5 @@
 //! A sandbox without limits: what a guest does when nobody stops it. It is wasmtime alone, nothing
-//! of our host, and ends by itself after a second.
+//! of our host; what would never end is ended from outside.
 
 use std::{sync::mpsc, thread, time::Duration};
 
@@ -19,13 +19,13 @@ pub(crate) struct Harm {
     pub(crate) answer: wasmtime::Result<Val>,
     /// The memory that it had in the end.
     pub(crate) memory: usize,
-    /// What it passed to the host: function and arguments.
-    pub(crate) host_calls: Vec<(String, Vec<Val>)>,
+    /// How often it called the host.
+    pub(crate) host_calls: usize,
 }
 
 struct State {
     memory: usize,
-    host_calls: Vec<(String, Vec<Val>)>,
+    host_calls: usize,
 }
 
 /// Counts, and stops only before the machine is in danger.
@@ -37,7 +37,7 @@ impl ResourceLimiter for State {
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
         self.memory += desired - current;
-        Ok(self.memory < 600 << 20)
+        Ok(self.memory < 256 << 20)
     }
 
     fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
@@ -47,6 +47,11 @@ impl ResourceLimiter for State {
 
 /// Calls `formatter.format` of a guest with these settings.
 pub(crate) fn harm(name: &str, settings: &str) -> Harm {
+    harm_for(Duration::from_secs(120), name, settings)
+}
+
+/// The same, and ends it after a while.
+pub(crate) fn harm_for(length: Duration, name: &str, settings: &str) -> Harm {
     let mut config = Config::new();
     config.epoch_interruption(true).concurrency_support(false);
     config.max_wasm_stack(STACK).async_stack_size(STACK * 2);
@@ -55,7 +60,7 @@ pub(crate) fn harm(name: &str, settings: &str) -> Harm {
 
     // In a thread with a stack that is large enough for it.
     let run = thread::Builder::new().stack_size(STACK * 2);
-    let end = end_after(Duration::from_secs(1), &engine);
+    let end = end_after(length, &engine);
     let settings = settings.to_owned();
     let harm = run.spawn(move || called(&engine, &component, settings));
     let harm = harm.unwrap().join().unwrap();
@@ -68,7 +73,7 @@ fn called(engine: &Engine, component: &Component, settings: String) -> Harm {
         engine,
         State {
             memory: 0,
-            host_calls: Vec::new(),
+            host_calls: 0,
         },
     );
     store.limiter(|state| state);
@@ -114,7 +119,7 @@ fn format(store: &mut Store<State>, instance: Instance, settings: String) -> was
     Ok(answer)
 }
 
-/// Links every function that the guest imports: it is noted, and answers nothing or an error.
+/// Links every function that the guest imports: it counts, and answers nothing or an error.
 fn linker(engine: &Engine, component: &Component) -> Linker<State> {
     let mut linker = Linker::<State>::new(engine);
     for (interface, item) in component.component_type().imports(engine) {
@@ -126,15 +131,11 @@ fn linker(engine: &Engine, component: &Component) -> Linker<State> {
             let ComponentItem::ComponentFunc(_) = item.ty else {
                 continue;
             };
-            let called = format!("{interface} {name}");
             let note = move |mut store: wasmtime::StoreContextMut<'_, State>,
                              _,
-                             params: &[Val],
+                             _: &[Val],
                              results: &mut [Val]| {
-                store
-                    .data_mut()
-                    .host_calls
-                    .push((called.clone(), params.to_vec()));
+                store.data_mut().host_calls += 1;
                 if let [result] = results {
                     let timeout = Val::Variant("timeout".to_owned(), None);
                     *result = Val::Result(Err(Some(Box::new(timeout))));
