@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Error;
 
-/// A JSON body.
+/// A JSON object as the body.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -18,6 +18,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let bytes = body(request, state).await?;
+        // Serde would take an array for the fields in their order, too.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            let message = "the body is no JSON object, such as {\"name\": \"…\"}";
+            return Err(Error::field("body", "invalid", message));
+        }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let read = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| unreadable("body", &error.path().to_string(), error.inner()))?;

@@ -7,6 +7,7 @@ use utoipa::{
     openapi::{
         Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder,
         path::{Operation, PathItem},
+        schema::{ArrayItems, Schema},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -70,7 +71,34 @@ pub(crate) fn parts() -> (Router<Env>, Document) {
             add_common_errors(operation);
         }
     }
+    name_what_envelopes_hold(&mut document);
     (router, document)
+}
+
+/// The envelopes are generic, and come with the type of their `data` written out: a reference
+/// instead keeps its name for those who generate clients.
+fn name_what_envelopes_hold(document: &mut Document) {
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    let names: Vec<String> = schemas.keys().cloned().collect();
+    for (name, schema) in schemas {
+        let held = name.rsplit('_').next().unwrap_or_default();
+        let is_envelope = name.starts_with("Answer_") || name.starts_with("Page_");
+        let RefOr::T(Schema::Object(envelope)) = schema else {
+            continue;
+        };
+        let data = envelope.properties.get_mut("data");
+        let Some(data) = data.filter(|_| is_envelope && names.iter().any(|name| name == held))
+        else {
+            continue;
+        };
+        let reference = RefOr::Ref(Ref::from_schema_name(held));
+        match data {
+            RefOr::T(Schema::Array(rows)) => {
+                rows.items = ArrayItems::RefOrSchema(Box::new(reference));
+            }
+            data => *data = reference,
+        }
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -66,6 +66,11 @@ impl Suppress {
 /// it changes nothing.
 pub async fn suppress_in(tx: &mut Tx, env: &Env, ws: WorkspaceId, what: &Suppress) -> Result<()> {
     let now = env.now();
+    // SAFE-2: whoever looks at an enrollment finds why it ended.
+    let why = match what.reason.trim() {
+        "" => "the address is suppressed",
+        reason => reason,
+    };
     let rows: Vec<_> = what
         .values
         .iter()
@@ -87,7 +92,7 @@ pub async fn suppress_in(tx: &mut Tx, env: &Env, ws: WorkspaceId, what: &Suppres
     };
     let ids: Vec<ProspectId> = covered.iter().map(|prospect| prospect.id).collect();
     prospects::set_status(tx, ws, &ids, what.prospect_status(), now).await?;
-    enrollments::finish_by_prospects(tx, ws, &ids, what.enrollment_state(), &what.reason, now)
+    enrollments::finish_by_prospects(tx, ws, &ids, what.enrollment_state(), why, now)
         .await?;
     events::insert(tx, &suppressed_events(env, ws, what, &covered, now)).await?;
     Ok(())

@@ -42,7 +42,8 @@ pub(super) struct EnrolledOut {
     responses(
         (status = 200, body = Answer<EnrolledOut>),
         (status = 400, body = ErrorEnvelope),
-        (status = 404, body = ErrorEnvelope)
+        (status = 404, body = ErrorEnvelope),
+        (status = 409, description = "The only one named is in it already", body = ErrorEnvelope)
     )
 )]
 pub(super) async fn enroll(

@@ -75,8 +75,12 @@ pub(super) fn windows(
 fn minutes(field: &str, text: &str) -> Result<u16, Error> {
     let parse = || {
         let (hours, minutes) = text.split_once(':')?;
+        // `parse` would also take a sign.
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let well_formed =
+            hours.len() <= 2 && minutes.len() == 2 && digits(hours) && digits(minutes);
         let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
-        (text.len() <= 5 && hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+        (well_formed && hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
     };
     parse().ok_or_else(|| {
         Error::field(
@@ -85,4 +89,72 @@ fn minutes(field: &str, text: &str) -> Result<u16, Error> {
             format!("`{text}` is no time of day such as `09:30`"),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // SCH-1
+    #[test]
+    fn a_time_of_day_is_read() {
+        let check = |text: &str, expected: Option<u16>| {
+            assert_eq!(minutes("start", text).ok(), expected, "{text:?}");
+        };
+        check("00:00", Some(0));
+        check("09:30", Some(570));
+        check("9:30", Some(570));
+        check("23:59", Some(1_439));
+        for wrong in [
+            "", "9", "24:00", "09:60", "09:5", "9:5", "09:30:00", "-1:00", "+9:30", "09:+5",
+            " 9:30", "09:30 ", "0x9:30", "nine",
+        ] {
+            check(wrong, None);
+        }
+    }
+
+    fn shown(windows: Vec<Window>) -> Vec<(Vec<u8>, String, String)> {
+        let out = windows.into_iter().map(WindowOut::from);
+        out.map(|window| (window.days, window.start, window.end))
+            .collect()
+    }
+
+    // SCH-1
+    #[test]
+    fn what_is_left_out_is_working_hours() {
+        let check = |start, end, days: Option<&[u8]>, expected: (&[u8], &str, &str)| {
+            let read = windows(None, start, end, days.map(<[u8]>::to_vec)).unwrap();
+            let expected = (
+                expected.0.to_vec(),
+                expected.1.to_owned(),
+                expected.2.to_owned(),
+            );
+            assert_eq!(shown(read.unwrap()), [expected]);
+        };
+        let week = &[1, 2, 3, 4, 5];
+        check(Some("8:05"), None, None, (week, "08:05", "17:00"));
+        check(None, Some("12:00"), None, (week, "09:00", "12:00"));
+        check(None, None, Some(&[6, 0]), (&[6, 0], "09:00", "17:00"));
+        assert_eq!(windows(None, None, None, None).unwrap(), None);
+    }
+
+    // API-2
+    #[test]
+    fn several_windows_stand_alone() {
+        let window = |start: &str| WindowOut {
+            days: vec![1],
+            start: start.to_owned(),
+            end: "12:00".to_owned(),
+        };
+        let several = Some(vec![window("09:00"), window("22:15")]);
+        let read = windows(several.clone(), None, None, None).unwrap().unwrap();
+        let starts: Vec<u16> = read.iter().map(|window| window.start).collect();
+        assert_eq!(starts, [540, 1_335]);
+        assert!(windows(several.clone(), Some("09:00"), None, None).is_err());
+        assert!(windows(several, None, None, Some(vec![1])).is_err());
+        assert_eq!(
+            windows(Some(Vec::new()), None, None, None).unwrap(),
+            Some(Vec::new())
+        );
+    }
 }

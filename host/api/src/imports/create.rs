@@ -39,6 +39,7 @@ pub(super) struct How {
     responses(
         (status = 201, body = Answer<ImportOut>),
         (status = 400, body = ErrorEnvelope),
+        (status = 404, description = "There is no such list", body = ErrorEnvelope),
         (status = 413, body = ErrorEnvelope)
     )
 )]

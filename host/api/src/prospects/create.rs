@@ -57,7 +57,8 @@ pub(super) struct ProspectIn {
     responses(
         (status = 201, body = Answer<ProspectOut>),
         (status = 200, description = "It was there already", body = Answer<ProspectOut>),
-        (status = 400, body = ErrorEnvelope)
+        (status = 400, body = ErrorEnvelope),
+        (status = 404, description = "There is no such list", body = ErrorEnvelope)
     )
 )]
 pub(super) async fn create(

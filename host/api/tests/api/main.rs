@@ -1,0 +1,22 @@
+//! The API from outside: requests at [`overture_api::router`], on both databases, modules by URL.
+//! Every answer that any of these tests gets is also held against the OpenAPI description.
+
+#[macro_use]
+mod kit;
+
+mod campaigns;
+mod contract;
+mod errors;
+mod events;
+mod health;
+mod imports;
+mod isolation;
+mod lists;
+mod mailboxes;
+mod me;
+mod openapi;
+mod operations;
+mod prospects;
+mod suppressions;
+mod unsubscribe;
+mod webhooks;

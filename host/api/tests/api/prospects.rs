@@ -1,0 +1,190 @@
+//! `/prospects`
+
+use std::time::Duration;
+
+use overture_testkit::on_both;
+use serde_json::{Value, json};
+
+use crate::kit::Api;
+
+on_both! {
+    // PR-1, API-2
+    async fn one_is_created_once(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let new = json!({
+            "email": "Ada@Example.com", "firstName": "Ada", "company": "Example & Sons",
+            "timezone": "Europe/Berlin", "tags": ["fair"], "customFields": {"plan": "team"},
+        });
+        let first = api.post("/prospects", new).await;
+        shows!(first, r#"
+            201 {
+              "data": {
+                "id": "pro_1",
+                "email": "Ada@Example.com",
+                "firstName": "Ada",
+                "lastName": "",
+                "company": "Example & Sons",
+                "role": "",
+                "phone": "",
+                "linkedinUrl": "",
+                "website": "",
+                "country": "",
+                "city": "",
+                "industry": "",
+                "timezone": "Europe/Berlin",
+                "tags": [
+                  "fair"
+                ],
+                "customFields": {
+                  "plan": "team"
+                },
+                "source": "api",
+                "status": "active",
+                "lastContactedAt": null,
+                "lastRepliedAt": null,
+                "createdAt": "2026-03-02T09:00:00Z",
+                "updatedAt": "2026-03-02T09:00:00Z"
+              }
+            }
+            "#);
+        let again = json!({"email": "ada@example.COM", "firstName": "Somebody else"});
+        let again = api.post("/prospects", again).await;
+        assert_eq!(again.status, 200);
+        assert_eq!(again.data(), first.data(), "unchanged");
+        let found = api.get(&format!("/prospects/{}", first.id())).await;
+        assert_eq!((found.status, found.data()), (200, first.data()));
+    }
+
+    // PR-1
+    async fn it_comes_to_a_list(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let list = api.post("/lists", json!({"name": "Fair"})).await;
+        let new = json!({"email": "ada@example.com", "listId": list.id()});
+        let prospect = api.post("/prospects", new).await;
+        let on_list = api.get(&format!("/prospects?listId={}", list.id())).await;
+        assert_eq!(on_list.data()[0]["id"], prospect.id());
+        let wrong = api.post("/prospects", json!({"email": "b@example.com", "listId": "fair"})).await;
+        assert_eq!(wrong.refusal(), (400, "validation_error", vec!["listId"]));
+    }
+
+    // API-2: every field that is wrong is named.
+    async fn what_is_wrong_is_named(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let check = async |body: Value, fields: &[&str]| {
+            let answer = api.post("/prospects", body.clone()).await;
+            assert_eq!(answer.refusal(), (400, "validation_error", fields.to_vec()), "{body}");
+        };
+        check(json!({"email": "ada"}), &["email"]).await;
+        check(json!({}), &["email"]).await;
+        check(json!({"email": 7}), &["email"]).await;
+        check(json!({"email": "ada@example.com", "name": "Ada"}), &["name"]).await;
+        check(json!({"email": "ada@example.com", "first_name": "Ada"}), &["first_name"]).await;
+        check(json!({"email": "ada@example.com", "tags": ["a", 7]}), &["tags[1]"]).await;
+        check(json!({"email": "ada@example.com", "customFields": {"plan": 7}}), &["customFields.plan"]).await;
+        let long = "x".repeat(501);
+        check(
+            json!({"email": "ada", "firstName": long, "timezone": "Berlin", "customFields": {" ": "x"}}),
+            &["email", "firstName", "timezone", "customFields. "],
+        ).await;
+        assert_eq!(api.get("/prospects").await.data(), &json!([]), "nothing of it was written");
+        shows!(api.post("/prospects", json!({"email": "ada@example.com", "timezone": "Berlin"})).await, r#"
+            400 {
+              "error": {
+                "code": "validation_error",
+                "message": "timezone: `Berlin` is no IANA time zone such as `Europe/Berlin`",
+                "details": [
+                  {
+                    "field": "timezone",
+                    "code": "unknown_time_zone",
+                    "message": "`Berlin` is no IANA time zone such as `Europe/Berlin`"
+                  }
+                ]
+              }
+            }
+            "#);
+    }
+
+    // PR-1
+    async fn the_given_fields_change(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let new = json!({"email": "ada@example.com", "firstName": "Ada", "company": "Example", "customFields": {"plan": "team", "seats": "5"}});
+        let path = format!("/prospects/{}", api.post("/prospects", new).await.id());
+        api.outreach.kit.clock.advance(Duration::from_secs(60));
+        let changed = api.patch(&path, json!({"company": "", "customFields": {"plan": "solo"}})).await;
+        shows!(changed, r#"
+            200 {
+              "data": {
+                "id": "pro_1",
+                "email": "ada@example.com",
+                "firstName": "Ada",
+                "lastName": "",
+                "company": "",
+                "role": "",
+                "phone": "",
+                "linkedinUrl": "",
+                "website": "",
+                "country": "",
+                "city": "",
+                "industry": "",
+                "timezone": "",
+                "tags": [],
+                "customFields": {
+                  "plan": "solo"
+                },
+                "source": "api",
+                "status": "active",
+                "lastContactedAt": null,
+                "lastRepliedAt": null,
+                "createdAt": "2026-03-02T09:00:00Z",
+                "updatedAt": "2026-03-02T09:01:00Z"
+              }
+            }
+            "#);
+        assert_eq!(api.get(&path).await.data(), changed.data());
+        let refused = api.patch(&path, json!({"email": "other@example.com"})).await;
+        assert_eq!(refused.refusal(), (400, "validation_error", vec!["email"]), "the address is who it is");
+        assert_eq!(api.get(&path).await.data(), changed.data());
+    }
+
+    // API-2
+    async fn they_come_by_pages(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let mut ids = Vec::new();
+        for n in 0..7 {
+            api.outreach.kit.clock.advance(Duration::from_millis(1));
+            let answer = api.post("/prospects", json!({"email": format!("p{n}@example.com")})).await;
+            ids.push(answer.id().to_owned());
+        }
+        let (rows, sizes) = api.pages("/prospects", 3).await;
+        assert_eq!(sizes, [3, 3, 1]);
+        let found: Vec<_> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(found, ids, "each once, oldest first");
+        assert_eq!(api.pages("/prospects", 7).await.1, [7], "no empty page at the end");
+        assert_eq!(api.get("/prospects").await.data().as_array().map(Vec::len), Some(7));
+    }
+
+    // API-4
+    async fn filters_choose(test: TestDatabase) {
+        let api = Api::new(test).await;
+        for (email, company) in [("ada@example.com", "Lovelace & Co"), ("bob@example.com", "Example"), ("cy@other.test", "Example")] {
+            api.outreach.kit.clock.advance(Duration::from_millis(1));
+            api.post("/prospects", json!({"email": email, "company": company})).await;
+        }
+        api.post("/prospects/suppress", json!({"emails": ["bob@example.com"]})).await;
+        let check = async |query: &str, expected: &[&str]| {
+            let answer = api.get(&format!("/prospects?{query}")).await;
+            let found = answer.data().as_array().unwrap().iter().map(|row| row["email"].as_str().unwrap());
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{query}");
+        };
+        check("email=ADA@example.com", &["ada@example.com"]).await;
+        check("status=suppressed", &["bob@example.com"]).await;
+        check("status=active", &["ada@example.com", "cy@other.test"]).await;
+        check("search=lovelace", &["ada@example.com"]).await;
+        check("search=%25%25%25", &[]).await;
+        check("search=Example&status=active&limit=1", &["ada@example.com"]).await;
+        for (query, field) in [("status=happy", "status"), ("search=ab", "search"), ("listId=7", "listId"), ("mail=a", "mail")] {
+            let answer = api.get(&format!("/prospects?{query}")).await;
+            assert_eq!(answer.refusal(), (400, "validation_error", vec![field]), "{query}");
+        }
+    }
+}
