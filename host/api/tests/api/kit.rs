@@ -247,7 +247,7 @@ fn number_ids(value: &mut Value, seen: &mut HashMap<String, usize>) {
             for (name, value) in fields {
                 match (name.as_str(), value.as_str()) {
                     ("secret", Some(secret)) if secret.starts_with("whsec_") => {
-                        *value = json!("whsec_…")
+                        *value = json!("whsec_…");
                     }
                     ("next_cursor", Some(cursor)) if !cursor.contains('_') => *value = json!("…"),
                     _ => number_ids(value, seen),

@@ -1,5 +1,6 @@
 //! The API from outside: requests at [`overture_api::router`], on both databases, modules by URL.
 //! Every answer that any of these tests gets is also held against the OpenAPI description.
+#![expect(clippy::unwrap_used, reason = "a test's helpers panic like the test")]
 
 #[macro_use]
 mod kit;

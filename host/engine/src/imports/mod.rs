@@ -123,7 +123,7 @@ fn rows(reader: &mut csv::Reader<&[u8]>, most: usize) -> Result<Vec<FileRow>> {
                 "the file has more than {most} rows: split it, or raise `engine.import_max_rows`"
             )));
         }
-        let line = record.position().map_or(0, |position| position.line());
+        let line = record.position().map_or(0, csv::Position::line);
         rows.push(FileRow {
             line: i64::try_from(line).unwrap_or(i64::MAX),
             record,
