@@ -95,7 +95,7 @@ pub async fn smtp(
     let dialer = impatient(dialer);
     match try_smtp(&dialer, endpoint, credentials, address).await {
         Ok(()) => Ok(()),
-        Err(error) => Err(problem(&dialer, endpoint, &error).await),
+        Err(error) => Err(problem(&dialer, endpoint, error).await),
     }
 }
 
@@ -111,7 +111,7 @@ pub async fn imap(
     let dialer = impatient(dialer);
     match try_imap(&dialer, endpoint, credentials).await {
         Ok(()) => Ok(()),
-        Err(error) => Err(problem(&dialer, endpoint, &error).await),
+        Err(error) => Err(problem(&dialer, endpoint, error).await),
     }
 }
 
@@ -151,8 +151,8 @@ async fn try_imap(
     selected.map(drop)
 }
 
-/// Somebody waits for this answer.
-fn impatient(dialer: &Dialer) -> Dialer {
+/// A dialer for when somebody waits for the answer.
+pub fn impatient(dialer: &Dialer) -> Dialer {
     let Timeouts {
         connect,
         command,
@@ -169,20 +169,18 @@ fn impatient(dialer: &Dialer) -> Dialer {
     }
 }
 
-/// The report of `error`. A server that stays silent where STARTTLS was expected may be waiting
-/// for TLS: a handshake tells.
-async fn problem(dialer: &Dialer, endpoint: &Endpoint, error: &Error) -> Problem {
+async fn problem(dialer: &Dialer, endpoint: &Endpoint, error: Error) -> Problem {
+    Problem::from(&explained(dialer, endpoint, error).await)
+}
+
+/// An error of connecting, looked at again: a server that stays silent where STARTTLS was expected
+/// may be waiting for TLS, and a handshake tells.
+pub async fn explained(dialer: &Dialer, endpoint: &Endpoint, error: Error) -> Error {
     let silent = error.stage == Stage::Greeting && matches!(error.cause, Cause::Timeout(_));
     if silent && endpoint.security == Security::Starttls && speaks_tls(dialer, endpoint).await {
-        let code = Code::TlsWrongMode;
-        return Problem {
-            code,
-            message: "the server speaks TLS from the start on this port".into(),
-            fix: code.fix(),
-            ..Problem::from(error)
-        };
+        return Cause::OnlyTls.at(error.stage);
     }
-    Problem::from(error)
+    error
 }
 
 async fn speaks_tls(dialer: &Dialer, endpoint: &Endpoint) -> bool {

@@ -225,7 +225,7 @@ impl Code {
                 CertificateProblem::WrongName => Self::TlsHostnameMismatch,
                 CertificateProblem::Unacceptable => Self::TlsFailed,
             },
-            Cause::NotTls => Self::TlsWrongMode,
+            Cause::NotTls | Cause::OnlyTls => Self::TlsWrongMode,
             Cause::Tls(_) => Self::TlsFailed,
             Cause::NotOffered("STARTTLS") => Self::StarttlsUnsupported,
             Cause::NotOffered(_) => Self::AuthUnsupported,

@@ -140,6 +140,9 @@ pub enum Cause {
     /// The other side does not speak TLS at this point.
     #[error("the server does not speak TLS on this port from the start")]
     NotTls,
+    /// The server waits for TLS, where it should greet in the clear.
+    #[error("the server speaks TLS on this port from the start")]
+    OnlyTls,
     /// Another failure of TLS, such as no common version.
     #[error("TLS failed: {0}")]
     Tls(String),

@@ -131,6 +131,12 @@ impl Session {
         }
     }
 
+    /// Waits less long, because somebody waits for the outcome.
+    pub(super) fn impatient(mut self) -> Self {
+        self.dialer = mail::check::impatient(&self.dialer);
+        self
+    }
+
     /// Awaits `hook` between the server's 354 and the first byte of a mail's body (SAFE-3).
     /// Without one nothing can be submitted.
     pub fn before_body(mut self, hook: Arc<dyn BeforeBody>) -> Self {
@@ -269,6 +275,20 @@ impl Session {
         failure
     }
 
+    /// A connection that could not be opened.
+    async fn explain(&self, leg: &'static str, endpoint: &Endpoint, error: mail::Error) -> Failure {
+        let error = mail::check::explained(&self.dialer, endpoint, error).await;
+        self.failure(leg, &error)
+    }
+
+    async fn connect_imap(&self, servers: &Servers) -> Result<imap::Session, Failure> {
+        let endpoint = &servers.imap;
+        match imap::Session::connect(&self.dialer, endpoint, &servers.credentials).await {
+            Ok(session) => Ok(session),
+            Err(error) => Err(self.explain("imap", endpoint, error).await),
+        }
+    }
+
     /// Runs `work` on the IMAP connection, with `folder` selected. A connection that broke is
     /// given up; the next call opens another.
     async fn reading<T>(
@@ -282,9 +302,7 @@ impl Session {
         let mut reading = match place.take() {
             Some(reading) => reading,
             None => Reading {
-                imap: imap::Session::connect(&self.dialer, &servers.imap, &servers.credentials)
-                    .await
-                    .map_err(|error| self.failure("imap", &error))?,
+                imap: self.connect_imap(servers).await?,
                 selected: None,
                 listed: HashMap::new(),
             },
@@ -453,11 +471,14 @@ impl MailSession for Session {
     async fn check_submission(&self) -> Result<(), Failure> {
         let servers = self.servers()?;
         let session =
-            smtp::Session::connect(&self.dialer, &servers.smtp, Some(&servers.credentials))
-                .await
-                .map_err(|error| self.failure("smtp", &error))?;
-        session.quit().await;
-        Ok(())
+            smtp::Session::connect(&self.dialer, &servers.smtp, Some(&servers.credentials)).await;
+        match session {
+            Ok(session) => {
+                session.quit().await;
+                Ok(())
+            }
+            Err(error) => Err(self.explain("smtp", &servers.smtp, error).await),
+        }
     }
 
     async fn folders(&self) -> Result<Vec<Folder>, Failure> {

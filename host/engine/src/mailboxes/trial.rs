@@ -88,7 +88,7 @@ pub(super) async fn stored(env: &Env, account: &Account) -> Result<Vec<Leg>> {
 }
 
 async fn run(env: &Env, account: &Account, session: Session) -> Result<Vec<Leg>> {
-    let session = Arc::new(session);
+    let session = Arc::new(session.impatient());
     let legs = env
         .providers
         .check(account.workspace_id, &account.provider, session.clone())
