@@ -100,6 +100,14 @@ fn fix(code: &str, hint: Option<&str>) -> String {
         "connection_refused" => {
             "Nothing listens there: check host name and port. SMTP is mostly 465 or 587, IMAP 993."
         }
+        "port_not_allowed" => {
+            "Use port 25, 465, 587, 2525, 143 or 993; the operator can allow others by \
+             `mail.allowed_ports`."
+        }
+        "address_not_allowed" => {
+            "Mail servers must have a public address; the operator can allow a private network by \
+             `mail.allowed_networks`."
+        }
         "dns_not_found" => "Check the host name for typing errors.",
         "timeout" => {
             "The server did not answer in time: check host and port, and whether a firewall is in \
