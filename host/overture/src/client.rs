@@ -167,13 +167,19 @@ async fn body(response: Response) -> Result<Value> {
         return Ok(body);
     }
     let error = &body["error"];
+    let details = error["details"].as_array().map_or(&[][..], Vec::as_slice);
+    let code = match details {
+        [only] => &only["code"],
+        _ => &error["code"],
+    };
     let mut message = format!(
         "{} ({})",
         error["message"].as_str().unwrap_or("the server refused"),
-        error["code"].as_str().unwrap_or("unknown")
+        code.as_str().unwrap_or("unknown")
     );
-    for detail in error["details"].as_array().into_iter().flatten() {
-        let text = |key: &str| detail[key].as_str().unwrap_or_default().to_owned();
+    // A single detail is what the message says.
+    for detail in details.iter().filter(|_| details.len() > 1) {
+        let text = |key: &str| detail[key].as_str().unwrap_or_default();
         message.push_str(&format!(
             "\n  {} [{}]: {}",
             text("field"),

@@ -118,7 +118,14 @@ fn check(file: &Path) -> Result<()> {
         ));
     }
     if let Some(limits) = &report.limits {
-        say(format_args!("limits:  {limits:?}"));
+        say(format_args!(
+            "limits:  {} KiB of memory, {:?} of computing in {:?}, {} calls of the host, {} HTTP requests",
+            limits.memory_bytes / 1024,
+            limits.cpu,
+            limits.wall,
+            limits.host_calls,
+            limits.http_calls
+        ));
     }
     match report.problem {
         None => {
