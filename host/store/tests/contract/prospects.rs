@@ -10,9 +10,7 @@ use overture_domain::{
     },
     rng::SeededRng,
 };
-use overture_store::{
-    Database, imports, lists, on_both, people, prospects, suppressions, testing::TestDatabase,
-};
+use overture_store::{Database, imports, lists, on_both, people, prospects, suppressions};
 
 const NOW: Timestamp = Timestamp::from_secs(1_772_442_000);
 
