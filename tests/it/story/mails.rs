@@ -110,7 +110,7 @@ pub(super) fn check(mail: &[u8], person: &Person, sender: &str, sent: &Value) {
         parsed.text_body, parsed.html_body,
         "both parts are in the mail"
     );
-    check_body(&text, person, |value| value.to_owned());
+    check_body(&text, person, str::to_owned);
     check_body(&html, person, escaped);
     let link = unsubscribe_url(mail);
     assert!(

@@ -31,8 +31,10 @@ use serde_json::json;
 use campaign::Campaign;
 use people::{People, Role};
 
-/// Friday, 2026-03-06T15:30:00Z: an hour and a half of the default window are left, then comes the
-/// weekend.
+/// 2026-03-05T15:30:00Z: an hour and a half of the default window are left.
+const THURSDAY: Timestamp = Timestamp::from_secs(1_772_724_600);
+
+/// 2026-03-06T15:30:00Z: then comes the weekend.
 const FRIDAY: Timestamp = Timestamp::from_secs(1_772_811_000);
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -59,7 +61,7 @@ on_both! {
         let accounts: Vec<_> = [Account::new(&sender, "secret")].into_iter().chain(mailboxes).collect();
         servers.add_accounts(&accounts).expect("accounts can be added");
 
-        let app = App::start(Installation::new(driven_binary(), &on(servers), &test.url), FRIDAY).await;
+        let app = App::start(Installation::new(driven_binary(), &on(servers), &test.url), THURSDAY).await;
         let smtp = format!("localhost:{}", servers.ports.submission);
         let imap = format!("localhost:{}", servers.ports.imaps);
         let added = app.cli(&[
