@@ -41,6 +41,7 @@ impl Problem {
     /// In one sentence: what the server said, or the code, and the fix.
     pub fn sentence(&self) -> String {
         let said = self.reply.as_deref().unwrap_or(&self.code);
+        let said = said.trim_end_matches('.');
         match &self.certificate {
             Some(certificate) => {
                 format!(
