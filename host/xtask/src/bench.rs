@@ -1,6 +1,8 @@
 //! `cargo xtask bench NAME`
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
@@ -15,6 +17,18 @@ struct Bench {
     name: &'static str,
     package: &'static str,
     example: &'static str,
+    /// Measures packed plugins.
+    plugins: bool,
+    /// What it is compared with in the same run.
+    peer: Option<Peer>,
+}
+
+/// A package of npm that a bench runs beside ours. One that can't be installed fails the bench.
+struct Peer {
+    package: &'static str,
+    version: &'static str,
+    /// Tells the bench in which folder it was installed.
+    variable: &'static str,
 }
 
 const BENCHES: &[Bench] = &[
@@ -22,11 +36,19 @@ const BENCHES: &[Bench] = &[
         name: "plugin",
         package: "overture-plugin-host",
         example: "bench_plugin",
+        plugins: true,
+        peer: None,
     },
     Bench {
         name: "template",
         package: "overture-template",
         example: "bench_template",
+        plugins: false,
+        peer: Some(Peer {
+            package: "liquidjs",
+            version: "10.30.1",
+            variable: "LIQUIDJS",
+        }),
     },
 ];
 
@@ -39,9 +61,15 @@ pub(crate) fn names() -> PossibleValuesParser {
 pub(crate) fn run(workspace: &Workspace, name: &str, json: bool) -> Result<()> {
     let bench = BENCHES.iter().find(|bench| bench.name == name);
     let Bench {
-        package, example, ..
+        package,
+        example,
+        plugins,
+        peer,
+        ..
     } = bench.context("there is no such bench")?;
-    plugins::run(workspace)?;
+    if *plugins {
+        plugins::run(workspace)?;
+    }
     let of = format!("--release -p {package} --example {example}");
     run_command(&mut cargo(&workspace.root, &format!("build {of}")))?;
 
@@ -54,8 +82,27 @@ pub(crate) fn run(workspace: &Workspace, name: &str, json: bool) -> Result<()> {
         print!("{machine}");
     }
     let json = if json { "--json" } else { "" };
-    run_command(&mut cargo(
-        &workspace.root,
-        &format!("run --quiet {of} -- {json}"),
-    ))
+    let mut command = cargo(&workspace.root, &format!("run --quiet {of} -- {json}"));
+    if let Some(peer) = peer {
+        command.env(peer.variable, install(&target, peer)?);
+    }
+    run_command(&mut command)
+}
+
+/// Installs a peer in a folder of its own under `target`; one that is there stays.
+fn install(target: &Path, peer: &Peer) -> Result<PathBuf> {
+    let folder = target
+        .join("peers")
+        .join(format!("{}-{}", peer.package, peer.version));
+    if !folder.join("node_modules").join(peer.package).exists() {
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        let package = format!("{}@{}", peer.package, peer.version);
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
+            .arg(&folder)
+            .arg(&package);
+        run_command(npm.stdout(Stdio::null()))
+            .with_context(|| format!("the peer {package} can't be had: is npm installed?"))?;
+    }
+    Ok(folder)
 }

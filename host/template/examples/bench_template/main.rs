@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(folder) = std::env::var_os("LIQUIDJS") {
         let theirs = liquidjs(&folder)?;
         print("liquidjs_us", theirs, "µs");
-        print("vs_liquidjs", theirs / micros_each, "times");
+        print("vs_liquidjs", theirs / micros_each, "ratio");
     }
     Ok(())
 }
