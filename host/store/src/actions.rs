@@ -240,7 +240,8 @@ pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<()> {
         .collect();
     query(sql!(
         "UPDATE attempts SET outcome = r.value->>'outcome', outcome_at = $2, detail = r.value->>'detail'
-         FROM {rows $1} WHERE attempts.action_id = r.value->>'v' AND (attempts.outcome IS NULL OR attempts.outcome = 'ambiguous')"
+         FROM {rows $1} WHERE attempts.action_id = r.value->>'v' AND (attempts.outcome IS NULL OR attempts.outcome <> 'not_sent')
+           AND (attempts.outcome IS NULL OR attempts.outcome = 'ambiguous')"
     ))
     .bind_json(&rows)
     .bind(now)

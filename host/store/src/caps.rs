@@ -20,14 +20,13 @@ pub async fn usage(
 ) -> Result<Usage> {
     let rows: Vec<_> = limits
         .iter()
-        .map(|limit| json!({"kind": limit.cap, "subject": limit.subject, "from": limit.first_bucket(now)}))
+        .map(|limit| json!({"ws": ws, "kind": limit.cap, "subject": limit.subject, "from": limit.first_bucket(now)}))
         .collect();
     let found = query(sql!(
-        "SELECT u.kind, u.subject, u.bucket, u.used FROM {rows $2}
-         JOIN cap_usage u ON u.workspace_id = $1 AND u.kind = r.value->>'kind' AND u.subject = r.value->>'subject'
+        "SELECT u.kind, u.subject, u.bucket, u.used FROM {rows $1}
+         JOIN cap_usage u ON u.workspace_id = r.value->>'ws' AND u.kind = r.value->>'kind' AND u.subject = r.value->>'subject'
           AND u.bucket >= CAST(r.value->>'from' AS BIGINT)"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .rows(on)
     .await?;

@@ -1,6 +1,9 @@
 //! Prospects on their way through campaigns: where they stand, and how their way ends.
 //!
 //! When the next step runs stands in [`jobs`](crate::jobs), together with the job (SCH-3).
+//!
+//! In set-based writes the workspace travels with each row: SQLite then looks every row up by its
+//! id, where with the workspace as a parameter of its own it would go through the whole workspace.
 
 use std::collections::HashSet;
 
@@ -60,6 +63,7 @@ pub async fn insert(
         .iter()
         .map(|(id, prospect)| {
             json!({
+                "ws": ws,
                 "id": id,
                 "prospect": prospect.id,
                 "key": email_key(&prospect.email),
@@ -73,10 +77,10 @@ pub async fn insert(
                 CASE WHEN q.why = '' THEN NULL ELSE CAST($4 AS BIGINT) END
          FROM (SELECT r.value->>'id' AS id, p.id AS prospect,
                    CASE WHEN p.status <> 'active' THEN 'the prospect is ' || p.status
-                        WHEN EXISTS (SELECT 1 FROM suppressions s WHERE s.workspace_id = $1
-                            AND ((s.kind = 'email' AND s.value_key = r.value->>'key') OR (s.kind = 'domain' AND s.value_key = r.value->>'domain')))
+                        WHEN EXISTS (SELECT 1 FROM suppressions s WHERE s.workspace_id = $1 AND s.kind = 'email' AND s.value_key = r.value->>'key')
+                          OR EXISTS (SELECT 1 FROM suppressions s WHERE s.workspace_id = $1 AND s.kind = 'domain' AND s.value_key = r.value->>'domain')
                         THEN 'the address is suppressed' ELSE '' END AS why
-               FROM {rows $3} JOIN prospects p ON p.workspace_id = $1 AND p.id = r.value->>'prospect'
+               FROM {rows $3} JOIN prospects p ON p.workspace_id = r.value->>'ws' AND p.id = r.value->>'prospect'
                WHERE $5 OR NOT EXISTS (SELECT 1 FROM enrollments o WHERE o.prospect_id = p.id AND o.campaign_id <> $2
                    AND o.state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
                        'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send'))) q
@@ -285,14 +289,13 @@ pub async fn park(
 ) -> Result<u64> {
     let rows: Vec<_> = parked
         .iter()
-        .map(|(id, state, reason)| json!({"v": id, "state": state, "reason": reason}))
+        .map(|(id, state, reason)| json!({"ws": ws, "v": id, "state": state, "reason": reason}))
         .collect();
     let n = query(sql!(
-        "UPDATE enrollments SET state = r.value->>'state', reason = r.value->>'reason', next_action_at = NULL, updated_at = $3
-         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+        "UPDATE enrollments SET state = r.value->>'state', reason = r.value->>'reason', next_action_at = NULL, updated_at = $2
+         FROM {rows $1} WHERE enrollments.workspace_id = r.value->>'ws' AND enrollments.id = r.value->>'v'
            AND enrollments.state IN ('queued', 'active', 'waiting')"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .bind(now)
     .execute(tx)
@@ -311,14 +314,13 @@ pub async fn unplan(
 ) -> Result<()> {
     let rows: Vec<_> = unplanned
         .iter()
-        .map(|(id, reason)| json!({"v": id, "reason": reason}))
+        .map(|(id, reason)| json!({"ws": ws, "v": id, "reason": reason}))
         .collect();
     query(sql!(
-        "UPDATE enrollments SET reason = r.value->>'reason', next_action_at = NULL, updated_at = $3
-         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+        "UPDATE enrollments SET reason = r.value->>'reason', next_action_at = NULL, updated_at = $2
+         FROM {rows $1} WHERE enrollments.workspace_id = r.value->>'ws' AND enrollments.id = r.value->>'v'
            AND enrollments.state IN ('queued', 'active', 'waiting')"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .bind(now)
     .execute(tx)
@@ -508,14 +510,13 @@ pub async fn set_acting(
 ) -> Result<()> {
     let rows: Vec<_> = acting
         .iter()
-        .map(|(id, account)| json!({"v": id, "account": account}))
+        .map(|(id, account)| json!({"ws": ws, "v": id, "account": account}))
         .collect();
     query(sql!(
-        "UPDATE enrollments SET state = 'active', reason = '', account_id = r.value->>'account', updated_at = $3
-         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+        "UPDATE enrollments SET state = 'active', reason = '', account_id = r.value->>'account', updated_at = $2
+         FROM {rows $1} WHERE enrollments.workspace_id = r.value->>'ws' AND enrollments.id = r.value->>'v'
            AND enrollments.state IN ('queued', 'active', 'waiting')"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .bind(now)
     .execute(tx)
@@ -534,15 +535,14 @@ pub async fn advance(
 ) -> Result<()> {
     let rows: Vec<_> = done
         .iter()
-        .map(|(id, step)| json!({"v": id, "step": step}))
+        .map(|(id, step)| json!({"ws": ws, "v": id, "step": step}))
         .collect();
     query(sql!(
-        "UPDATE enrollments SET state = 'active', next_action_at = NULL, reason = '', updated_at = $3,
+        "UPDATE enrollments SET state = 'active', next_action_at = NULL, reason = '', updated_at = $2,
              step_index = enrollments.step_index + CASE WHEN enrollments.step_index = CAST(r.value->>'step' AS BIGINT) THEN 1 ELSE 0 END
-         FROM {rows $2} WHERE enrollments.workspace_id = $1 AND enrollments.id = r.value->>'v'
+         FROM {rows $1} WHERE enrollments.workspace_id = r.value->>'ws' AND enrollments.id = r.value->>'v'
            AND enrollments.state IN ('queued', 'active', 'waiting', 'ambiguous_send')"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .bind(now)
     .execute(tx)
@@ -588,15 +588,18 @@ pub async fn last_mails(
     ws: WorkspaceId,
     prospects: &[ProspectId],
 ) -> Result<Vec<(ProspectId, CampaignId, Timestamp)>> {
+    let rows: Vec<_> = prospects
+        .iter()
+        .map(|id| json!({"ws": ws, "v": id}))
+        .collect();
     query(sql!(
         "SELECT e.prospect_id, e.campaign_id, MAX(COALESCE(a.done_at, a.handed_out_at)) AS at
-         FROM enrollments e JOIN actions a ON a.enrollment_id = e.id
-         WHERE e.workspace_id = $1 AND e.prospect_id IN (SELECT r.value->>'v' FROM {rows $2})
-           AND a.channel = 'mail' AND a.state IN ('handed_out', 'done', 'ambiguous')
+         FROM {rows $1} JOIN enrollments e ON e.prospect_id = r.value->>'v' AND e.workspace_id = r.value->>'ws'
+         JOIN actions a ON a.enrollment_id = e.id
+         WHERE a.channel = 'mail' AND a.state IN ('handed_out', 'done', 'ambiguous')
          GROUP BY e.prospect_id, e.campaign_id"
     ))
-    .bind(ws)
-    .bind_json(&values(prospects))
+    .bind_json(&rows)
     .rows(on)
     .await?
     .iter()

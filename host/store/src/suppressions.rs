@@ -73,8 +73,8 @@ pub async fn among(
         .collect();
     query(sql!(
         "SELECT DISTINCT r.value->>'key' AS email FROM {rows $2}
-         JOIN suppressions s ON s.workspace_id = $1
-          AND ((s.kind = 'email' AND s.value_key = r.value->>'key') OR (s.kind = 'domain' AND s.value_key = r.value->>'domain'))"
+         WHERE EXISTS (SELECT 1 FROM suppressions s WHERE s.workspace_id = $1 AND s.kind = 'email' AND s.value_key = r.value->>'key')
+            OR EXISTS (SELECT 1 FROM suppressions s WHERE s.workspace_id = $1 AND s.kind = 'domain' AND s.value_key = r.value->>'domain')"
     ))
     .bind(ws)
     .bind_json(&rows)
