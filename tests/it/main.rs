@@ -1,5 +1,6 @@
 //! Whole-system tests: the real binary as its own process, real databases and mail servers.
 
+mod demo;
 mod driven;
 mod errors;
 mod readme;
