@@ -123,7 +123,7 @@ impl Config {
     /// # Errors
     /// Never: a test reads them.
     pub fn defaults() -> Result<Self> {
-        Self::read(Figment::from(Toml::string(DEFAULT)))
+        Self::read(&Figment::from(Toml::string(DEFAULT)))
     }
 
     /// Reads the settings. `file` must exist; without it, `overture.toml` is read where there is
@@ -142,10 +142,10 @@ impl Config {
             None if Path::new(FILE).exists() => figment = figment.merge(Toml::file_exact(FILE)),
             None => {}
         }
-        Self::read(figment.merge(Env::prefixed(PREFIX).split("__")))
+        Self::read(&figment.merge(Env::prefixed(PREFIX).split("__")))
     }
 
-    fn read(figment: Figment) -> Result<Self> {
+    fn read(figment: &Figment) -> Result<Self> {
         let mut config: Self = figment
             .extract()
             .map_err(|errors| anyhow::anyhow!("{}", describe(errors)))
