@@ -7,8 +7,8 @@ use overture_store::Database;
 use overture_vault::Vault;
 
 use crate::{
-    Classifiers, Config, Formatters, MailProviders, parts::Wakes, under_way::UnderWay,
-    webhooks::Couriers,
+    Classifiers, Config, Formatters, MailProviders, parts::Wakes, sends::Journal,
+    under_way::UnderWay, webhooks::Couriers,
 };
 
 /// Everything that operations and parts work with; cheap to clone.
@@ -36,6 +36,8 @@ pub struct Env {
     pub host: HostId,
     pub wakes: Arc<Wakes>,
     pub under_way: Arc<UnderWay>,
+    /// Commits attempts and outcomes of sends in groups.
+    pub journal: Arc<Journal>,
     /// Deliveries of webhooks on their way; begins as its default.
     pub couriers: Arc<Couriers>,
 }

@@ -4,6 +4,8 @@
 
 #[path = "sending/campaigns.rs"]
 mod campaigns;
+#[path = "sending/journal.rs"]
+mod journal;
 #[path = "sending/limits.rs"]
 mod limits;
 #[path = "sending/outcomes.rs"]

@@ -42,6 +42,20 @@ pub enum Error {
     Driver(sqlx::Error),
 }
 
+impl Error {
+    /// The database itself has refused what was asked, a deadlock included: nothing of the
+    /// transaction is kept, and it may be asked anew, in smaller parts.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Unique
+                | Self::Reference
+                | Self::Refused(_)
+                | Self::Driver(sqlx::Error::Database(_))
+        )
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::error::ErrorKind;

@@ -107,6 +107,7 @@ fn env(db: Database, clock: Arc<ManualClock>) -> Env {
         config: Arc::new(Config::default()),
         wakes: Arc::default(),
         under_way: Arc::default(),
+        journal: Arc::default(),
         couriers: Arc::default(),
     }
 }

@@ -13,24 +13,29 @@ use overture_plugin_host::capabilities::mailbox::SubmissionRecord;
 use crate::{BeforeBody, Env, Part, mailboxes};
 
 use super::{
-    journal, record,
+    journal,
+    record::Ended,
     verdict::{self, NotSent, Verdict},
     writes::Mail,
 };
 
 /// Sends one mail and records what became of it.
 pub(super) async fn run(env: Env, mail: Mail) {
+    let mail = Arc::new(mail);
     let hook = Arc::new(Attempting {
         env: env.clone(),
-        mail: mail.clone(),
+        mail: Arc::clone(&mail),
         committed: AtomicBool::new(false),
         refused: AtomicBool::new(false),
     });
     let (verdict, session) = send(&env, &mail, &hook).await;
     let sent = matches!(verdict, Verdict::Sent { .. });
-    if let Err(error) =
-        record::record(&env, &mail, verdict, hook.committed.load(Ordering::SeqCst)).await
-    {
+    let ended = Ended {
+        mail: Arc::clone(&mail),
+        verdict,
+        attempted: hook.committed.load(Ordering::SeqCst),
+    };
+    if let Err(error) = journal::outcome(&env, ended).await {
         // The lease stays; its recovery finds the attempt, or that there was none.
         tracing::error!(job.id = %mail.job, %error, "the outcome of a send could not be recorded");
         return;
@@ -104,7 +109,7 @@ async fn send(
 /// Commits the attempt of one mail.
 struct Attempting {
     env: Env,
-    mail: Mail,
+    mail: Arc<Mail>,
     /// The attempt stands in the database: from now on only an answer proves that nothing went.
     committed: AtomicBool,
     /// It may not go out any more.
@@ -135,7 +140,7 @@ impl BeforeBody for Attempting {
                 self.refused.store(true, Ordering::SeqCst);
                 Err("the step was cancelled meanwhile".to_owned())
             }
-            Err(error) => Err(error.to_string()),
+            Err(why) => Err(why),
         }
     }
 }

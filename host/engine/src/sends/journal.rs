@@ -1,27 +1,124 @@
-//! Where attempts and outcomes are committed. Every send passes here twice and nowhere else, so
-//! that commits can be grouped across connections.
+//! Where attempts and outcomes are committed, in groups across connections: one commit waits for
+//! the disk once, however many sends it serves. Every send passes here twice and nowhere else.
+//!
+//! A connection stands still behind each attempt, so a group of attempts goes as soon as the one
+//! before it is on disk. Nobody stands behind an outcome: they gather for up to [`GATHER`], unless
+//! all sends under way have come already.
 
-use overture_domain::enrollments::Attempt;
-use overture_store::{Tx, actions};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use crate::{Env, Result};
+use overture_domain::{AttemptId, enrollments::Attempt};
+use overture_store::actions;
+
+use crate::{Env, Error, Part, Result};
+
+use super::{
+    groups::{Gather, Groups},
+    record::{self, Ended},
+};
+
+/// How long an outcome waits for others.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// The writer of a process; begins as its default.
+#[derive(Debug, Default)]
+pub struct Journal {
+    attempts: Groups<Attempt, Result<bool, String>>,
+    outcomes: Groups<Arc<Ended>, Result<(), String>>,
+}
 
 /// Commits an attempt right before the body goes out (SAFE-3). False: it may not go out, because
 /// the step was cancelled meanwhile or may have gone out before.
-pub(super) async fn attempt(env: &Env, attempt: Attempt) -> Result<bool> {
-    let mut tx = env.db.begin().await?;
-    let allowed = actions::insert_attempts(&mut tx, &[attempt]).await?;
-    tx.commit().await?;
-    Ok(!allowed.is_empty())
+///
+/// # Errors
+/// Why it could not be committed: the body must stay here.
+pub(super) async fn attempt(env: &Env, attempt: Attempt) -> Result<bool, String> {
+    let gather = Gather {
+        longest: Duration::ZERO,
+        complete: |_| true,
+    };
+    let own = env.clone();
+    let work = move |group| attempts_of(own.clone(), group);
+    let answer = env.journal.attempts.join(attempt, gather, work).await;
+    answer.unwrap_or_else(panicked)
 }
 
-/// Commits an outcome: whatever `write` makes of it, in one transaction.
-pub(super) async fn outcome(
-    env: &Env,
-    write: impl AsyncFnOnce(&mut Tx) -> Result<()>,
-) -> Result<()> {
+/// Commits what became of a send.
+///
+/// # Errors
+/// Why it could not be committed: the lease of the job stays, and its recovery finds the attempt,
+/// or that there was none.
+pub(super) async fn outcome(env: &Env, ended: Ended) -> Result<(), String> {
+    let under_way = Arc::clone(&env.under_way);
+    let gather = Gather {
+        longest: GATHER,
+        complete: move |waiting| waiting >= under_way.count(Part::Sends),
+    };
+    let own = env.clone();
+    let work = move |group| outcomes_of(own.clone(), group);
+    let answer = env.journal.outcomes.join(Arc::new(ended), gather, work);
+    answer.await.unwrap_or_else(panicked)
+}
+
+fn panicked<T>() -> Result<T, String> {
+    Err("the writer of attempts and outcomes has panicked".to_owned())
+}
+
+/// Where one of a group breaks a rule of the database, each is committed alone, so that it fails
+/// alone.
+async fn attempts_of(env: Env, group: Vec<Attempt>) -> Vec<Result<bool, String>> {
+    match insert(&env, &group).await {
+        Ok(allowed) => group
+            .iter()
+            .map(|attempt| Ok(allowed.contains(&attempt.id)))
+            .collect(),
+        Err(error) if group.len() > 1 && refused(&error) => {
+            let mut answers = Vec::with_capacity(group.len());
+            for attempt in &group {
+                let alone = insert(&env, std::slice::from_ref(attempt)).await;
+                answers.push(match alone {
+                    Ok(allowed) => Ok(!allowed.is_empty()),
+                    Err(error) => Err(error.to_string()),
+                });
+            }
+            answers
+        }
+        Err(error) => vec![Err(error.to_string()); group.len()],
+    }
+}
+
+async fn insert(env: &Env, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
     let mut tx = env.db.begin().await?;
-    write(&mut tx).await?;
+    let allowed = actions::insert_attempts(&mut tx, attempts).await?;
+    tx.commit().await?;
+    Ok(allowed)
+}
+
+/// As [`attempts_of`].
+async fn outcomes_of(env: Env, group: Vec<Arc<Ended>>) -> Vec<Result<(), String>> {
+    match write(&env, &group).await {
+        Ok(()) => vec![Ok(()); group.len()],
+        Err(error) if group.len() > 1 && refused(&error) => {
+            let mut answers = Vec::with_capacity(group.len());
+            for ended in &group {
+                let alone = write(&env, std::slice::from_ref(ended)).await;
+                answers.push(alone.map_err(|error| error.to_string()));
+            }
+            answers
+        }
+        Err(error) => vec![Err(error.to_string()); group.len()],
+    }
+}
+
+async fn write(env: &Env, group: &[Arc<Ended>]) -> Result<()> {
+    let mut tx = env.db.begin().await?;
+    record::write(&mut tx, env, group).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The database has answered, and kept nothing of the group. Where it can't be reached, trying
+/// each alone would only take longer, and a commit whose answer was lost may stand.
+fn refused(error: &Error) -> bool {
+    matches!(error, Error::Store(error) if error.is_refusal())
 }

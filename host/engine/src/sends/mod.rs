@@ -10,7 +10,7 @@
 //! | `compose` | the mail itself: texts, headers, footer (TPL-4, TRK-4, SEQ-4) |
 //! | `deliver` | to the provider and back (SAFE-3) |
 //! | `verdict` | what became of it |
-//! | `journal` | attempts and outcomes are committed here |
+//! | `journal`, `groups` | attempts and outcomes are committed here, many at once |
 //! | `record` | what follows from an outcome (SAF-4, CAP-3) |
 //! | `resolve` | a person's word on a mail that may have gone out |
 //!
@@ -19,6 +19,7 @@
 
 mod compose;
 mod deliver;
+mod groups;
 mod hand_out;
 mod journal;
 mod limits;
@@ -41,6 +42,7 @@ use overture_store::{Tx, enrollments, events, jobs};
 
 use crate::{Due, Env, Part, Result};
 
+pub use journal::Journal;
 pub(crate) use limits::{move_zone_in, of_mailbox_calendar};
 pub use resolve::resolve;
 pub(crate) use told::{enrollment_event, finished_events, resumed_events};

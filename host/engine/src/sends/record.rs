@@ -1,19 +1,17 @@
 //! What follows from an outcome: events, the next step, bounces, retries, back-off (SAFE-2, SAF-4,
 //! CAP-3). All of it in one transaction with the outcome itself.
 
-use std::time::Duration;
+mod sent;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use overture_domain::{
-    Timestamp,
-    accounts::Channel,
+    Timestamp, WorkspaceId,
     enrollments::{ActionState, EnrollmentState, JobState, Outcome},
-    events::{Event, EventKind},
+    events::EventKind,
     pacing,
 };
-use overture_store::{
-    Tx, accounts, actions, actions::Ended, campaigns, caps, caps::Use, enrollments, events, jobs,
-    messages, prospects,
-};
+use overture_store::{Tx, accounts, actions, caps, caps::Use, enrollments, events, jobs};
 use serde_json::json;
 
 use crate::{
@@ -23,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    enrollment_event, finished_events, journal, plan,
+    enrollment_event, finished_events, plan,
     verdict::{NotSent, Verdict},
     writes::Mail,
 };
@@ -31,27 +29,41 @@ use super::{
 /// After a connection that failed, or a plugin that did.
 const TRY_AGAIN: Duration = Duration::from_secs(5 * 60);
 
-/// Records a verdict. `attempted`: the attempt had been committed.
-pub(super) async fn record(
-    env: &Env,
-    mail: &Mail,
-    verdict: Verdict,
-    attempted: bool,
-) -> Result<()> {
+/// What became of a mail, to be written.
+pub(super) struct Ended {
+    pub mail: Arc<Mail>,
+    pub verdict: Verdict,
+    /// The attempt had been committed.
+    pub attempted: bool,
+}
+
+/// Writes what became of mails, and what follows from it.
+///
+/// # Errors
+/// Only the store's; then nothing of it may be kept.
+pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<()> {
     let now = env.now();
-    journal::outcome(env, async |tx| {
+    let mut sent: BTreeMap<WorkspaceId, Vec<(&Mail, &str)>> = BTreeMap::new();
+    for ended in all {
+        let mail = &*ended.mail;
         let recorder = Recorder { env, mail, now };
-        match verdict {
-            Verdict::Sent { words } => recorder.sent(tx, words).await,
-            Verdict::Unknown { words } => recorder.unknown(tx, &words).await,
+        match &ended.verdict {
+            Verdict::Sent { words } => {
+                let mails = sent.entry(mail.action.workspace_id).or_default();
+                mails.push((mail, words));
+            }
+            Verdict::Unknown { words } => recorder.unknown(tx, words).await?,
             // Nothing stands in the database that may have gone out: free to try again.
             Verdict::NotSent { why, words } => {
                 recorder.release(tx).await?;
-                recorder.not_sent(tx, why, &words, attempted).await
+                recorder.not_sent(tx, *why, words, ended.attempted).await?;
             }
         }
-    })
-    .await
+    }
+    for (ws, mails) in sent {
+        sent::write(tx, env, ws, &mails, now).await?;
+    }
+    Ok(())
 }
 
 struct Recorder<'a> {
@@ -61,102 +73,6 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    async fn sent(&self, tx: &mut Tx, words: String) -> Result<()> {
-        let Mail {
-            action,
-            account,
-            prospect,
-            composed,
-            ..
-        } = self.mail;
-        let ws = action.workspace_id;
-        self.end(
-            tx,
-            ActionState::Done,
-            Outcome::Sent,
-            action.deferrals,
-            None,
-            Some(words),
-        )
-        .await?;
-        let message = overture_domain::messages::Message {
-            at: self.now,
-            ..composed.message.clone()
-        };
-        messages::insert(tx, &[(message, composed.headers.clone())], self.now).await?;
-        prospects::set_contacted(tx, ws, &[prospect.id], self.now).await?;
-        if account.auth_failures > 0 {
-            accounts::clear_auth_failures(tx, ws, account.id).await?;
-        }
-        self.recover(tx).await?;
-        jobs::finish(tx, &[(self.mail.job, JobState::Completed, None)], self.now).await?;
-        events::insert(tx, &[self.sent_event()]).await?;
-        self.go_on(tx).await
-    }
-
-    /// On to the next step, or through.
-    async fn go_on(&self, tx: &mut Tx) -> Result<()> {
-        let Mail {
-            action,
-            campaign,
-            prospect,
-            ..
-        } = self.mail;
-        let (ws, id) = (action.workspace_id, action.enrollment_id);
-        enrollments::advance(tx, ws, &[(id, action.step_index)], self.now).await?;
-        let Some(enrollment) = enrollments::find(tx, ws, id).await? else {
-            return Ok(());
-        };
-        if !enrollment.state.is_open() {
-            return Ok(());
-        }
-        let steps = campaigns::list_steps(tx, ws, &[campaign.id]).await?;
-        let Some(next) = steps
-            .iter()
-            .find(|step| step.step_index == enrollment.step_index)
-        else {
-            let state = EnrollmentState::Completed;
-            let finished =
-                enrollments::finish(tx, ws, &[id], state, "the sequence is through", self.now)
-                    .await?;
-            events::insert(tx, &finished_events(self.env, &finished)).await?;
-            return Ok(());
-        };
-        let earliest = pacing::step_due(self.now, next.delay_minutes, &*self.env.rng);
-        let zone = plan::zone_of(campaign, &prospect.time_zone);
-        let (run_at, waits) = plan::clamp(campaign, &zone, earliest);
-        let planned = jobs::Planned {
-            job_id: self.env.id(),
-            workspace_id: ws,
-            enrollment_id: id,
-            run_at,
-            reason: if waits {
-                plan::OUTSIDE.to_owned()
-            } else {
-                String::new()
-            },
-        };
-        Ok(jobs::plan(tx, &[planned], self.now).await?)
-    }
-
-    /// CAP-3: back to zero after 30 successes within an hour.
-    async fn recover(&self, tx: &mut Tx) -> Result<()> {
-        let (ws, id) = (self.mail.action.workspace_id, self.mail.account.id);
-        let Some(account) = accounts::find(tx, ws, id)
-            .await?
-            .filter(|account| account.backoff_rung > 0)
-        else {
-            return Ok(());
-        };
-        // Only successes since the server last asked for patience.
-        let asked = account.backoff_until - pacing::backoff(account.backoff_rung);
-        let since = asked.max(self.now - pacing::RECOVERY_SPAN);
-        if actions::count_done_since(tx, ws, id, since).await? >= pacing::RECOVERY_SENDS {
-            accounts::set_backoff(tx, ws, id, 0, account.backoff_until).await?;
-        }
-        Ok(())
-    }
-
     async fn unknown(&self, tx: &mut Tx, words: &str) -> Result<()> {
         let action = &self.mail.action;
         let reason = format!("it may have gone out: {words}");
@@ -165,8 +81,7 @@ impl Recorder<'_> {
             ActionState::Ambiguous,
             Outcome::Ambiguous,
             action.deferrals,
-            Some(words),
-            None,
+            words,
         )
         .await?;
         jobs::finish(
@@ -327,7 +242,7 @@ impl Recorder<'_> {
         (state, deferrals): (ActionState, i64),
         words: &str,
     ) -> Result<()> {
-        self.end(tx, state, Outcome::NotSent, deferrals, Some(words), None)
+        self.end(tx, state, Outcome::NotSent, deferrals, words)
             .await
     }
 
@@ -337,16 +252,15 @@ impl Recorder<'_> {
         state: ActionState,
         outcome: Outcome,
         deferrals: i64,
-        error: Option<&str>,
-        detail: Option<String>,
+        words: &str,
     ) -> Result<()> {
-        let ended = Ended {
+        let ended = actions::Ended {
             action_id: self.mail.action.id,
             state,
             deferrals,
-            error: error.map(str::to_owned),
+            error: Some(words.to_owned()),
             outcome,
-            detail: detail.or_else(|| error.map(str::to_owned)),
+            detail: Some(words.to_owned()),
         };
         Ok(actions::end(tx, &[ended], self.now).await?)
     }
@@ -372,38 +286,5 @@ impl Recorder<'_> {
             events::insert(tx, &[enrollment_event(self.env, &enrollment, kind, more)]).await?;
         }
         Ok(())
-    }
-
-    /// API-6
-    fn sent_event(&self) -> Event {
-        let Mail {
-            action,
-            campaign,
-            prospect,
-            account,
-            ..
-        } = self.mail;
-        Event {
-            id: self.env.id(),
-            workspace_id: action.workspace_id,
-            kind: EventKind::EmailSent,
-            channel: Some(Channel::Mail),
-            campaign_id: Some(campaign.id),
-            enrollment_id: Some(action.enrollment_id),
-            prospect_id: Some(prospect.id),
-            account_id: Some(account.id),
-            occurred_at: self.now,
-            dedup_key: Some(format!("sent:{}", action.id)),
-            data: json!({
-                "prospectId": prospect.id,
-                "prospectEmail": prospect.email,
-                "campaignId": campaign.id,
-                "enrollmentId": action.enrollment_id,
-                "mailboxId": account.id,
-                "stepIndex": action.step_index,
-                "messageId": action.external_id,
-                "sentAt": self.now,
-            }),
-        }
     }
 }
