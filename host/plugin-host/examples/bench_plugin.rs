@@ -240,8 +240,8 @@ impl Input {
             regards from a rather rainy north, where spring is late again this year.\n\nCleo";
         let text = text.repeat(2)[..1_024].to_owned();
         let data = format!(
-            r#"{{"prospect":{{"id":"pro_01kjq5t3k8e9v8z2m4n6p7r8s9","email":"cleo@example.test","firstName":"Cleo","lastName":"Sample","company":"Example"}},"campaign":{{"id":"cmp_01kjq5t3k8e9v8z2m4n6p7r8s9","name":"Spring"}},"mailbox":"ada@example.com","stepIndex":0,"subject":"Re: Hello","snippet":{},"label":"not_interested"}}"#,
-            serde_json::to_string(&text[..560]).unwrap()
+            r#"{{"prospectId":"pro_01kjq5t3k8e9v8z2m4n6p7r8s9","prospectEmail":"cleo@example.test","prospectName":"Cleo Sample","campaignId":"cmp_01kjq5t3k8e9v8z2m4n6p7r8s9","campaignName":"Spring","enrollmentId":"enr_01kjq5t3k8e9v8z2m4n6p7r8s9","mailboxId":"mbx_01kjq5t3k8e9v8z2m4n6p7r8s9","mailboxEmail":"ada@example.com","stepIndex":0,"channel":"email","subject":"Re: Hello","messageId":"<1@example.test>","inboxMessageId":"msg_01kjq5t3k8e9v8z2m4n6p7r8s9","messageText":{},"label":"not_interested","sentiment":"negative","receivedAt":"2026-03-02T09:00:00.000Z"}}"#,
+            serde_json::to_string(&text[..400]).unwrap()
         );
         let header = |name: &str, value: &str| Header {
             name: name.into(),

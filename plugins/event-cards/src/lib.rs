@@ -1,17 +1,22 @@
 //! Events in words (API-6), for the formatters that write to people and not to programs (API-9):
 //! what happened, to whom, what was said, and where to go from there. How it looks is theirs.
+//!
+//! What every reply passes is put together with `concat`: `format!` costs a guest a third of a
+//! card's time.
 
 mod data;
 mod words;
 
-pub use data::Data;
+use std::borrow::Cow;
+
+use data::Data;
 use overture_plugin::formatter::{Context, Event, FormatError};
 
 /// An event as a person wants to read it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Card {
     /// `New reply`
-    pub title: String,
+    pub title: Cow<'static, str>,
     /// Whom it is about, where it is about a person.
     pub who: Option<String>,
     /// The event in one plain line, for notifications.
@@ -92,7 +97,7 @@ pub fn cut(text: &str, most: usize) -> String {
         None => text.to_owned(),
         Some(_) => {
             let end = text.char_indices().nth(most - 1).map_or(0, |(at, _)| at);
-            format!("{}…", text[..end].trim_end())
+            [text[..end].trim_end(), "…"].concat()
         }
     }
 }
@@ -106,8 +111,8 @@ impl Pages<'_> {
     /// `/campaigns/cmp_…`
     pub(crate) fn at(&self, feature: &str, id: Option<&str>) -> Option<String> {
         is_web(self.base).then(|| match id {
-            Some(id) => format!("{}/{feature}/{id}", self.base),
-            None => format!("{}/{feature}", self.base),
+            Some(id) => [self.base, "/", feature, "/", id].concat(),
+            None => [self.base, "/", feature].concat(),
         })
     }
 }

@@ -1,11 +1,16 @@
 //! Each event in words.
 
+use std::borrow::Cow;
+
 use crate::{Button, Card, Data, Mood, Pages, QUOTE, Span, cut, is_web};
 
 /// Names and addresses are cut here, so that no field of a receiver overflows.
 const NAME: usize = 120;
 
-pub(crate) fn card(kind: &str, data: &Data, pages: &Pages<'_>) -> Card {
+/// So much of a reply stands in a notification.
+const LINE: usize = 100;
+
+pub(crate) fn card(kind: &str, data: &Data<'_>, pages: &Pages<'_>) -> Card {
     let writer = Writer { data, pages };
     let who = writer.who();
     match kind {
@@ -111,7 +116,7 @@ pub(crate) fn card(kind: &str, data: &Data, pages: &Pages<'_>) -> Card {
             card
         }
         other => writer.card(
-            &title_of(other),
+            title_of(other),
             format!("{}: {who}", title_of(other)),
             Mood::Plain,
         ),
@@ -119,7 +124,7 @@ pub(crate) fn card(kind: &str, data: &Data, pages: &Pages<'_>) -> Card {
 }
 
 struct Writer<'a> {
-    data: &'a Data,
+    data: &'a Data<'a>,
     pages: &'a Pages<'a>,
 }
 
@@ -136,7 +141,7 @@ impl Writer<'_> {
     }
 
     /// A card about a person in a campaign.
-    fn card(&self, title: &str, summary: String, mood: Mood) -> Card {
+    fn card(&self, title: impl Into<Cow<'static, str>>, summary: String, mood: Mood) -> Card {
         let data = self.data;
         let mut card = Card {
             title: title.into(),
@@ -145,12 +150,12 @@ impl Writer<'_> {
         };
         let prospect = data.prospect_id.as_deref();
         let page = prospect.and_then(|id| self.pages.at("prospects", Some(id)));
-        let linkedin = data.prospect_linkedin_url.clone().filter(|url| is_web(url));
+        let linkedin = self.linkedin();
         let who = self.who();
         card.who = Some(who.clone());
         let mut person = vec![link(&who, linkedin.or(page))];
         if let Some(email) = data.prospect_email.as_deref().filter(|email| *email != who) {
-            person.push(Span::Text(format!(" ({})", cut(email, NAME))));
+            person.push(Span::Text([" (", &cut(email, NAME), ")"].concat()));
         }
         card.facts.push(person);
         card.facts.extend(self.campaign());
@@ -178,7 +183,7 @@ impl Writer<'_> {
         Some(vec![Span::Text("Campaign: ".into()), link(&label, page)])
     }
 
-    fn reply(&self, title: &str, who: &str) -> Card {
+    fn reply(&self, title: &'static str, who: &str) -> Card {
         let data = self.data;
         let said = data
             .message_text
@@ -187,10 +192,10 @@ impl Writer<'_> {
         let said = said.and_then(quote);
         let summary = match &said {
             Some(said) => {
-                let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-                format!("{title} from {who}: {}", cut(&line, 100))
+                let line = cut_line(said, LINE);
+                [title, " from ", who, ": ", &line].concat()
             }
-            None => format!("{title} from {who}"),
+            None => [title, " from ", who].concat(),
         };
         let mut card = self.card(title, summary, Mood::Reply);
         card.facts
@@ -313,16 +318,18 @@ impl Writer<'_> {
     }
 
     fn on_linkedin(&self) -> Option<Button> {
-        let url = self
-            .data
-            .prospect_linkedin_url
-            .clone()
-            .filter(|url| is_web(url))?;
+        let url = self.linkedin()?;
         Some(Button {
             id: "linkedin",
             label: "View on LinkedIn",
             url,
         })
+    }
+
+    /// The person's own page there.
+    fn linkedin(&self) -> Option<String> {
+        let url = self.data.prospect_linkedin_url.as_deref();
+        url.filter(|url| is_web(url)).map(str::to_owned)
     }
 
     fn button(
@@ -339,7 +346,7 @@ impl Writer<'_> {
 
 fn empty(mood: Mood) -> Card {
     Card {
-        title: String::new(),
+        title: Cow::Borrowed(""),
         who: None,
         summary: String::new(),
         facts: Vec::new(),
@@ -350,7 +357,7 @@ fn empty(mood: Mood) -> Card {
 }
 
 fn plain(name: &str, value: &str) -> Vec<Span> {
-    vec![Span::Text(format!("{name}: {}", cut(value, 2 * NAME)))]
+    vec![Span::Text([name, ": ", &cut(value, 2 * NAME)].concat())]
 }
 
 fn link(label: &str, url: Option<String>) -> Span {
@@ -361,6 +368,24 @@ fn link(label: &str, url: Option<String>) -> Span {
         },
         None => Span::Text(label.into()),
     }
+}
+
+/// The beginning of a text as one line, at most so many characters; no more of the text is looked at
+/// than that needs.
+fn cut_line(text: &str, most: usize) -> String {
+    let mut line = String::with_capacity(most + 16);
+    let mut length = 0;
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        length += word.chars().count() + 1;
+        if length > most + 1 {
+            break;
+        }
+    }
+    cut(&line, most)
 }
 
 fn quote(text: &str) -> Option<String> {

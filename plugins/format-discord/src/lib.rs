@@ -61,7 +61,7 @@ impl Formatter for Discord {
 fn embed(card: &Card, event: &Event, context: &Context) -> Embed {
     let title = match &card.who {
         Some(who) => format!("{}: {who}", card.title),
-        None => card.title.clone(),
+        None => card.title.clone().into_owned(),
     };
     let said = match &card.quote {
         Some(quote) => format!("\"{}\"", escape(quote)),

@@ -73,10 +73,10 @@ fn message(card: Card, event: &Event, context: &Context) -> Message {
         text: plain(cut(&card.title, limit::HEADER)),
     });
     if !card.facts.is_empty() {
-        let lines: Vec<String> = card.facts.iter().map(|line| mrkdwn::line(line)).collect();
+        let lines = card.facts.iter().map(|line| mrkdwn::line(line));
         blocks.push(Block::Section {
             text: Text::Mrkdwn {
-                text: within(&lines),
+                text: within(lines),
             },
         });
     }
@@ -90,11 +90,8 @@ fn message(card: Card, event: &Event, context: &Context) -> Message {
     if !elements.is_empty() {
         blocks.push(Block::Actions { elements });
     }
-    let about = format!(
-        "{} · {}",
-        mrkdwn::escape(&cut(&context.workspace_name, limit::HEADER)),
-        mrkdwn::date(event.occurred_at)
-    );
+    let workspace = mrkdwn::escape(&cut(&context.workspace_name, limit::HEADER));
+    let about = [&workspace, " · ", &mrkdwn::date(event.occurred_at)].concat();
     blocks.push(Block::Context {
         elements: vec![Text::Mrkdwn { text: about }],
     });
@@ -108,7 +105,7 @@ fn message(card: Card, event: &Event, context: &Context) -> Message {
 }
 
 /// As many whole lines as a section holds: a cut inside a link would break it.
-fn within(lines: &[String]) -> String {
+fn within(lines: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     let mut room = limit::SECTION;
     for line in lines {
@@ -117,10 +114,12 @@ fn within(lines: &[String]) -> String {
             continue;
         }
         room -= length;
-        if !text.is_empty() {
+        if text.is_empty() {
+            text = line;
+        } else {
             text.push('\n');
+            text.push_str(&line);
         }
-        text.push_str(line);
     }
     text
 }

@@ -12,20 +12,20 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-fn push_escaped(text: &str, out: &mut String) {
-    let mut done = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let name = match byte {
+fn push_escaped(mut text: &str, out: &mut String) {
+    while let Some(at) = text
+        .bytes()
+        .position(|byte| matches!(byte, b'&' | b'<' | b'>'))
+    {
+        out.push_str(&text[..at]);
+        out.push_str(match text.as_bytes()[at] {
             b'&' => "&amp;",
             b'<' => "&lt;",
-            b'>' => "&gt;",
-            _ => continue,
-        };
-        out.push_str(&text[done..at]);
-        out.push_str(name);
-        done = at + 1;
+            _ => "&gt;",
+        });
+        text = &text[at + 1..];
     }
-    out.push_str(&text[done..]);
+    out.push_str(text);
 }
 
 /// A line with its links.
@@ -73,11 +73,18 @@ pub(crate) fn quote(text: &str) -> String {
 /// Slack shows it in the reader's own time zone.
 pub(crate) fn date(at: Timestamp) -> String {
     let plain = rfc3339(at);
-    let plain = format!("{} {} UTC", &plain[..10], &plain[11..16]);
-    format!(
-        "<!date^{}^{{date_short_pretty}} at {{time}}|{plain}>",
-        at / 1_000
-    )
+    let (day, time) = (&plain[..10], &plain[11..16]);
+    let seconds = (at / 1_000).to_string();
+    [
+        "<!date^",
+        &seconds,
+        "^{date_short_pretty} at {time}|",
+        day,
+        " ",
+        time,
+        " UTC>",
+    ]
+    .concat()
 }
 
 fn one_line(text: &str) -> Cow<'_, str> {
