@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::mailboxes::ConnectionLimits;
+
 /// Settings of the engine, as they stand in the configuration file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -13,6 +15,8 @@ pub struct Config {
     pub import_max_rows: usize,
     /// Sends under way at a time in this process, over all mailboxes.
     pub concurrent_sends: usize,
+    /// SMTP connections between mails.
+    pub connections: ConnectionLimits,
     /// Mailboxes that this process reads at a time.
     pub concurrent_syncs: usize,
     /// Deliveries of webhooks under way at a time in this process; one endpoint has at most a
@@ -26,6 +30,7 @@ impl Default for Config {
             public_url: "http://127.0.0.1:8080".to_owned(),
             import_max_rows: 10_000,
             concurrent_sends: 32,
+            connections: ConnectionLimits::default(),
             concurrent_syncs: 32,
             concurrent_deliveries: 256,
         }

@@ -7,8 +7,8 @@ use overture_store::Database;
 use overture_vault::Vault;
 
 use crate::{
-    Classifiers, Config, Formatters, MailProviders, parts::Wakes, sends::Journal,
-    under_way::UnderWay, webhooks::Couriers,
+    Classifiers, Config, Formatters, MailProviders, mailboxes::Connections, parts::Wakes,
+    sends::Journal, under_way::UnderWay, webhooks::Couriers,
 };
 
 /// Everything that operations and parts work with; cheap to clone.
@@ -36,7 +36,9 @@ pub struct Env {
     pub host: HostId,
     pub wakes: Arc<Wakes>,
     pub under_way: Arc<UnderWay>,
-    /// Commits attempts and outcomes of sends in groups.
+    /// SMTP connections between mails; begins as its default.
+    pub connections: Arc<Connections>,
+    /// Commits attempts and outcomes of sends in groups; begins as its default.
     pub journal: Arc<Journal>,
     /// Deliveries of webhooks on their way; begins as its default.
     pub couriers: Arc<Couriers>,

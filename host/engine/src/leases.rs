@@ -48,7 +48,8 @@ fn is_alone(db: &Database) -> bool {
 }
 
 /// Notes that this process lives, gives back the leases of dead ones, and recovers stuck jobs: the
-/// third time the job fails, and its enrollment with it. The answer is in real time.
+/// third time the job fails, and its enrollment with it. Closes connections that were not used for
+/// long. The answer is in real time.
 ///
 /// # Errors
 /// Only the store's.
@@ -79,5 +80,6 @@ pub async fn tick(env: &Env) -> Result<Due> {
             env.wakes.wake(part);
         }
     }
+    env.connections.close_idle(env.config.connections, real);
     Ok(Due::At(real + BEAT))
 }

@@ -216,8 +216,16 @@ impl Error {
     }
 
     /// Whether the failure says something about the host and not about the mailbox or the mail:
-    /// what a breaker per mail host counts (SAF-3).
+    /// what a breaker per mail host counts (SAF-3). What we refuse by ourselves (MB-12, a
+    /// certificate) says nothing about it.
     pub fn is_connection_failure(&self) -> bool {
+        if matches!(
+            self.cause,
+            Cause::Certificate { .. }
+                | Cause::Connect(ConnectError::Port { .. } | ConnectError::Refused { .. })
+        ) {
+            return false;
+        }
         matches!(
             self.stage,
             Stage::Dns | Stage::Tcp | Stage::Tls | Stage::Greeting

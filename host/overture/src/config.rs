@@ -70,6 +70,7 @@ pub struct Mail {
     pub allowed_networks: Vec<ipnet::IpNet>,
     pub allowed_ports: Vec<u16>,
     pub extra_ca_file: PathBuf,
+    pub connections: overture_engine::mailboxes::ConnectionLimits,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -168,6 +169,7 @@ impl Config {
             public_url: self.public_url.clone(),
             import_max_rows: self.engine.import_max_rows,
             concurrent_sends: self.engine.concurrent_sends,
+            connections: self.mail.connections,
             concurrent_syncs: self.engine.concurrent_syncs,
             concurrent_deliveries: self.engine.concurrent_deliveries,
         }

@@ -94,6 +94,7 @@ impl Services {
             config: Arc::new(config.engine()),
             wakes: Arc::new(Wakes::default()),
             under_way: Arc::default(),
+            connections: Arc::default(),
             journal: Arc::default(),
             couriers: Arc::default(),
         };

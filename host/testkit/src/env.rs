@@ -41,7 +41,7 @@ impl TestEnv {
     /// When something of it can't be had.
     pub async fn new(database: TestDatabase) -> Self {
         let clock = Arc::new(ManualClock::new(MONDAY));
-        let env = env(database.db.clone(), clock.clone());
+        let env = services(database.db.clone(), clock.clone());
         let mut tx = env.db.begin().await.expect("the database is there");
         hosts::heartbeat(&mut tx, env.host, "test", MONDAY)
             .await
@@ -76,7 +76,10 @@ impl TestEnv {
 }
 
 /// Services on a database: HTTP and mail reach loopback and nothing else special.
-fn env(db: Database, clock: Arc<ManualClock>) -> Env {
+///
+/// # Panics
+/// When something of it can't be had.
+pub fn services(db: Database, clock: Arc<ManualClock>) -> Env {
     let loopback = || vec!["127.0.0.0/8".parse().expect("a network")];
     let roots = overture_egress::root_store(None).expect("the built-in roots are read");
     let resolver = Resolver::new(&[]).expect("the system's resolver can be had");
@@ -107,6 +110,7 @@ fn env(db: Database, clock: Arc<ManualClock>) -> Env {
         config: Arc::new(Config::default()),
         wakes: Arc::default(),
         under_way: Arc::default(),
+        connections: Arc::default(),
         journal: Arc::default(),
         couriers: Arc::default(),
     }

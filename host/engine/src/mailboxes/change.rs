@@ -87,6 +87,9 @@ pub async fn update(
         status::connect_again_in(&mut tx, env, &before, reason, actor).await?;
     }
     tx.commit().await?;
+    if change.touches_connection() {
+        env.connections.forget(id);
+    }
     env.wakes.wake(Part::Inboxes);
     env.wakes.wake(Part::Sends);
     get(env, ws, id).await

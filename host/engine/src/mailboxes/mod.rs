@@ -3,13 +3,16 @@
 //! What a provider plugin does with a mailbox it does through a [`Session`]; the status of a
 //! mailbox changes only in [`status`], together with its audit row and the event (SAFE-4).
 
+mod breaker;
 mod change;
 mod connect;
+mod connections;
 mod input;
 mod remove;
 mod sent_copy;
 mod session;
 pub mod status;
+mod submission;
 mod trial;
 
 use overture_domain::{AccountId, WorkspaceId, accounts::Account};
@@ -19,6 +22,7 @@ use crate::{Env, Error, ProviderPreset, Result};
 
 pub use change::{MailboxChange, update};
 pub use connect::{Connected, NewMailbox, connect};
+pub use connections::{ConnectionLimits, Connections, NoPlace};
 pub use input::{DEFAULT_DAILY_LIMIT, MAX_DAILY_LIMIT};
 pub use remove::delete;
 pub use sent_copy::file_sent_copy;

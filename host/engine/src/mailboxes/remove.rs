@@ -23,6 +23,7 @@ pub async fn delete(env: &Env, ws: WorkspaceId, id: AccountId, actor: &Actor) ->
         return Err(Error::NotFound("mailbox"));
     }
     tx.commit().await?;
+    env.connections.forget(id);
     env.wakes.wake(Part::Sends);
     env.wakes.wake(Part::Campaigns);
     Ok(())

@@ -13,14 +13,19 @@ use overture_domain::{
 };
 use overture_mail::{self as mail, Dialer, Endpoint, Security, imap, smtp};
 use overture_plugin_host::capabilities::mailbox::{
-    Envelope, Failure, Folder, FolderState, ListedMail, MailRef, MailSession, Outgoing, Reply,
-    SpecialUse, Stage, Submission, SubmissionRecord,
+    Failure, Folder, FolderState, ListedMail, MailRef, MailSession, Outgoing, Reply, SpecialUse,
+    Stage, Submission, SubmissionRecord,
 };
 use overture_store::accounts as store;
 use overture_vault::{Binding, Secret, Vault};
 use tokio::sync::watch;
 
 use crate::{BeforeBody, Env, Error, Result};
+
+use super::{
+    connections::{Connections, NoPlace, Place},
+    submission,
+};
 
 /// Listed mails whose sizes a session remembers.
 const MAX_LISTED: usize = 10_000;
@@ -47,9 +52,14 @@ fn unseal(vault: &Vault, ws: WorkspaceId, id: AccountId, sealed: &str) -> Result
 
 /// One account for the length of a call. Connections are opened when they are first needed.
 pub struct Session {
+    env: Env,
     account: Account,
     dialer: Dialer,
+    /// A person waits for the outcome: hosts are dialled even while they are left alone (SAF-3).
+    by_hand: bool,
     servers: Option<Servers>,
+    /// For the submission.
+    place: Mutex<Option<Place>>,
     before_body: Option<Arc<dyn BeforeBody>>,
     /// How far the one submission of this session is.
     submission: watch::Sender<Submitting>,
@@ -74,7 +84,7 @@ struct Servers {
 }
 
 #[derive(Clone, Debug)]
-enum Submitting {
+pub(super) enum Submitting {
     /// No submission, or one that has not come to the body.
     Before,
     /// The hook has passed: the body is on its way.
@@ -121,9 +131,12 @@ impl Session {
                 },
             });
         Self {
+            env: env.clone(),
             account: account.clone(),
             dialer: env.dialer.clone(),
+            by_hand: false,
             servers,
+            place: Mutex::default(),
             before_body: None,
             submission: watch::Sender::new(Submitting::Before),
             reading: tokio::sync::Mutex::default(),
@@ -134,6 +147,7 @@ impl Session {
     /// Waits less long, because somebody waits for the outcome.
     pub(super) fn impatient(mut self) -> Self {
         self.dialer = mail::check::impatient(&self.dialer);
+        self.by_hand = true;
         self
     }
 
@@ -142,6 +156,28 @@ impl Session {
     pub fn before_body(mut self, hook: Arc<dyn BeforeBody>) -> Self {
         self.before_body = Some(hook);
         self
+    }
+
+    /// Waits until a connection for the submission may be used. An account without servers needs
+    /// none.
+    ///
+    /// # Errors
+    /// [`NoPlace`]: all stay in use, or the host is left alone (SAF-3).
+    pub(crate) async fn reserve(&self) -> Result<(), NoPlace> {
+        if let Some(servers) = &self.servers {
+            let place = self.find_place(servers).await?;
+            *self.place() = Some(place);
+        }
+        Ok(())
+    }
+
+    async fn find_place(&self, servers: &Servers) -> Result<Place, NoPlace> {
+        let id = self.account.id;
+        Connections::place(&self.env, id, &servers.smtp, &servers.credentials).await
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How the submission ended; waits for it where it still goes on, because the guest's call
@@ -283,7 +319,15 @@ impl Session {
 
     async fn connect_imap(&self, servers: &Servers) -> Result<imap::Session, Failure> {
         let endpoint = &servers.imap;
-        match imap::Session::connect(&self.dialer, endpoint, &servers.credentials).await {
+        let hosts = &self.env.connections;
+        if !self.by_hand
+            && let Err(until) = hosts.admit(&self.env, endpoint)
+        {
+            return Err(left_alone(NoPlace::resting(endpoint, until).why));
+        }
+        let result = imap::Session::connect(&self.dialer, endpoint, &servers.credentials).await;
+        hosts.dialled(&self.env, endpoint, &result);
+        match result {
             Ok(session) => Ok(session),
             Err(error) => Err(self.explain("imap", endpoint, error).await),
         }
@@ -353,6 +397,16 @@ fn endpoint(server: &MailServer, pinned: Option<&str>) -> Endpoint {
     }
 }
 
+/// The host was not dialled.
+fn left_alone(why: String) -> Failure {
+    Failure {
+        stage: Stage::Tcp,
+        code: "host_left_alone".to_owned(),
+        reply: None,
+        detail: why,
+    }
+}
+
 /// What the server said and where, in the words of the plugin interface.
 fn failure(error: &mail::Error) -> Failure {
     let reply = match &error.cause {
@@ -392,7 +446,7 @@ fn failure(error: &mail::Error) -> Failure {
     }
 }
 
-fn reply_of(reply: &smtp::Reply) -> Reply {
+pub(super) fn reply_of(reply: &smtp::Reply) -> Reply {
     Reply {
         code: Some(reply.code),
         enhanced: reply.enhanced().map(|enhanced| enhanced.to_string()),
@@ -441,11 +495,25 @@ impl MailSession for Session {
         if !first {
             return Err(refused("this session has submitted its mail already"));
         }
+        let reserved = self.place().take();
+        let place = match reserved {
+            Some(place) => Ok(place),
+            None => self.find_place(&servers).await,
+        };
+        let place = match place {
+            Ok(place) => place,
+            Err(NoPlace { why, .. }) => {
+                let failure = left_alone(why);
+                let record = SubmissionRecord::Failed(failure.clone());
+                self.submission.send_replace(Submitting::Ended(record));
+                return Err(failure);
+            }
+        };
         // A task of its own: when the guest's call is cut short, the dialogue still comes to an
         // end, and `settle` learns of it.
         let (dialer, mail, state) = (self.dialer.clone(), mail.clone(), self.submission.clone());
         let dialogue = tokio::spawn(async move {
-            let result = submit(&dialer, &servers, &mail, &*hook, &state).await;
+            let result = submission::submit(place, &dialer, &mail, &*hook, &state).await;
             let record = match &result {
                 Ok(submission) => SubmissionRecord::Accepted(submission.clone()),
                 Err(error) => SubmissionRecord::Failed(failure(error)),
@@ -595,34 +663,4 @@ fn special_use(role: imap::Role) -> SpecialUse {
         imap::Role::Flagged => SpecialUse::Flagged,
         imap::Role::Important => SpecialUse::Important,
     }
-}
-
-/// The dialogue, step by step: only so is it known on which side of the body it broke (SAFE-3).
-async fn submit(
-    dialer: &Dialer,
-    servers: &Servers,
-    outgoing: &Outgoing,
-    hook: &dyn BeforeBody,
-    state: &watch::Sender<Submitting>,
-) -> mail::Result<Submission> {
-    let mut session =
-        smtp::Session::connect(dialer, &servers.smtp, Some(&servers.credentials)).await?;
-    let Envelope { sender, recipient } = outgoing.envelope.clone();
-    session
-        .begin(&smtp::Envelope {
-            from: sender,
-            to: recipient,
-        })
-        .await?;
-    // On an error the connection is dropped at 354: the server keeps nothing.
-    hook.commit_attempt().await.map_err(|why| {
-        let cause = mail::Cause::Input(format!("the attempt could not be recorded: {why}"));
-        cause.at(mail::Stage::Data)
-    })?;
-    state.send_replace(Submitting::Body);
-    let reply = session.body(&outgoing.bytes).await?;
-    session.quit().await;
-    Ok(Submission {
-        reply: reply_of(&reply),
-    })
 }

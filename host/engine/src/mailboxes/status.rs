@@ -93,6 +93,8 @@ pub async fn auth_refused_in(
     reason: &str,
 ) -> Result<()> {
     store::add_auth_failure(tx, account.workspace_id, account.id).await?;
+    // Whatever comes of the transaction: it would not sign in again.
+    env.connections.forget(account.id);
     let actor = Actor::Engine("MB-3");
     set_in(
         tx,
@@ -232,6 +234,9 @@ async fn by_hand(
         store::request_sync(&mut tx, ws, id, env.now()).await?;
     }
     tx.commit().await?;
+    if to != AccountStatus::Connected {
+        env.connections.forget(id);
+    }
     env.wakes.wake(Part::Inboxes);
     env.wakes.wake(Part::Sends);
     get(env, ws, id).await

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use overture_domain::{AttemptId, enrollments::Attempt};
 use overture_plugin_host::capabilities::mailbox::SubmissionRecord;
 
-use crate::{BeforeBody, Env, Part, mailboxes};
+use crate::{
+    BeforeBody, Env, Part,
+    mailboxes::{self, NoPlace},
+};
 
 use super::{
     journal,
@@ -78,6 +81,12 @@ async fn send(
             );
         }
     };
+    if !own_transport && let Err(NoPlace { until, why }) = session.reserve().await {
+        return (
+            Verdict::not_sent(NotSent::NoPlace(until), why),
+            Some(session),
+        );
+    }
     if own_transport && let Err(why) = hook.commit_attempt().await {
         let why_kind = if hook.refused.load(Ordering::SeqCst) {
             NotSent::Cancelled

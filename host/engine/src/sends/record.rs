@@ -164,6 +164,11 @@ impl Recorder<'_> {
                 )
                 .await
             }
+            NotSent::NoPlace(until) => {
+                self.end_with(tx, retrying(action.deferrals), words).await?;
+                self.again(tx, until, format!("not sent yet: {words}"))
+                    .await
+            }
             NotSent::Cancelled => {
                 self.end_with(tx, (ActionState::Cancelled, action.deferrals), words)
                     .await?;

@@ -4,6 +4,7 @@
 //! a server's refusal means is told by the provider, which knows its service, within what the
 //! record allows.
 
+use overture_domain::Timestamp;
 use overture_mail::smtp::{Enhanced, ReplyClass, classify_parts};
 use overture_plugin_host::{
     CallError, Problem, Sent,
@@ -42,6 +43,8 @@ pub(super) enum NotSent {
     Auth,
     /// The server could not be reached, or went away before the body.
     Unreachable,
+    /// No connection could be used: all are, or the host is left alone (SAF-3). Until then.
+    NoPlace(Timestamp),
     /// The plugin failed or was refused something.
     Provider,
     /// The step was cancelled before the body went out.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers panic like the test")]
 
 mod connecting;
+mod connections;
 mod inbox;
 mod reading;
 mod script;

@@ -149,11 +149,11 @@ impl MailProviders for Native {
 
 /// What the session awaits before the body: counted, and held back where the test wants it.
 #[derive(Default)]
-struct Hook {
-    calls: AtomicUsize,
-    fails: bool,
-    go: Option<Arc<Notify>>,
-    reached: Notify,
+pub(crate) struct Hook {
+    pub(crate) calls: AtomicUsize,
+    pub(crate) fails: bool,
+    pub(crate) go: Option<Arc<Notify>>,
+    pub(crate) reached: Notify,
 }
 
 #[async_trait]
@@ -172,10 +172,10 @@ impl BeforeBody for Hook {
 }
 
 /// A world whose mailbox is at real servers.
-struct Real {
-    world: World,
+pub(crate) struct Real {
+    pub(crate) world: World,
     servers: &'static MailServers,
-    account: Account,
+    pub(crate) account: Account,
 }
 
 fn server(port: u16, tls: TlsMode) -> MailServer {
@@ -197,7 +197,7 @@ fn mailbox(servers: &MailServers, address: &str, password: &str) -> NewMailbox {
     }
 }
 
-async fn real() -> Real {
+pub(crate) async fn real() -> Real {
     let servers = servers::mail().unwrap_or_else(|error| panic!("{error}"));
     let mut world = World::new(TestDatabase::new(Dialect::Sqlite).await).await;
     let connector = NetConnector {
@@ -243,13 +243,13 @@ async fn real() -> Real {
 }
 
 impl Real {
-    async fn session(&self) -> Session {
+    pub(crate) async fn session(&self) -> Session {
         Session::open(self.world.env(), &self.account)
             .await
             .unwrap()
     }
 
-    fn mail_to(&self, recipient: &str, subject: &str) -> Outgoing {
+    pub(crate) fn mail_to(&self, recipient: &str, subject: &str) -> Outgoing {
         let sender = self.account.address.clone();
         let message_id = format!("{subject}@sender.test");
         let bytes = format!(
@@ -266,7 +266,7 @@ impl Real {
     }
 
     /// How often a subject lies in a folder, once it is there at all or the time is over.
-    fn arrived(&self, address: &str, folder: &str, subject: &str) -> usize {
+    pub(crate) fn arrived(&self, address: &str, folder: &str, subject: &str) -> usize {
         let mut n = 0;
         wait_until(LIMIT, || {
             n = self.count(address, folder, subject);
@@ -275,7 +275,7 @@ impl Real {
         n
     }
 
-    fn count(&self, address: &str, folder: &str, subject: &str) -> usize {
+    pub(crate) fn count(&self, address: &str, folder: &str, subject: &str) -> usize {
         let mails = self.servers.mails(address, folder).unwrap();
         let wanted = format!("Subject: {subject}");
         let has = |mail: &&Vec<u8>| String::from_utf8_lossy(mail).contains(&wanted);

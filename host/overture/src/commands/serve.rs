@@ -96,6 +96,7 @@ async fn finish(
     // A panic in either was logged where it happened.
     let _ = loops.await;
     env.under_way.settled().await;
+    env.connections.close().await;
     if let Err(error) = leases::give_back(&env).await {
         tracing::warn!(%error, "the leases of this host were not given back; they are taken back in half a minute");
     }
