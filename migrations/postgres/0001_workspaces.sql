@@ -40,12 +40,29 @@ CREATE TABLE api_keys (
     prefix TEXT NOT NULL,
     hash TEXT NOT NULL UNIQUE,
     scopes JSONB NOT NULL,
+    -- Fewer than the workspace's limit, for this key alone (API-3).
+    requests_per_minute BIGINT,
     expires_at BIGINT,
     last_used_at BIGINT,
     revoked_at BIGINT,
     created_at BIGINT NOT NULL
 );
 CREATE INDEX api_keys_by_workspace ON api_keys (workspace_id, id);
+
+-- POST requests that carry an Idempotency-Key, for 24 hours (API-3). Without a status, the first is
+-- under way or was cut off.
+CREATE TABLE idempotency_keys (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    key TEXT NOT NULL,
+    -- Digest of method, path, query and body.
+    request TEXT NOT NULL,
+    status BIGINT,
+    -- Sealed: answers may show secrets once.
+    answer TEXT,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, key)
+);
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 -- Every status change of an account or campaign (SAFE-4). Append-only.
 CREATE TABLE audit (

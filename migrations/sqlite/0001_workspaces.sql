@@ -40,12 +40,29 @@ CREATE TABLE api_keys (
     prefix TEXT NOT NULL,
     hash TEXT NOT NULL UNIQUE,
     scopes TEXT NOT NULL CHECK (json_valid(scopes)),
+    -- Fewer than the workspace's limit, for this key alone (API-3).
+    requests_per_minute INTEGER,
     expires_at INTEGER,
     last_used_at INTEGER,
     revoked_at INTEGER,
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX api_keys_by_workspace ON api_keys (workspace_id, id);
+
+-- POST requests that carry an Idempotency-Key, for 24 hours (API-3). Without a status, the first is
+-- under way or was cut off.
+CREATE TABLE idempotency_keys (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    key TEXT NOT NULL,
+    -- Digest of method, path, query and body.
+    request TEXT NOT NULL,
+    status INTEGER,
+    -- Sealed: answers may show secrets once.
+    answer TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, key)
+) STRICT;
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
 
 -- Every status change of an account or campaign (SAFE-4). Append-only.
 CREATE TABLE audit (

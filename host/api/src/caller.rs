@@ -2,7 +2,7 @@
 
 use axum::{
     extract::FromRequestParts,
-    http::{header::AUTHORIZATION, request::Parts},
+    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
 use overture_domain::{
     WorkspaceId,
@@ -49,9 +49,22 @@ impl Caller {
 impl FromRequestParts<Env> for Caller {
     type Rejection = Error;
 
+    /// The gate has asked already; where it found nobody, asking again tells why.
     async fn from_request_parts(parts: &mut Parts, env: &Env) -> Result<Self, Error> {
-        let header = parts
-            .headers
+        match parts.extensions.get::<Self>() {
+            Some(caller) => Ok(caller.clone()),
+            None => Self::of(&parts.headers, env).await,
+        }
+    }
+}
+
+impl Caller {
+    /// The caller of a request with these headers.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], or the store's.
+    pub(crate) async fn of(headers: &HeaderMap, env: &Env) -> Result<Self, Error> {
+        let header = headers
             .get(AUTHORIZATION)
             .ok_or(Error::Unauthorized("the request has no API key"))?;
         let text = header

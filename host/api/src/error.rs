@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 
 use crate::answer::Meta;
 
+const SOMETHING: &str = "something went wrong here; the request's id finds the cause in the log";
+
 /// Why a request was refused or failed.
 #[derive(Debug)]
 pub enum Error {
@@ -20,6 +22,10 @@ pub enum Error {
     InsufficientScope(&'static str),
     /// No endpoint has this path and method.
     NoEndpoint,
+    /// The workspace or the key calls too often (API-3): again after so many seconds.
+    RateLimited { wait: i64 },
+    /// The work on a request broke off.
+    Broken,
     /// The operation's own error.
     Engine(overture_engine::Error),
 }
@@ -45,6 +51,8 @@ impl Error {
             Self::Unauthorized(_) => "unauthorized",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::NoEndpoint => "not_found",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Broken => "internal",
             Self::Engine(error) => error.code(),
         }
     }
@@ -57,7 +65,8 @@ impl Error {
             "unauthorized" => StatusCode::UNAUTHORIZED,
             "insufficient_scope" => StatusCode::FORBIDDEN,
             "not_found" => StatusCode::NOT_FOUND,
-            "conflict" => StatusCode::CONFLICT,
+            "conflict" | "idempotency_conflict" => StatusCode::CONFLICT,
+            "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
             "payload_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -68,10 +77,14 @@ impl Error {
             Self::Unauthorized(why) => (*why).to_owned(),
             Self::InsufficientScope(scope) => format!("this key lacks the scope `{scope}`"),
             Self::NoEndpoint => "no endpoint has this path and method".to_owned(),
+            Self::RateLimited { wait } => {
+                format!("too many requests in this minute: wait {wait} seconds")
+            }
+            Self::Broken => SOMETHING.to_owned(),
             Self::Engine(error) if self.status().is_server_error() => {
                 // The cause goes to the log, never to the caller: it may name rows and hosts.
                 tracing::error!(%error, "a request failed");
-                "something went wrong here; the request's id finds the cause in the log".to_owned()
+                SOMETHING.to_owned()
             }
             Self::Engine(error) => error.to_string(),
         }
@@ -86,7 +99,10 @@ impl Error {
                 Some("make a key with this scope: `overture key create --scope …`")
             }
             Self::NoEndpoint => Some("`GET /api/v1/openapi.json` lists every endpoint"),
-            Self::Engine(_) => None,
+            Self::RateLimited { .. } => {
+                Some("the headers `X-RateLimit-*` tell what is left; fetch lists with `limit=100`")
+            }
+            Self::Broken | Self::Engine(_) => None,
         }
     }
 

@@ -4,13 +4,15 @@
 //! A folder a resource, a file an endpoint; folders mirror URLs. An endpoint reads its input,
 //! checks the scope, calls one operation of the engine (or reads through the store), and turns the
 //! result into its API type. What every endpoint shares is here: who calls ([`Caller`]), input with
-//! errors that name the field ([`Body`], [`Params`]), pages, and the envelopes of API-2.
+//! errors that name the field ([`Body`], [`Params`]), pages, and the envelopes of API-2. Before all of
+//! them stands the gate, which counts requests and knows those that come twice.
 
 mod answer;
 mod caller;
 mod campaigns;
 mod error;
 mod events;
+mod gate;
 mod health;
 mod imports;
 mod input;
@@ -20,6 +22,7 @@ mod me;
 mod openapi;
 mod page;
 mod prospects;
+mod rates;
 mod request_id;
 mod suppressions;
 mod unsubscribe;
@@ -32,22 +35,32 @@ pub use input::{Body, Params, PathId};
 pub use openapi::document;
 pub use page::{Page, PageParams};
 
+use std::sync::Arc;
+
 use axum::{Router, extract::DefaultBodyLimit, middleware};
+use gate::Gate;
 use overture_engine::Env;
+use rates::Rates;
 use tower_http::{compression::CompressionLayer, trace::TraceLayer};
 
 /// The largest request body but for imports.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 
-/// The whole front door.
-pub fn router(env: Env) -> Router {
+/// The whole front door. All API keys of a workspace together may call so many times a minute
+/// (API-3).
+pub fn router(env: Env, requests_per_minute: u32) -> Router {
     let (api, document) = openapi::parts();
+    let gate = Gate {
+        env: env.clone(),
+        rates: Arc::new(Rates::new(requests_per_minute)),
+    };
     Router::new()
         .nest(
             "/api/v1",
             api.merge(openapi::served(document))
                 .fallback(error::no_endpoint)
-                .method_not_allowed_fallback(error::no_endpoint),
+                .method_not_allowed_fallback(error::no_endpoint)
+                .layer(middleware::from_fn_with_state(gate, gate::pass)),
         )
         .merge(unsubscribe::routes())
         .merge(health::routes())

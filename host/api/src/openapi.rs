@@ -6,8 +6,8 @@ use utoipa::{
     Modify, OpenApi,
     openapi::{
         Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder,
-        path::{Operation, PathItem},
-        schema::{ArrayItems, Schema},
+        path::{Operation, ParameterBuilder, ParameterIn, PathItem},
+        schema::{ArrayItems, ObjectBuilder, Schema, Type},
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -67,6 +67,9 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
 pub(crate) fn parts() -> (Router<Env>, Document) {
     let (router, mut document) = routes().split_for_parts();
     for item in document.paths.paths.values_mut() {
+        if let Some(post) = &mut item.post {
+            add_idempotency(post);
+        }
         for operation in operations(item) {
             add_common_errors(operation);
         }
@@ -112,6 +115,24 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [get, post, patch, delete].into_iter().flatten()
 }
 
+/// Every POST may come twice (API-3).
+fn add_idempotency(post: &mut Operation) {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "A text of your own for this request, such as a UUID. For 24 hours the same request with the same key is done once and answered as before, with `Idempotency-Replayed: true`; another request with it is refused.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255))))
+        .build();
+    post.parameters.get_or_insert_default().push(RefOr::T(key));
+    let conflict = "The key belongs to another request, or the first is still under way";
+    let answers = &mut post.responses.responses;
+    answers
+        .entry("409".to_owned())
+        .or_insert_with(|| RefOr::T(error(conflict)));
+}
+
 /// What every operation may answer beside what it says itself.
 fn add_common_errors(operation: &mut Operation) {
     let answers = &mut operation.responses.responses;
@@ -123,6 +144,10 @@ fn add_common_errors(operation: &mut Operation) {
     add(
         "401",
         "No API key, or one that is unknown, revoked or expired",
+    );
+    add(
+        "429",
+        "Too many requests in this minute: `Retry-After` says when to come back. Every answer tells by `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset` (seconds since 1970) what is left",
     );
     add(
         "500",

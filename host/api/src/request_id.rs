@@ -19,6 +19,17 @@ pub(crate) fn current() -> String {
     CURRENT.try_with(ToString::to_string).unwrap_or_default()
 }
 
+/// The work with the id of the request that this task answers, for a task of its own.
+pub(crate) fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let id = CURRENT.try_with(|id| *id).ok();
+    async move {
+        match id {
+            Some(id) => CURRENT.scope(id, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Gives the request its id.
 pub(crate) async fn assign(State(env): State<Env>, request: Request, next: Next) -> Response {
     let id: RequestId = env.id();

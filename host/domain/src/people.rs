@@ -39,6 +39,8 @@ pub struct ApiKey {
     /// The first characters, for recognising it.
     pub prefix: String,
     pub scopes: Vec<String>,
+    /// Where the key may call less often than its workspace may (API-3).
+    pub requests_per_minute: Option<u32>,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,

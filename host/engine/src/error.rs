@@ -57,6 +57,9 @@ pub enum Error {
     /// It is there already, or changed meanwhile.
     #[error("{0}")]
     Conflict(String),
+    /// The `Idempotency-Key` belongs to another request, or to one whose end nobody knows (API-3).
+    #[error("{0}")]
+    IdempotencyConflict(String),
     /// More than the instance allows; the text says how much and where it is set.
     #[error("{0}")]
     TooLarge(String),
@@ -95,6 +98,7 @@ impl Error {
             Self::UnusableMailboxes { .. } => "unusable_mailboxes",
             Self::EndDateExpired => "end_date_expired",
             Self::Conflict(_) => "conflict",
+            Self::IdempotencyConflict(_) => "idempotency_conflict",
             Self::TooLarge(_) => "payload_too_large",
             Self::Outside(_) | Self::Store(_) | Self::Vault(_) => "internal",
         }

@@ -18,6 +18,7 @@ pub mod config;
 mod env;
 mod error;
 pub mod formatters;
+pub mod idempotency;
 pub mod imports;
 pub mod inbox;
 pub mod leases;

@@ -108,6 +108,15 @@ pub async fn create_user(
     Ok((user, workspace))
 }
 
+/// How long and how often a key may be used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyLimits {
+    /// For ever where there is none.
+    pub expires_at: Option<Timestamp>,
+    /// Less often than the workspace may (API-3).
+    pub requests_per_minute: Option<u32>,
+}
+
 /// Makes an API key. Its text is in the answer and nowhere else (API-1).
 ///
 /// # Errors
@@ -118,10 +127,14 @@ pub async fn create_key(
     created_by: Option<UserId>,
     name: &str,
     scopes: &[String],
-    expires_at: Option<Timestamp>,
+    limits: KeyLimits,
 ) -> Result<(ApiKey, Secret)> {
     let name = name.trim();
     let mut wrong = Vec::new();
+    if limits.requests_per_minute == Some(0) {
+        let message = "a key that may never call is of no use: give 1 or more, or leave it out";
+        wrong.push(FieldError::new("requestsPerMinute", "too_low", message));
+    }
     if name.is_empty() || name.chars().count() > 100 {
         wrong.push(FieldError::new(
             "name",
@@ -157,7 +170,8 @@ pub async fn create_key(
         name: name.to_owned(),
         prefix: made.prefix,
         scopes: scopes.to_vec(),
-        expires_at,
+        requests_per_minute: limits.requests_per_minute,
+        expires_at: limits.expires_at,
         last_used_at: None,
         revoked_at: None,
         created_at: env.now(),

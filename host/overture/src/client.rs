@@ -1,9 +1,20 @@
 //! The API from the command line: the same that every program uses.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use reqwest::{Method, RequestBuilder, Response};
+use overture_domain::Clock;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
+
+use crate::{
+    clock::{SystemClock, Time},
+    commands::note,
+};
+
+/// The longest that the server may tell us to wait, in seconds.
+const MINUTE: u64 = 60;
 
 /// Which server, and with which key.
 #[derive(Debug, Args)]
@@ -139,7 +150,29 @@ impl Client {
             .bearer_auth(&self.key)
     }
 
+    /// Sends it; where the server says that this minute's requests are used up, again when it says
+    /// so (API-3).
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        loop {
+            let response = self.send_once(again(&request)?).await?;
+            let wait = response.headers().get(RETRY_AFTER);
+            let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+            match wait {
+                Some(seconds @ 1..=MINUTE)
+                    if response.status() == StatusCode::TOO_MANY_REQUESTS =>
+                {
+                    note(format_args!(
+                        "the requests of this minute are used up: going on in {seconds} s"
+                    ));
+                    let wait = Duration::from_secs(seconds);
+                    SystemClock.reached(SystemClock.now() + wait).await;
+                }
+                _ => return Ok(response),
+            }
+        }
+    }
+
+    async fn send_once(&self, request: RequestBuilder) -> Result<Response> {
         request.send().await.map_err(|error| {
             if error.is_connect() {
                 anyhow!("no server answers at {}: is `overture serve` running there? (--url or OVERTURE_URL names another)", self.base)
@@ -148,6 +181,13 @@ impl Client {
             }
         })
     }
+}
+
+/// A copy of a request, to send it more than once.
+fn again(request: &RequestBuilder) -> Result<RequestBuilder> {
+    request
+        .try_clone()
+        .context("a request whose body can't be sent twice")
 }
 
 async fn data(response: Response) -> Result<Value> {

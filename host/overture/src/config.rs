@@ -41,6 +41,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Server {
     pub listen: SocketAddr,
+    pub requests_per_minute: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

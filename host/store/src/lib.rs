@@ -23,6 +23,7 @@ pub mod enrollments;
 mod error;
 pub mod events;
 pub mod hosts;
+pub mod idempotency;
 pub mod imports;
 pub mod jobs;
 pub mod lists;

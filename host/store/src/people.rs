@@ -50,6 +50,9 @@ impl Record for ApiKey {
             name: row.text("name")?,
             prefix: row.text("prefix")?,
             scopes: row.json("scopes")?,
+            requests_per_minute: row
+                .opt_int("requests_per_minute")?
+                .map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
             expires_at: row.opt_time("expires_at")?,
             last_used_at: row.opt_time("last_used_at")?,
             revoked_at: row.opt_time("revoked_at")?,
@@ -197,8 +200,8 @@ pub async fn list_memberships(
 /// A new API key, by the hash of its text (API-1).
 pub async fn insert_key(tx: &mut Tx, key: &ApiKey, hash: &str) -> Result<()> {
     query(sql!(
-        "INSERT INTO api_keys (id, workspace_id, created_by, name, prefix, hash, scopes, expires_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        "INSERT INTO api_keys (id, workspace_id, created_by, name, prefix, hash, scopes, requests_per_minute, expires_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     ))
     .bind(key.id)
     .bind(key.workspace_id)
@@ -207,6 +210,7 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, hash: &str) -> Result<()> {
     .bind(&key.prefix)
     .bind(hash)
     .bind_json(&key.scopes)
+    .bind(key.requests_per_minute.map(i64::from))
     .bind(key.expires_at)
     .bind(key.created_at)
     .execute(tx)
@@ -217,7 +221,7 @@ pub async fn insert_key(tx: &mut Tx, key: &ApiKey, hash: &str) -> Result<()> {
 /// The key with this hash, whatever its workspace: the key says which workspace a request is for.
 pub async fn find_key_by_hash(on: &mut impl Read, hash: &str) -> Result<Option<ApiKey>> {
     query(sql!(
-        "SELECT id, workspace_id, created_by, name, prefix, scopes, expires_at, last_used_at, revoked_at, created_at
+        "SELECT id, workspace_id, created_by, name, prefix, scopes, requests_per_minute, expires_at, last_used_at, revoked_at, created_at
          FROM api_keys WHERE hash = $1"
     ))
     .bind(hash)

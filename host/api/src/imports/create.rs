@@ -9,7 +9,7 @@ use super::ImportOut;
 use crate::{Answer, Caller, Created, Error, Params, error::ErrorEnvelope, input};
 
 /// The largest file.
-pub(super) const BODY_LIMIT: usize = 64 * 1024 * 1024;
+pub(crate) const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// How to read the file.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -4,6 +4,7 @@ mod create;
 mod get;
 mod problems;
 
+pub(crate) use create::BODY_LIMIT;
 use overture_domain::{Timestamp, prospects::Import};
 use overture_engine::Env;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) fn routes() -> OpenApiRouter<Env> {
     OpenApiRouter::new()
         .routes(routes!(create::create))
-        .layer(axum::extract::DefaultBodyLimit::max(create::BODY_LIMIT))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
         .routes(routes!(get::get))
         .routes(routes!(problems::problems))
 }

@@ -143,7 +143,7 @@ on_both! {
     async fn there_are_limits(test: TestDatabase) {
         let mut api = Api::new(test).await;
         api.outreach.kit.env.config = Arc::new(Config { import_max_rows: 5, ..Config::default() });
-        api.router = overture_api::router(api.env().clone());
+        api.router = overture_api::router(api.env().clone(), crate::kit::MANY);
         shows!(api.raw("POST", "/imports", FILE).await, r#"
             413 {
               "error": {

@@ -11,7 +11,10 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use overture_domain::{Timestamp, WorkspaceId, people::ApiKey};
-use overture_engine::{Env, FormatterEntry, Formatters, people};
+use overture_engine::{
+    Env, FormatterEntry, Formatters,
+    people::{self, KeyLimits},
+};
 use overture_plugin_host::{CallError, Event, FormatContext, Formatted};
 use overture_testkit::{Outreach, TestDatabase};
 use serde_json::{Value, json};
@@ -26,6 +29,9 @@ macro_rules! shows {
         insta::allow_duplicates! { insta::assert_snapshot!(shown, @$expected) }
     };
 }
+
+/// Requests a minute, for tests of other things.
+pub(crate) const MANY: u32 = 100_000;
 
 /// A caller of the API.
 #[derive(Clone)]
@@ -43,13 +49,17 @@ impl Api {
         let mut outreach = Outreach::new(test).await;
         outreach.kit.env.formatters = Arc::new(Plain);
         let mut api = Self {
-            router: overture_api::router(outreach.env().clone()),
+            router: overture_api::router(outreach.env().clone(), MANY),
             document: Arc::new(serde_json::from_str(&overture_api::document()).unwrap()),
             key: String::new(),
             outreach,
         };
         api.key = api.make_key(api.ws(), people::SCOPES, None).await.1;
         api
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     pub(crate) fn env(&self) -> &Env {
@@ -66,8 +76,21 @@ impl Api {
         scopes: &[&str],
         expires_at: Option<Timestamp>,
     ) -> (ApiKey, String) {
+        let limits = KeyLimits {
+            expires_at,
+            ..KeyLimits::default()
+        };
+        self.make_limited_key(ws, scopes, limits).await
+    }
+
+    pub(crate) async fn make_limited_key(
+        &self,
+        ws: WorkspaceId,
+        scopes: &[&str],
+        limits: KeyLimits,
+    ) -> (ApiKey, String) {
         let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let made = people::create_key(self.env(), ws, None, "Tests", &scopes, expires_at).await;
+        let made = people::create_key(self.env(), ws, None, "Tests", &scopes, limits).await;
         let (key, secret) = made.unwrap();
         (key, secret.expose().to_owned())
     }

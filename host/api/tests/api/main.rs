@@ -19,5 +19,6 @@ mod openapi;
 mod operations;
 mod prospects;
 mod suppressions;
+mod twice;
 mod unsubscribe;
 mod webhooks;

@@ -20,6 +20,9 @@ pub enum Command {
         /// What it may do, such as campaigns:write; may be given several times [default: all]
         #[arg(long = "scope")]
         scopes: Vec<String>,
+        /// Let it call less often than the workspace may
+        #[arg(long, value_name = "N")]
+        requests_per_minute: Option<u32>,
         /// Print the key alone
         #[arg(long)]
         quiet: bool,
@@ -32,6 +35,7 @@ pub async fn run(config: &Config, command: Command) -> Result<()> {
         name,
         workspace,
         scopes,
+        requests_per_minute,
         quiet,
     } = command;
     let env = services::open_offline(config).await?;
@@ -54,7 +58,11 @@ pub async fn run(config: &Config, command: Command) -> Result<()> {
             .collect(),
         false => scopes,
     };
-    let (key, secret) = people::create_key(&env, workspace, None, &name, &scopes, None).await?;
+    let limits = people::KeyLimits {
+        requests_per_minute,
+        ..people::KeyLimits::default()
+    };
+    let (key, secret) = people::create_key(&env, workspace, None, &name, &scopes, limits).await?;
     if quiet {
         say(secret.expose());
         return Ok(());

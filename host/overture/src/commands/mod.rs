@@ -13,6 +13,15 @@ pub mod serve;
 pub mod template;
 pub mod user;
 
+/// Prints a line about a command's progress, beside its answer.
+#[expect(
+    clippy::print_stderr,
+    reason = "what isn't the answer goes to the error output"
+)]
+pub fn note(line: impl std::fmt::Display) {
+    eprintln!("{line}");
+}
+
 /// Prints a line of a command's answer.
 #[expect(
     clippy::print_stdout,

@@ -68,12 +68,14 @@ pub async fn run(config: Config, options: Options) -> Result<()> {
     tracing::info!(%address, database = env.db.dialect().name(), "serving");
 
     let mut stopped = stopping;
-    let server = axum::serve(listener, overture_api::router(env.clone())).with_graceful_shutdown(
-        async move {
-            // An error means that the sender is gone: stop as well.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        },
-    );
+    let server = axum::serve(
+        listener,
+        overture_api::router(env.clone(), config.server.requests_per_minute),
+    )
+    .with_graceful_shutdown(async move {
+        // An error means that the sender is gone: stop as well.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    });
     let server = tokio::spawn(server.into_future());
     told_to_stop().await?;
     tracing::info!("stopping: work under way ends first");

@@ -46,7 +46,7 @@ impl Installation {
     /// When the folder can't be made.
     pub fn new(binary: PathBuf, config: &str, url: &str) -> Self {
         let tables = format!(
-            "{config}\n[database]\nurl = \"{url}\"\n[server]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"info\"\n"
+            "{config}\n[database]\nurl = \"{url}\"\n[server]\nlisten = \"127.0.0.1:0\"\nrequests_per_minute = 100000\n[log]\nlevel = \"info\"\n"
         );
         let installation = Self::bare(binary);
         installation.write("overture.toml", &tables);
