@@ -193,7 +193,14 @@ impl Dialer {
             self.tls.handshake(&endpoint.host, endpoint.pinned, stream),
         )
         .await
-        .map_err(|cause| cause.at(Stage::Tls))
+        .map_err(|cause| match (endpoint.security, cause) {
+            // The mode is right: the server has just said that it would speak TLS now.
+            (Security::Starttls, Cause::NotTls) => {
+                let words = "the server agreed to STARTTLS, and then spoke no TLS";
+                Cause::Tls(words.to_owned()).at(Stage::Tls)
+            }
+            (_, cause) => cause.at(Stage::Tls),
+        })
     }
 }
 

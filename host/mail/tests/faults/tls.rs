@@ -56,3 +56,19 @@ async fn the_extra_ca_is_trusted_and_the_name_checked() {
         .await
         .unwrap();
 }
+
+// MB-2: the mode is right, so nobody is told to change it.
+#[tokio::test]
+async fn a_server_that_agrees_to_tls_and_speaks_none_is_no_wrong_mode() {
+    let dialer = dialer(vec![script(|mut server| async move {
+        server.say("220 x\r\n").await;
+        server.turn("EHLO", "250-x\r\n250 STARTTLS\r\n").await;
+        server.turn("STARTTLS", "220 go\r\n").await;
+        server.hear_bytes(20).await;
+        server.say("500 5.5.2 what?\r\n").await;
+        server.hang().await;
+    })]);
+    let ended = Session::connect(&dialer, &endpoint(Security::Starttls), None).await;
+    let error = ended.err().unwrap();
+    assert_eq!(error.code(), Code::TlsFailed, "{error}");
+}
