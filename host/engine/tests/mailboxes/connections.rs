@@ -28,7 +28,7 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::session::{Hook, Real, real};
+use crate::real::{Hook, Real, real};
 
 /// The way to the server, which a test can watch and cut.
 struct Cable {

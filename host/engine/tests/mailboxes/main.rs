@@ -5,7 +5,11 @@
 mod connecting;
 mod connections;
 mod inbox;
+mod native;
 mod reading;
+mod real;
 mod script;
 mod session;
+mod trial;
+mod watching;
 mod world;
