@@ -4,6 +4,7 @@ pub mod app;
 pub mod dns;
 pub mod env;
 pub mod outreach;
+pub mod proxy;
 pub mod sink;
 mod wait;
 

@@ -48,6 +48,18 @@ fn line(
     format!("{address}:{{PLAIN}}{password}:{uid}:{uid}::::{quota}\n")
 }
 
+/// A line of the file, with another password where it is this account's.
+fn with_password(line: &str, address: &str, password: &str) -> String {
+    let mut fields: Vec<&str> = line.split(':').collect();
+    let password = format!("{{PLAIN}}{password}");
+    if let [user, field, ..] = fields.as_mut_slice()
+        && *user == address
+    {
+        *field = &password;
+    }
+    fields.join(":")
+}
+
 impl MailServers {
     /// Adds mailboxes while the servers run, and returns when Dovecot knows them. Other test
     /// processes may do the same at the same time.
@@ -76,6 +88,33 @@ impl MailServers {
         let mut refused = None;
         let known = wait_until(Duration::from_secs(10), || {
             refused = self.doveadm(&["user", &last.address]).err();
+            refused.is_none()
+        });
+        if known {
+            Ok(())
+        } else {
+            refused.map_or(Ok(()), Err)
+        }
+    }
+
+    /// Gives an account another password while the servers run, and returns when Dovecot wants it.
+    pub fn set_password(&self, address: &str, password: &str) -> Result<()> {
+        {
+            let _lock = self.lock("accounts.lock")?;
+            let path = self.directory.join("dc/users");
+            let known = fs::read_to_string(&path).map_err(Error::io(&path))?;
+            let changed: String = known
+                .lines()
+                .map(|line| format!("{}\n", with_password(line, address, password)))
+                .collect();
+            // Dovecot must never see half of it.
+            let new = path.with_extension("new");
+            fs::write(&new, changed).map_err(Error::io(&new))?;
+            fs::rename(&new, &path).map_err(Error::io(&path))?;
+        }
+        let mut refused = None;
+        let known = wait_until(Duration::from_secs(10), || {
+            refused = self.doveadm(&["auth", "test", address, password]).err();
             refused.is_none()
         });
         if known {
@@ -128,6 +167,16 @@ impl MailServers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_one_account_gets_another_password() {
+        let line = "ada@sender.test:{PLAIN}old:20001:20001::::";
+        assert_eq!(
+            with_password(line, "ada@sender.test", "new"),
+            "ada@sender.test:{PLAIN}new:20001:20001::::"
+        );
+        assert_eq!(with_password(line, "da@sender.test", "new"), line);
+    }
 
     #[test]
     fn each_account_has_a_line_and_a_user_id_of_its_own() {

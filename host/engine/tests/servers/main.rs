@@ -1,0 +1,7 @@
+//! What real servers, and servers that misbehave, do to a mailbox: Postfix and Dovecot, a proxy in
+//! front of them, and the plugin `provider-smtp` as it travels in the binary.
+#![expect(clippy::unwrap_used, reason = "a test's helpers panic like the test")]
+
+mod attempts;
+mod office;
+mod steps;
