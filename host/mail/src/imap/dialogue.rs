@@ -148,11 +148,17 @@ impl Session {
 
     /// The next response. Cancel-safe: what has arrived stays in the buffer.
     pub(super) async fn read(&mut self, largest: usize) -> std::result::Result<Response, Cause> {
+        let mut searched = 0;
         loop {
-            if let Some(length) = parse::length(self.wire.arrived()) {
+            // A response ends with a line: without a new line end there is no new end.
+            let arrived = self.wire.arrived();
+            if arrived[searched..].contains(&b'\n')
+                && let Some(length) = parse::length(arrived)
+            {
                 return parse::response(&self.wire.take(length));
             }
-            if self.wire.arrived().len() > largest {
+            searched = arrived.len();
+            if arrived.len() > largest {
                 return Err(Cause::Garbage(format!(
                     "an answer of more than {largest} bytes"
                 )));
