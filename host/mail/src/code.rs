@@ -1,5 +1,7 @@
 //! The stable codes of MB-2, what leads to each, and what a user can do about it.
 
+mod words;
+
 use std::io;
 
 use overture_egress::{ConnectError, DnsError};
@@ -72,12 +74,17 @@ pub enum Code {
 impl Code {
     /// The text form, `auth_invalid`.
     pub fn as_str(self) -> &'static str {
-        self.entry().0
+        words::words(self).name
+    }
+
+    /// What has happened, in a few words without a full stop at the end.
+    pub fn meaning(self) -> &'static str {
+        words::words(self).meaning
     }
 
     /// What a user can do about it.
     pub fn fix(self) -> &'static str {
-        self.entry().1
+        words::words(self).fix
     }
 
     /// Whether the server has definitely refused the credentials (MB-3): trying again with the
@@ -90,127 +97,6 @@ impl Code {
                 | Self::SmtpAuthDisabled
                 | Self::ImapDisabled
         )
-    }
-
-    fn entry(self) -> (&'static str, &'static str) {
-        match self {
-            Self::AuthAppPasswordRequired => (
-                "auth_app_password_required",
-                "Create an app password in the security settings of the mail account and use it \
-                 here in place of the normal password.",
-            ),
-            Self::AuthInvalid => (
-                "auth_invalid",
-                "Check user name and password. The user name is mostly the full address; with \
-                 two-step verification an app password is needed.",
-            ),
-            Self::SmtpAuthDisabled => (
-                "smtp_auth_disabled",
-                "An admin must enable authenticated SMTP for this mailbox (Microsoft 365: Users > \
-                 Mail > Manage email apps), or connect the mailbox by OAuth.",
-            ),
-            Self::AuthUnsupported => (
-                "auth_unsupported",
-                "The server offers no sign-in that works with these credentials. Check host, port \
-                 and TLS mode, or connect the mailbox by OAuth.",
-            ),
-            Self::ConnectionRefused => (
-                "connection_refused",
-                "Nothing listens there: check host name and port. SMTP is mostly 465 or 587, IMAP \
-                 993.",
-            ),
-            Self::ConnectionLost => (
-                "connection_lost",
-                "The server hung up. Try again; when it persists, check host, port and TLS mode.",
-            ),
-            Self::DnsNotFound => ("dns_not_found", "Check the host name for typing errors."),
-            Self::DnsFailed => (
-                "dns_failed",
-                "The name server did not answer. Try again; when it persists, check the DNS \
-                 settings of this instance.",
-            ),
-            Self::AddressNotAllowed => (
-                "address_not_allowed",
-                "Mail servers must have a public address. The operator can allow a private \
-                 network by `mail.allowed_networks`.",
-            ),
-            Self::PortNotAllowed => (
-                "port_not_allowed",
-                "Use port 25, 465, 587, 2525, 143 or 993. The operator can allow others by \
-                 `mail.allowed_ports`.",
-            ),
-            Self::Timeout => (
-                "timeout",
-                "The server did not answer in time. Check host and port, and whether a firewall \
-                 is in between.",
-            ),
-            Self::TlsSelfSigned => (
-                "tls_self_signed",
-                "Compare the fingerprint with the one your server's admin tells you, then pin it \
-                 for this mailbox.",
-            ),
-            Self::TlsUntrustedIssuer => (
-                "tls_untrusted_issuer",
-                "The server's admin should install the full certificate chain. For a private CA \
-                 the operator sets `mail.extra_ca_file`; or pin the fingerprint for this mailbox.",
-            ),
-            Self::TlsExpired => (
-                "tls_expired",
-                "The server's admin must renew the certificate. Check this machine's clock, too.",
-            ),
-            Self::TlsHostnameMismatch => (
-                "tls_hostname_mismatch",
-                "Use the host name that the certificate is for; your provider's help page names \
-                 it.",
-            ),
-            Self::TlsWrongMode => (
-                "tls_wrong_mode",
-                "Change the TLS mode or the port: 465 and 993 are implicit TLS, 587 and 143 are \
-                 STARTTLS.",
-            ),
-            Self::TlsFailed => (
-                "tls_failed",
-                "TLS 1.2 or newer with an ordinary server certificate is needed. Ask the server's \
-                 admin.",
-            ),
-            Self::StarttlsUnsupported => (
-                "starttls_unsupported",
-                "The server offers no STARTTLS on this port. Use implicit TLS: port 465 for SMTP, \
-                 993 for IMAP.",
-            ),
-            Self::StarttlsInjected => (
-                "starttls_injected",
-                "Somebody may be tampering with the connection. Use implicit TLS (465, 993), and \
-                 tell the server's admin.",
-            ),
-            Self::MailboxNotFound => (
-                "mailbox_not_found",
-                "The server knows no such mailbox. Check the address and the user name.",
-            ),
-            Self::ImapDisabled => (
-                "imap_disabled",
-                "Switch IMAP on in the settings of the mail account, or ask its admin.",
-            ),
-            Self::RateLimited => (
-                "rate_limited",
-                "The server asks for patience. It is tried again later by itself; close other \
-                 programs that use this mailbox if it persists.",
-            ),
-            Self::ServerUnavailable => (
-                "server_unavailable",
-                "The server cannot serve at the moment. It is tried again later by itself.",
-            ),
-            Self::ServerRefused => (
-                "server_refused",
-                "The server's own words say why; ask its admin when they don't help.",
-            ),
-            Self::ProtocolError => (
-                "protocol_error",
-                "That is no mail server of the wanted kind, or something in between changes what \
-                 it says. Check host and port.",
-            ),
-            Self::InvalidInput => ("invalid_input", "Correct the value that the message names."),
-        }
     }
 
     pub(crate) fn of(error: &Error) -> Self {
@@ -257,6 +143,23 @@ impl Code {
         }
     }
 }
+
+/// Reads the text form.
+impl std::str::FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        words::ALL
+            .into_iter()
+            .find(|code| code.as_str() == text)
+            .ok_or(UnknownCode)
+    }
+}
+
+/// A text that is no code of MB-2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no such code")]
+pub struct UnknownCode;
 
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -386,135 +289,4 @@ fn of_imap(stage: Stage, words: &str) -> Code {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{imap::Status, smtp::Reply};
-
-    // MB-2
-    #[test]
-    fn smtp_answers_to_sign_in() {
-        let check = |line: &str, expected: Code| {
-            let reply = Reply::parse(line).unwrap();
-            assert_eq!(
-                Cause::Reply(reply).at(Stage::Auth).code(),
-                expected,
-                "{line}"
-            );
-        };
-        check(
-            "534 5.7.9 Application-specific password required.",
-            Code::AuthAppPasswordRequired,
-        );
-        check(
-            "534-5.7.14 <https://accounts.example.com/signin/continue>\n534 5.7.14 Please log in",
-            Code::AuthAppPasswordRequired,
-        );
-        check("535 5.7.8 Error: authentication failed:", Code::AuthInvalid);
-        check("535 5.7.3 Authentication unsuccessful", Code::AuthInvalid);
-        check(
-            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for \
-             the Tenant.",
-            Code::SmtpAuthDisabled,
-        );
-        check(
-            "454 4.7.0 Temporary authentication failure",
-            Code::ServerUnavailable,
-        );
-        check(
-            "454 4.7.0 Too many login attempts, please try again later",
-            Code::RateLimited,
-        );
-        check("421 4.7.0 Too many connections", Code::RateLimited);
-        check(
-            "504 5.7.4 Unrecognized authentication type",
-            Code::AuthUnsupported,
-        );
-    }
-
-    // MB-2
-    #[test]
-    fn smtp_answers_to_an_envelope() {
-        let check = |line: &str, expected: Code| {
-            let reply = Reply::parse(line).unwrap();
-            assert_eq!(
-                Cause::Reply(reply).at(Stage::Rcpt).code(),
-                expected,
-                "{line}"
-            );
-        };
-        check("550 5.1.1 no such user here", Code::MailboxNotFound);
-        check("550 5.4.5 daily sending quota exceeded", Code::RateLimited);
-        check("450 4.7.1 greylisted, try again later", Code::RateLimited);
-        check("451 4.3.0 queue file write error", Code::ServerUnavailable);
-        check("530 5.7.0 Authentication required", Code::AuthUnsupported);
-        check("554 5.7.1 looks like spam", Code::ServerRefused);
-    }
-
-    // MB-2
-    #[test]
-    fn imap_answers() {
-        let check = |stage: Stage, line: &str, expected: Code| {
-            let status = Status::parse(line).unwrap();
-            assert_eq!(Cause::Status(status).at(stage).code(), expected, "{line}");
-        };
-        check(
-            Stage::Auth,
-            "NO [AUTHENTICATIONFAILED] Authentication failed.",
-            Code::AuthInvalid,
-        );
-        check(
-            Stage::Auth,
-            "NO [ALERT] Application-specific password required: https://support.example.com",
-            Code::AuthAppPasswordRequired,
-        );
-        check(
-            Stage::Auth,
-            "NO [ALERT] Your account is not enabled for IMAP use.",
-            Code::ImapDisabled,
-        );
-        check(
-            Stage::Auth,
-            "NO [LIMIT] Too many simultaneous connections",
-            Code::RateLimited,
-        );
-        check(
-            Stage::Auth,
-            "NO [UNAVAILABLE] Temporary failure",
-            Code::ServerUnavailable,
-        );
-        check(
-            Stage::Select,
-            "NO [NONEXISTENT] Unknown Mailbox: Sent",
-            Code::MailboxNotFound,
-        );
-        check(
-            Stage::Fetch,
-            "BAD Error in IMAP command",
-            Code::ServerRefused,
-        );
-        check(
-            Stage::Starttls,
-            "BAD Unknown command",
-            Code::StarttlsUnsupported,
-        );
-    }
-
-    #[test]
-    fn definite_auth_failures_are_told_from_passing_ones() {
-        // MB-3
-        assert!(Code::AuthInvalid.is_definite_auth_failure());
-        assert!(!Code::ServerUnavailable.is_definite_auth_failure());
-        assert!(!Code::RateLimited.is_definite_auth_failure());
-    }
-
-    #[test]
-    fn text_form_and_json_agree() {
-        for code in [
-            Code::AuthAppPasswordRequired,
-            Code::TlsUntrustedIssuer,
-            Code::DnsNotFound,
-        ] {
-            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
-        }
-    }
-}
+mod tests;

@@ -32,7 +32,7 @@ pub mod mime;
 pub mod smtp;
 pub mod tls;
 
-pub use code::Code;
+pub use code::{Code, UnknownCode};
 pub use connect::{
     BoxedStream, Connector, Credentials, Dialer, Endpoint, NetConnector, Security, Stream, Timeouts,
 };

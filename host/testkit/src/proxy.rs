@@ -80,6 +80,11 @@ impl Front {
         }
     }
 
+    /// Whether TLS is spoken from the start.
+    pub fn is_implicit(&self) -> bool {
+        self.implicit
+    }
+
     /// The proxy shows this certificate.
     pub fn with(self, certificate: Certificate) -> Self {
         Self {

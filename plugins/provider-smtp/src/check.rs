@@ -92,31 +92,45 @@ fn fix(code: &str, hint: Option<&str>) -> String {
             "Check user name and password. The user name is mostly the full address; with two-step \
              verification an app password is needed."
         }
+        "auth_unsupported" => "Check host, port and TLS mode, or connect the mailbox by OAuth.",
         "smtp_auth_disabled" => {
             "An admin must enable authenticated SMTP for this mailbox (Microsoft 365 admin center: \
              Users, Mail, Manage email apps), or connect it by OAuth."
         }
         "imap_disabled" => "Switch IMAP on in the settings of the mail account.",
-        "connection_refused" => {
-            "Nothing listens there: check host name and port. SMTP is mostly 465 or 587, IMAP 993."
-        }
+        "connection_refused" => "Check host name and port: SMTP is mostly 465 or 587, IMAP 993.",
         "port_not_allowed" => {
             "Use port 25, 465, 587, 2525, 143 or 993; the operator can allow others by \
              `mail.allowed_ports`."
         }
         "address_not_allowed" => {
-            "Mail servers must have a public address; the operator can allow a private network by \
+            "Mail servers must have one; the operator can allow a private network by \
              `mail.allowed_networks`."
         }
         "dns_not_found" => "Check the host name for typing errors.",
-        "timeout" => {
-            "The server did not answer in time: check host and port, and whether a firewall is in \
-             between."
+        "dns_failed" => {
+            "Test again in a while; when it persists, the operator checks `dns.servers`."
         }
+        "connection_lost" => {
+            "Test again; when it persists, check host, port and TLS mode, and whether a firewall is \
+             in between."
+        }
+        "protocol_error" => {
+            "Check host and port; something in between may change what the server says."
+        }
+        "server_unavailable" => "Test again in a while: the trouble is the server's own.",
+        "timeout" => "Check host and port, and whether a firewall is in between.",
         "tls_wrong_mode" => {
             "465 and 993 are implicit TLS, 587 and 143 are STARTTLS: change the port or the TLS mode."
         }
-        "starttls_unsupported" => "The server has no STARTTLS: use implicit TLS (465 or 993).",
+        "starttls_unsupported" => "Use implicit TLS: port 465 for SMTP, 993 for IMAP.",
+        "starttls_injected" => {
+            "Somebody may be tampering with the connection: use implicit TLS (465 or 993), and tell \
+             the server's admin."
+        }
+        "tls_failed" => {
+            "TLS 1.2 or newer with an ordinary server certificate is needed: ask the server's admin."
+        }
         "tls_self_signed" => {
             "Compare the fingerprint with the one that your server's admin tells you, then pin it \
              for this mailbox."
@@ -124,12 +138,12 @@ fn fix(code: &str, hint: Option<&str>) -> String {
         "tls_untrusted_issuer" => {
             "Install the full chain on the server, or name its CA in `mail.extra_ca_file`."
         }
-        "tls_expired" => "The server's certificate is out of date: its admin must renew it.",
+        "tls_expired" => "The server's admin must renew it; check this machine's clock, too.",
         "tls_hostname_mismatch" => {
             "Use the host name that the certificate is for; the provider's documentation says it."
         }
-        "mailbox_not_found" => "The server knows no such mailbox: check the user name.",
-        "rate_limited" => "The server asks for patience: wait 15 minutes, then test again.",
+        "mailbox_not_found" => "Check the user name.",
+        "rate_limited" => "Wait 15 minutes, then test again.",
         _ => "Read the server's words, check host, port, TLS mode and user name, and test again.",
     };
     match hint.filter(|_| code.starts_with("auth_")) {
@@ -203,6 +217,13 @@ mod tests {
             "imap_disabled",
             "rate_limited",
             "tls_untrusted_issuer",
+            "auth_unsupported",
+            "connection_lost",
+            "dns_failed",
+            "protocol_error",
+            "server_unavailable",
+            "starttls_injected",
+            "tls_failed",
         ] {
             assert_ne!(problem(code, None, None).fix, general, "{code}");
         }

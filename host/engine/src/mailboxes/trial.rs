@@ -8,6 +8,7 @@ use overture_domain::{
     accounts::{Account, AccountStatus, Credentials},
     people::Actor,
 };
+use overture_mail::Code;
 
 use crate::{Env, Error, FieldError, Result};
 
@@ -38,9 +39,13 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// In one sentence: what the server said, or the code, and the fix.
+    /// What the server said, or else what has happened, and the fix.
     pub fn sentence(&self) -> String {
-        let said = self.reply.as_deref().unwrap_or(&self.code);
+        let said: &str = match (&self.reply, self.code.parse::<Code>()) {
+            (Some(reply), _) => reply,
+            (None, Ok(code)) => code.meaning(),
+            (None, Err(_)) => &self.code,
+        };
         let said = said.trim_end_matches('.');
         match &self.certificate {
             Some(certificate) => {

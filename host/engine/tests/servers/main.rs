@@ -5,3 +5,4 @@
 mod attempts;
 mod office;
 mod steps;
+mod table;
