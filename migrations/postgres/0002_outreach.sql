@@ -199,7 +199,7 @@ CREATE INDEX enrollments_by_workspace ON enrollments (workspace_id, id);
 CREATE INDEX enrollments_by_campaign ON enrollments (campaign_id, state, id);
 CREATE INDEX enrollments_by_prospect ON enrollments (prospect_id);
 -- Open ones without a job: the next step is to be planned.
-CREATE INDEX enrollments_unplanned ON enrollments (campaign_id, id) WHERE next_action_at IS NULL AND state IN ('queued', 'active', 'waiting');
+CREATE INDEX enrollments_unplanned ON enrollments (campaign_id, state, id) WHERE next_action_at IS NULL AND state IN ('queued', 'active', 'waiting');
 -- Those whose mailbox is gone for now.
 CREATE INDEX enrollments_without_account ON enrollments (account_id) WHERE state = 'paused_account';
 

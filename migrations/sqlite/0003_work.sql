@@ -18,13 +18,32 @@ CREATE TABLE jobs (
     host_id TEXT REFERENCES hosts (id),
     leased_at INTEGER,
     strikes INTEGER NOT NULL DEFAULT 0,
+    -- The lane in which it waits for room; NULL: it has its own time, or is claimed.
+    lane TEXT,
     last_error TEXT,
     created_at INTEGER NOT NULL,
     finished_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX jobs_live ON jobs (kind, subject_id) WHERE state IN ('pending', 'processing');
-CREATE INDEX jobs_due ON jobs (kind, run_at, workspace_id) WHERE state = 'pending';
+CREATE INDEX jobs_due ON jobs (kind, run_at, workspace_id) WHERE state = 'pending' AND lane IS NULL;
+CREATE INDEX jobs_in_lane ON jobs (lane, run_at, id) WHERE state = 'pending' AND lane IS NOT NULL;
 CREATE INDEX jobs_leased ON jobs (host_id) WHERE state = 'processing';
+
+-- Steps that wait for the same room: of one campaign, in one zone, from one mailbox or any of the
+-- pool (SCH-8). A row is there while somebody waits.
+CREATE TABLE lanes (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    campaign_id TEXT NOT NULL REFERENCES campaigns (id),
+    account_id TEXT REFERENCES sending_accounts (id),
+    -- No room before this moment, and why, for people.
+    room_at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    -- When its head is looked at: room_at, or the first run_at where that is later.
+    due_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX lanes_due ON lanes (due_at);
+CREATE INDEX lanes_by_workspace ON lanes (workspace_id, campaign_id);
 
 -- SAFE-3: committed right before the body goes out.
 CREATE TABLE attempts (

@@ -62,7 +62,7 @@ pub struct Enrollment {
     pub reason: String,
     /// The step that comes next.
     pub step_index: i64,
-    /// Always the run time of its live job (SCH-3).
+    /// The run time of its live job (SCH-3), or when its lane has room where that is later.
     pub next_action_at: Option<Timestamp>,
     /// What its last reply was judged to be.
     pub label: Option<Label>,
@@ -123,6 +123,32 @@ pub struct Attempt {
     pub outcome: Option<Outcome>,
     pub outcome_at: Option<Timestamp>,
     pub detail: Option<String>,
+}
+
+/// Where a step waits for room, with all others of its campaign that may go from the same mailboxes
+/// at the same hours (SCH-8).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    pub campaign_id: CampaignId,
+    /// The mailbox that they stick to; None: any of the pool.
+    pub account_id: Option<AccountId>,
+    /// The same text for the same lane.
+    pub id: String,
+}
+
+impl Lane {
+    /// The lane of a campaign's steps in a time zone, given by its IANA name.
+    pub fn new(campaign_id: CampaignId, account_id: Option<AccountId>, zone: &str) -> Self {
+        let id = match account_id {
+            Some(account) => format!("{campaign_id} {zone} {account}"),
+            None => format!("{campaign_id} {zone}"),
+        };
+        Self {
+            campaign_id,
+            account_id,
+            id,
+        }
+    }
 }
 
 names! {

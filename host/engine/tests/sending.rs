@@ -6,6 +6,8 @@
 mod campaigns;
 #[path = "sending/journal.rs"]
 mod journal;
+#[path = "sending/lanes.rs"]
+mod lanes;
 #[path = "sending/limits.rs"]
 mod limits;
 #[path = "sending/outcomes.rs"]

@@ -20,7 +20,14 @@ use crate::{
     query::{query, sql},
 };
 
-const COLUMNS: &str = "SELECT id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at FROM enrollments WHERE workspace_id = $1";
+/// Whoever waits in a lane without room acts when there is some, and waits for that reason.
+const COLUMNS: &str = "SELECT e.id, e.workspace_id, e.campaign_id, e.prospect_id, e.account_id, e.state, e.step_index, e.label, e.created_at, e.updated_at, e.finished_at,
+    CASE WHEN l.room_at > e.next_action_at THEN l.reason ELSE e.reason END AS reason,
+    CASE WHEN l.room_at > e.next_action_at THEN l.room_at ELSE e.next_action_at END AS next_action_at
+    FROM enrollments e
+    LEFT JOIN jobs j ON j.kind = 'send_step' AND j.subject_id = e.id AND j.state IN ('pending', 'processing')
+    LEFT JOIN lanes l ON l.id = j.lane
+    WHERE e.workspace_id = $1";
 
 impl Record for Enrollment {
     const TABLE: &'static str = "enrollments";
@@ -126,7 +133,7 @@ pub async fn find(
 ) -> Result<Option<Enrollment>> {
     query(sql!(COLUMNS))
         .bind(ws)
-        .push_bind(" AND id = ", id)
+        .push_bind(" AND e.id = ", id)
         .optional(on)
         .await
 }
@@ -140,7 +147,7 @@ pub async fn list_by_ids(
     query(sql!(COLUMNS))
         .bind(ws)
         .push_bind(
-            " AND id IN (SELECT r.value->>'v' FROM {rows ",
+            " AND e.id IN (SELECT r.value->>'v' FROM {rows ",
             json!(values(ids)),
         )
         .push("})")
@@ -159,14 +166,14 @@ pub async fn list(
 ) -> Result<Vec<Enrollment>> {
     let mut page = query(sql!(COLUMNS))
         .bind(ws)
-        .push_bind(" AND campaign_id = ", campaign);
+        .push_bind(" AND e.campaign_id = ", campaign);
     if let Some(state) = state {
-        page = page.push_bind(" AND state = ", state.name());
+        page = page.push_bind(" AND e.state = ", state.name());
     }
     if let Some(after) = after {
-        page = page.push_bind(" AND id > ", after);
+        page = page.push_bind(" AND e.id > ", after);
     }
-    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+    page.push_bind(" ORDER BY e.id LIMIT ", limit).all(on).await
 }
 
 /// The enrollments of prospects in all campaigns.
@@ -178,10 +185,10 @@ pub async fn list_by_prospects(
     query(sql!(COLUMNS))
         .bind(ws)
         .push_bind(
-            " AND prospect_id IN (SELECT r.value->>'v' FROM {rows ",
+            " AND e.prospect_id IN (SELECT r.value->>'v' FROM {rows ",
             json!(values(prospects)),
         )
-        .push("}) ORDER BY id")
+        .push("}) ORDER BY e.id")
         .all(on)
         .await
 }
@@ -559,12 +566,14 @@ pub async fn leave_account(
     now: Timestamp,
 ) -> Result<u64> {
     query(sql!(
-        "UPDATE jobs SET run_at = run_at + 3600000000 WHERE workspace_id = $1 AND kind = 'send_step' AND state = 'pending'
+        "UPDATE jobs SET run_at = CASE WHEN run_at > $3 THEN run_at ELSE $3 END + 3600000000, lane = NULL
+         WHERE workspace_id = $1 AND kind = 'send_step' AND state = 'pending'
            AND subject_id IN (SELECT e.id FROM enrollments e WHERE e.workspace_id = $1 AND e.account_id = $2
                AND e.state IN ('queued', 'active', 'waiting'))"
     ))
     .bind(ws)
     .bind(account)
+    .bind(now)
     .execute(tx)
     .await?;
     query(sql!(

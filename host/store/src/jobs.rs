@@ -1,14 +1,16 @@
 //! What is due and who does it (SCH-5). The run time of a job and the next action of its
 //! enrollment are written together, here and nowhere else (SCH-3).
 
+use std::collections::{BTreeMap, HashSet};
+
 use overture_domain::{
-    CampaignId, EnrollmentId, HostId, JobId, Timestamp, WorkspaceId,
-    enrollments::{Job, JobKind, JobState},
+    AccountId, CampaignId, EnrollmentId, HostId, JobId, Timestamp, WorkspaceId,
+    enrollments::{Job, JobKind, JobState, Lane},
 };
 use serde_json::json;
 
 use crate::{
-    Read, Record, Result, Row, Tx,
+    Read, Record, Result, Row, Tx, lanes,
     query::{query, sql},
 };
 
@@ -37,6 +39,8 @@ pub struct Unplanned {
     pub workspace_id: WorkspaceId,
     pub campaign_id: CampaignId,
     pub enrollment_id: EnrollmentId,
+    /// The mailbox that it sticks to.
+    pub account_id: Option<AccountId>,
     /// The step that is to be planned.
     pub step_index: i64,
     /// None: the sequence ends before it.
@@ -58,6 +62,7 @@ impl Record for Unplanned {
             workspace_id: row.id("workspace_id")?,
             campaign_id: row.id("campaign_id")?,
             enrollment_id: row.id("id")?,
+            account_id: row.opt_id("account_id")?,
             step_index: row.int("step_index")?,
             delay_minutes: row.opt_int("delay_minutes")?,
             enrolled_at: row.time("created_at")?,
@@ -71,7 +76,7 @@ impl Record for Unplanned {
 /// Open enrollments of running campaigns whose next step is to be planned, in all workspaces.
 pub async fn list_unplanned(on: &mut impl Read, limit: i64) -> Result<Vec<Unplanned>> {
     query(sql!(
-        "SELECT e.id, e.workspace_id, e.campaign_id, e.step_index, s.delay_minutes, e.created_at, e.not_before, p.time_zone,
+        "SELECT e.id, e.workspace_id, e.campaign_id, e.account_id, e.step_index, s.delay_minutes, e.created_at, e.not_before, p.time_zone,
                 (SELECT MAX(a.done_at) FROM actions a WHERE a.enrollment_id = e.id AND a.state = 'done') AS last_done_at
          FROM campaigns c
          JOIN enrollments e ON e.campaign_id = c.id AND e.next_action_at IS NULL AND e.state IN ('queued', 'active', 'waiting')
@@ -91,6 +96,9 @@ pub struct Planned {
     pub workspace_id: WorkspaceId,
     pub enrollment_id: EnrollmentId,
     pub run_at: Timestamp,
+    /// Where it waits for room from then on; None: it is looked at by itself. Whoever gives a lane
+    /// holds the workspace's lock.
+    pub lane: Option<Lane>,
     /// Why not earlier, for people.
     pub reason: String,
 }
@@ -106,13 +114,14 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
                 "workspace_id": plan.workspace_id,
                 "enrollment": plan.enrollment_id,
                 "at": plan.run_at.as_micros(),
+                "lane": plan.lane.as_ref().map(|lane| &lane.id),
                 "reason": plan.reason,
             })
         })
         .collect();
     query(sql!(
-        "INSERT INTO jobs (id, workspace_id, kind, subject_id, state, run_at, created_at)
-         SELECT r.value->>'id', e.workspace_id, 'send_step', e.id, 'pending', CAST(r.value->>'at' AS BIGINT), $2
+        "INSERT INTO jobs (id, workspace_id, kind, subject_id, state, run_at, lane, created_at)
+         SELECT r.value->>'id', e.workspace_id, 'send_step', e.id, 'pending', CAST(r.value->>'at' AS BIGINT), r.value->>'lane', $2
          FROM {rows $1} JOIN enrollments e ON e.id = r.value->>'enrollment' AND e.workspace_id = r.value->>'workspace_id'
          WHERE e.state IN ('queued', 'active', 'waiting')
          ON CONFLICT DO NOTHING"
@@ -130,7 +139,64 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
     .bind(now)
     .execute(tx)
     .await?;
+    let mut joined: BTreeMap<WorkspaceId, HashSet<&Lane>> = BTreeMap::new();
+    for plan in planned {
+        let lanes = joined.entry(plan.workspace_id).or_default();
+        lanes.extend(&plan.lane);
+    }
+    for (ws, joined) in joined {
+        lanes::joined(tx, ws, &joined.into_iter().collect::<Vec<_>>()).await?;
+    }
     Ok(())
+}
+
+/// Puts claimed jobs into lanes, where they wait for room without a time of their own. Their run
+/// time stays: they come in its order. [`lanes::settle`] follows.
+pub async fn wait(tx: &mut Tx, waiting: &[(JobId, Lane)]) -> Result<()> {
+    let rows: Vec<_> = waiting
+        .iter()
+        .map(|(id, lane)| json!({"v": id, "lane": lane.id}))
+        .collect();
+    query(sql!(
+        "UPDATE jobs SET state = 'pending', lane = r.value->>'lane', host_id = NULL, leased_at = NULL
+         FROM {rows $1} WHERE jobs.id = r.value->>'v' AND jobs.state = 'processing'"
+    ))
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Takes the plan from everybody in a campaign who waits for their turn: its sequence or its
+/// window was edited, so they are planned anew (SCH-2). Whoever is on their way, or waits out a
+/// refusal (SAF-4), keeps their place.
+pub async fn unplan_campaign(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    now: Timestamp,
+) -> Result<u64> {
+    query(sql!(
+        "UPDATE jobs SET state = 'expired', finished_at = $3
+         WHERE kind = 'send_step' AND state IN ('pending', 'processing') AND state = 'pending' AND subject_id IN (
+             SELECT e.id FROM enrollments e WHERE e.workspace_id = $1 AND e.campaign_id = $2 AND e.state IN ('queued', 'active', 'waiting')
+               AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.enrollment_id = e.id AND a.state = 'retrying'))"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    query(sql!(
+        "UPDATE enrollments SET next_action_at = NULL, reason = '', updated_at = $3
+         WHERE workspace_id = $1 AND campaign_id = $2 AND state IN ('queued', 'active', 'waiting') AND next_action_at IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'send_step' AND j.subject_id = enrollments.id AND j.state IN ('pending', 'processing'))"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind(now)
+    .execute(tx)
+    .await
 }
 
 /// Puts claimed jobs back to a later time, with the reason; job and next action together (SCH-3).
@@ -163,8 +229,9 @@ pub async fn defer(
     Ok(())
 }
 
-/// Takes due jobs for a host: the longest due first, but the workspaces in turn, so that one with
-/// much to do delays no other (SCH-8). `leased_at` is real time.
+/// Takes due jobs with a time of their own for a host: the longest due first, but the workspaces in
+/// turn, so that one with much to do delays no other (SCH-8). Those in lanes are taken by
+/// [`lanes::claim`]. `leased_at` is real time.
 pub async fn claim(
     tx: &mut Tx,
     kind: JobKind,
@@ -178,7 +245,7 @@ pub async fn claim(
          WHERE id IN (SELECT k.id FROM jobs k WHERE k.state = 'pending' AND k.id IN (
              SELECT q.id FROM (
                  SELECT d.id, d.run_at, ROW_NUMBER() OVER (PARTITION BY d.workspace_id ORDER BY d.run_at, d.id) AS place
-                 FROM jobs d WHERE d.kind = $1 AND d.state = 'pending' AND d.run_at <= $3) q
+                 FROM jobs d WHERE d.kind = $1 AND d.state = 'pending' AND d.lane IS NULL AND d.run_at <= $3) q
              ORDER BY q.place, q.run_at, q.id LIMIT $5) {skip_locked})
          RETURNING id, workspace_id, kind, subject_id, state, run_at, host_id, leased_at, strikes, last_error"
     ))
@@ -191,10 +258,10 @@ pub async fn claim(
     .await
 }
 
-/// When the next job of a kind is due.
+/// When the next job of a kind with a time of its own is due.
 pub async fn next_run_at(on: &mut impl Read, kind: JobKind) -> Result<Option<Timestamp>> {
     let rows = query(sql!(
-        "SELECT run_at FROM jobs WHERE kind = $1 AND state = 'pending' ORDER BY run_at LIMIT 1"
+        "SELECT run_at FROM jobs WHERE kind = $1 AND state = 'pending' AND lane IS NULL ORDER BY run_at LIMIT 1"
     ))
     .bind(kind.name())
     .rows(on)
@@ -236,13 +303,17 @@ pub async fn finish(
     Ok(())
 }
 
-/// Looks for live jobs and next actions that differ (SCH-3): always none. For checks and tests.
+/// Looks for live jobs and next actions that differ (SCH-3), and for jobs whose lane would not be
+/// looked at in time (SAFE-2): always none. For checks and tests.
 pub async fn count_mismatched(on: &mut impl Read) -> Result<i64> {
     query(sql!(
         "SELECT (SELECT COUNT(*) FROM enrollments e LEFT JOIN jobs j ON j.kind = 'send_step' AND j.subject_id = e.id AND j.state IN ('pending', 'processing')
                  WHERE e.next_action_at IS NOT NULL AND (j.run_at IS NULL OR j.run_at <> e.next_action_at))
               + (SELECT COUNT(*) FROM jobs j JOIN enrollments e ON e.id = j.subject_id
-                 WHERE j.kind = 'send_step' AND j.state IN ('pending', 'processing') AND (e.next_action_at IS NULL OR e.next_action_at <> j.run_at)) AS n"
+                 WHERE j.kind = 'send_step' AND j.state IN ('pending', 'processing') AND (e.next_action_at IS NULL OR e.next_action_at <> j.run_at))
+              + (SELECT COUNT(*) FROM jobs j LEFT JOIN lanes l ON l.id = j.lane
+                 WHERE j.state = 'pending' AND j.lane IS NOT NULL
+                   AND (l.id IS NULL OR l.due_at > CASE WHEN l.room_at > j.run_at THEN l.room_at ELSE j.run_at END)) AS n"
     ))
     .number(on)
     .await

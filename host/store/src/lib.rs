@@ -26,6 +26,7 @@ pub mod hosts;
 pub mod idempotency;
 pub mod imports;
 pub mod jobs;
+pub mod lanes;
 pub mod lists;
 pub mod messages;
 mod migrate;

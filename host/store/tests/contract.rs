@@ -7,6 +7,8 @@ mod accounts;
 mod deliveries;
 #[path = "contract/events.rs"]
 mod events;
+#[path = "contract/lanes.rs"]
+mod lanes;
 #[path = "contract/messages.rs"]
 mod messages;
 #[path = "contract/plugins.rs"]

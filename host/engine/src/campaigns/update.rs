@@ -9,9 +9,9 @@ use overture_domain::{
     enrollments::EnrollmentState,
     people::Actor,
 };
-use overture_store::{Tx, campaigns as store, enrollments, events};
+use overture_store::{Tx, campaigns as store, enrollments, events, jobs};
 
-use crate::{Env, Error, FieldError, Part, Result, sends};
+use crate::{Env, Error, FieldError, Part, Result, sends, sends::Roomier};
 
 use super::{CampaignDetails, CampaignPatch, StepIn, create, details, input, status, templates};
 
@@ -31,6 +31,7 @@ pub async fn update(
 ) -> Result<CampaignDetails> {
     let now = env.now();
     let mut tx = env.db.begin().await?;
+    sends::call_up_in(&mut tx, env, ws, Roomier::Campaign(id)).await?;
     let before = details(&mut tx, ws, id).await?;
     check_status(&before, patch)?;
 
@@ -67,6 +68,9 @@ pub async fn update(
             let resumed = enrollments::resume_campaign(&mut tx, ws, id, state, now).await?;
             events::insert(&mut tx, &sends::resumed_events(env, &resumed, now)).await?;
         }
+    }
+    if is_planned_anew(&before, &campaign, patch) {
+        jobs::unplan_campaign(&mut tx, ws, id, now).await?;
     }
     // SEQ-11: nothing starts without a person.
     if before.campaign.status == CampaignStatus::Completed && patch.end_at.is_some() {
@@ -170,6 +174,17 @@ fn check_status(before: &CampaignDetails, patch: &CampaignPatch) -> Result<()> {
         })
         .collect();
     Err(Error::InvalidStatus { message, details })
+}
+
+/// Whether the edit moves the times of its steps: those that were planned are planned anew (SCH-2,
+/// MB-4).
+fn is_planned_anew(before: &CampaignDetails, after: &Campaign, patch: &CampaignPatch) -> bool {
+    before.campaign.windows != after.windows
+        || before.campaign.time_zone != after.time_zone
+        || patch
+            .steps
+            .as_ref()
+            .is_some_and(|steps| !is_text_only(&before.steps, steps))
 }
 
 /// The same steps in the same order after the same delays: only their texts differ.

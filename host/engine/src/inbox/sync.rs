@@ -16,6 +16,8 @@ use overture_store::accounts::SyncDone;
 use crate::{
     Env, Error, Part, Result,
     mailboxes::{Session, status},
+    sends,
+    sends::Roomier,
 };
 
 use super::{arrivals, attribution, effects, judgement, signals};
@@ -104,6 +106,10 @@ async fn take(
     let reports = signals::find(env, account, page.signals).await?;
 
     let mut tx = env.db.begin().await?;
+    if account.status == AccountStatus::Disconnected {
+        let back = Roomier::Mailbox(account.id);
+        sends::call_up_in(&mut tx, env, account.workspace_id, back).await?;
+    }
     let done = SyncDone {
         claimed: account,
         next,

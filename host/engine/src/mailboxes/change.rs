@@ -9,7 +9,7 @@ use overture_domain::{
 use overture_store::accounts as store;
 use overture_vault::Secret;
 
-use crate::{Env, Error, FieldError, Part, Result, sends};
+use crate::{Env, Error, FieldError, Part, Result, sends, sends::Roomier};
 
 use super::{get, input, session, status, trial};
 
@@ -74,6 +74,7 @@ pub async fn update(
         sealed = credentials.map(|plain| session::seal(&env.vault, ws, id, &plain));
     }
     let mut tx = env.db.begin().await?;
+    sends::call_up_in(&mut tx, env, ws, Roomier::Mailbox(id)).await?;
     if !store::update(&mut tx, &account, sealed.as_deref()).await? {
         return Err(Error::NotFound("mailbox"));
     }

@@ -10,13 +10,14 @@ use overture_domain::{
 use overture_store::{Tx, accounts as store, accounts::StatusChange, events};
 use serde_json::json;
 
-use crate::{Env, Error, Part, Result};
+use crate::{Env, Error, Part, Result, sends, sends::Roomier};
 
 use super::get;
 
 /// Changes the status in the caller's transaction. False, and nothing written, when the account
-/// has another status than `account` says, or has this one already. The caller wakes
-/// [`Part::Sends`] and [`Part::Inboxes`] after the commit when it connects.
+/// has another status than `account` says, or has this one already. When it connects, the caller
+/// calls up who waits for it ([`sends::call_up_in`]) first in the transaction, and wakes
+/// [`Part::Sends`] and [`Part::Inboxes`] after the commit.
 ///
 /// # Errors
 /// Only the store's.
@@ -120,6 +121,8 @@ pub async fn connect_again(
     actor: &Actor,
 ) -> Result<()> {
     let mut tx = env.db.begin().await?;
+    let back = Roomier::Mailbox(account.id);
+    sends::call_up_in(&mut tx, env, account.workspace_id, back).await?;
     connect_again_in(&mut tx, env, account, reason, actor).await?;
     tx.commit().await?;
     env.wakes.wake(Part::Inboxes);
@@ -127,6 +130,7 @@ pub async fn connect_again(
     Ok(())
 }
 
+/// The same in the caller's transaction, which has called up who waits for the mailbox.
 pub(super) async fn connect_again_in(
     tx: &mut Tx,
     env: &Env,
@@ -224,6 +228,9 @@ async fn by_hand(
         });
     }
     let mut tx = env.db.begin().await?;
+    if to == AccountStatus::Connected {
+        sends::call_up_in(&mut tx, env, ws, Roomier::Mailbox(id)).await?;
+    }
     if !set_in(&mut tx, env, &account, to, reason, actor).await? {
         let message = "the mailbox has changed meanwhile: look at it and try again";
         return Err(Error::Conflict(message.to_owned()));

@@ -1,21 +1,21 @@
 //! One transaction a workspace: what is due is looked at, the caps are read and reserved under the
 //! workspace's lock, and what may go is handed out with its fixed Message-ID (CAP-2, SEQ-4).
 
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    AccountId, ActionId, EnrollmentId, JobId, WorkspaceId,
+    AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus},
     campaigns::{Campaign, CampaignStatus, Step},
     caps::Limit,
-    enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job},
+    enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
     events::{Event, EventKind},
     messages::Direction,
     prospects::{Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
-use overture_store::{Tx, caps::Use, messages, people};
+use overture_store::{Tx, caps::Use, lanes::Look, messages, people};
 use serde_json::json;
 
 use crate::{Env, Error, Result};
@@ -23,21 +23,20 @@ use crate::{Env, Error, Result};
 use super::{
     compose::{self, Earlier, Held, Parts, Templates},
     enrollment_event,
-    limits::Presets,
+    limits::{self, Presets},
     plan,
     slots::{Slot, Slots, Why, Wish},
     world::World,
     writes::{Fate, Mail, Writes},
 };
 
-/// How long a campaign without a usable mailbox waits until it is looked at again (MB-5).
-const NO_MAILBOX: Duration = Duration::from_secs(3_600);
-
-/// Decides about claimed jobs of a workspace. The mails that go now, at most `hands`; everything
-/// else is put off, parked or ended with its reason.
+/// Decides about claimed jobs of a workspace: `lanes` are those whose heads they are. The mails
+/// that go now, at most `hands`; everything else waits for room, is put off, parked or ended with
+/// its reason.
 pub(super) async fn hand_out(
     env: &Env,
     ws: WorkspaceId,
+    lanes: Vec<Lane>,
     claimed: Vec<Job>,
     hands: usize,
 ) -> Result<Vec<Mail>> {
@@ -61,15 +60,41 @@ pub(super) async fn hand_out(
             None => batch.writes.left_over(job),
         }
     }
-    // Follow-ups before new prospects (CAP-5), then the longest due.
-    order.sort_by_key(|(job, enrollment)| (enrollment.step_index == 0, job.run_at, job.id));
-    for (job, enrollment) in order {
+    for (job, enrollment) in in_turn(&world, order) {
         let fate = batch.decide(&mut tx, enrollment, hands).await?;
         batch.writes.note(job, enrollment, fate);
     }
-    let mails = batch.writes.write(&mut tx, ws).await?;
+    let looks = batch.looks(lanes);
+    let mails = batch.writes.write(&mut tx, ws, &looks).await?;
     tx.commit().await?;
     Ok(mails)
+}
+
+/// Follow-ups before new prospects (CAP-5), then the campaigns in turn, the one first that has sent
+/// the least today (SCH-8), then the longest due.
+fn in_turn<'a>(
+    world: &World,
+    mut order: Vec<(&'a Job, &'a Enrollment)>,
+) -> Vec<(&'a Job, &'a Enrollment)> {
+    let is_new = |enrollment: &Enrollment| enrollment.step_index == 0;
+    order.sort_by_key(|(job, _)| (job.run_at, job.id));
+    let mut turns: HashMap<(CampaignId, bool), i64> = HashMap::new();
+    let mut placed: Vec<_> = order
+        .into_iter()
+        .map(|(job, enrollment)| {
+            let of = (enrollment.campaign_id, is_new(enrollment));
+            let turn = turns.entry(of).or_insert_with(|| {
+                let campaign = world.campaigns.get(&enrollment.campaign_id);
+                campaign.map_or(0, |campaign| {
+                    world.usage.used(&limits::of_campaign(campaign), world.now)
+                })
+            });
+            *turn += 1;
+            ((is_new(enrollment), *turn), (job, enrollment))
+        })
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, one)| one).collect()
 }
 
 /// The decisions of one transaction.
@@ -77,8 +102,18 @@ struct Batch<'a> {
     env: &'a Env,
     world: &'a World,
     slots: Slots,
+    rooms: HashMap<Lane, Room<'a>>,
     templates: Templates,
     writes: Writes<'a>,
+}
+
+/// What the mails of a lane have in common.
+struct Room<'a> {
+    campaign: &'a Campaign,
+    zone: TimeZone,
+    candidates: Vec<(AccountId, Vec<Limit>)>,
+    /// No room before this moment, and why.
+    closed: Option<(Timestamp, String)>,
 }
 
 impl<'a> Batch<'a> {
@@ -92,6 +127,7 @@ impl<'a> Batch<'a> {
             env,
             world,
             slots,
+            rooms: HashMap::new(),
             templates: Templates::default(),
             writes: Writes::new(env, world),
         }
@@ -155,35 +191,60 @@ impl<'a> Batch<'a> {
             // `park` keeps the account, so that its return finds whom it holds.
             return Ok(Fate::Park(EnrollmentState::PausedAccount, reason));
         }
-        let candidates = world.candidates(enrollment, sticky);
         let zone = plan::zone_of(campaign, &prospect.time_zone);
+        let lane = plan::lane_of(campaign.id, sticky, &zone);
+        let room = self.rooms.entry(lane.clone()).or_insert_with(|| Room {
+            campaign,
+            zone: zone.clone(),
+            candidates: world.room(campaign, enrollment, sticky),
+            closed: None,
+        });
+        if room.closed.is_some() || self.writes.mails.len() >= hands {
+            return Ok(Fate::Wait(lane));
+        }
+        let candidates = world.candidates(&room.candidates, prospect);
         let wish = Wish {
             campaign,
             zone: &zone,
             candidates: &candidates,
             other_campaign_at: world.other_campaign_at(enrollment),
         };
-        let Some(slot) = self.slots.first(&wish) else {
-            let (at, _) = plan::clamp(campaign, &zone, world.now + NO_MAILBOX);
-            return Ok(Fate::Defer(
-                at,
-                "no_usable_mailbox: no mailbox of the campaign is connected".to_owned(),
-            ));
+        let slot = self.slots.first(&wish);
+        let now = slot.as_ref().is_some_and(|slot| slot.at <= world.now);
+        if !now {
+            room.closed = self.slots.room(room.campaign, &room.zone, &room.candidates);
+        }
+        let Some(slot) = slot.filter(|_| room.closed.is_none()) else {
+            return Ok(Fate::Wait(lane));
         };
         let limits = candidates
             .iter()
             .find(|(id, _)| *id == slot.account)
             .map_or(&[][..], |(_, limits)| limits);
-        if slot.at > world.now {
+        if !now {
             return Ok(self.put_off(enrollment, &slot, limits));
-        }
-        if self.writes.mails.len() >= hands {
-            return Ok(Fate::Wait);
         }
         let thread = thread(tx, enrollment, earlier).await?;
         Ok(self.compose(
             enrollment, campaign, step, prospect, action, &slot, limits, &zone, &thread,
         ))
+    }
+
+    /// What is known now of the lanes that were looked at or joined.
+    fn looks(&mut self, lanes: Vec<Lane>) -> Vec<Look> {
+        for room in self.rooms.values_mut().filter(|room| room.closed.is_none()) {
+            room.closed = self.slots.room(room.campaign, &room.zone, &room.candidates);
+        }
+        let all: BTreeSet<Lane> = lanes
+            .into_iter()
+            .chain(self.rooms.keys().cloned())
+            .collect();
+        all.into_iter()
+            .map(|lane| Look {
+                closed: self.rooms.get(&lane).and_then(|room| room.closed.clone()),
+                lane,
+            })
+            .collect()
     }
 
     /// SEQ-3, SUP-1: looked at in the sending transaction.

@@ -39,19 +39,14 @@ impl Presets {
     }
 }
 
-/// Every limit for a mail of a campaign to a prospect from a mailbox.
-pub(super) fn of(
+/// What a mail of a campaign from a mailbox counts under, whomever it goes to.
+pub(super) fn of_room(
     account: &Account,
     campaign: &Campaign,
-    prospect: &Prospect,
     workspace_zone: &TimeZone,
     presets: &Presets,
 ) -> Vec<Limit> {
     let mailbox = account.id.to_string();
-    let (sender, recipient) = (
-        email_domain(&account.address),
-        email_domain(&prospect.email),
-    );
     let key = (account.provider.clone(), account.preset.clone());
     let (per_day, per_minute) = presets.0.get(&key).copied().unwrap_or_default();
     let zones = |zone| match zone {
@@ -95,16 +90,6 @@ pub(super) fn of(
             Some(campaign.max_sends_per_mailbox_per_day),
         ),
         (
-            Cap::ProspectDaily,
-            prospect.id.to_string(),
-            default(Cap::ProspectDaily),
-        ),
-        (
-            Cap::RecipientDomainDaily,
-            format!("{sender} {recipient}"),
-            Some(recipient_domain_limit(&recipient)),
-        ),
-        (
             Cap::ProviderPerMinute,
             service(account),
             default(Cap::ProviderPerMinute),
@@ -134,6 +119,37 @@ pub(super) fn of(
         })
     })
     .collect()
+}
+
+/// What a mail from a domain counts under besides, by its recipient.
+pub(super) fn of_recipient(sender: &str, prospect: &Prospect, zone: &TimeZone) -> [Limit; 2] {
+    let recipient = email_domain(&prospect.email);
+    let limit = |cap: Cap, subject: String, limit: i64| Limit {
+        cap,
+        subject,
+        limit,
+        zone: zone.clone(),
+    };
+    let most = recipient_domain_limit(&recipient);
+    let prospect_daily = Cap::ProspectDaily.rule().1.unwrap_or(i64::MAX);
+    [
+        limit(Cap::ProspectDaily, prospect.id.to_string(), prospect_daily),
+        limit(
+            Cap::RecipientDomainDaily,
+            format!("{sender} {recipient}"),
+            most,
+        ),
+    ]
+}
+
+/// The campaign's daily limit, by which campaigns take turns (SCH-8).
+pub(super) fn of_campaign(campaign: &Campaign) -> Limit {
+    Limit {
+        cap: Cap::CampaignDaily,
+        subject: campaign.id.to_string(),
+        limit: campaign.daily_send_limit,
+        zone: windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC),
+    }
 }
 
 /// Carries daily caps of a subject over when its calendar moves to another zone (CAP-2).

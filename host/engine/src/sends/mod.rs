@@ -15,7 +15,8 @@
 //! | `resolve` | a person's word on a mail that may have gone out |
 //!
 //! Nothing is dropped: what can't go now is put off to its next legal time, with the reason on the
-//! enrollment (SAFE-2).
+//! enrollment (SAFE-2). Who waits for room stands in a lane, and only its head is looked at (SCH-8,
+//! decision 11).
 
 mod compose;
 mod deliver;
@@ -35,10 +36,10 @@ mod writes;
 use std::{collections::BTreeMap, time::Duration};
 
 use overture_domain::{
-    AccountId, CampaignId, ProspectId, WorkspaceId,
-    enrollments::{EnrollmentState, Job, JobKind},
+    AccountId, CampaignId, ProspectId, Rng, Timestamp, WorkspaceId,
+    enrollments::{EnrollmentState, Job, JobKind, Lane},
 };
-use overture_store::{Tx, enrollments, events, jobs};
+use overture_store::{Tx, enrollments, events, jobs, lanes, people};
 
 use crate::{Due, Env, Part, Result};
 
@@ -47,9 +48,12 @@ pub(crate) use limits::{move_zone_in, of_mailbox_calendar};
 pub use resolve::resolve;
 pub(crate) use told::{enrollment_event, finished_events, resumed_events};
 
-/// Jobs that one tick takes. What can't go now gets its turn far ahead, so a tick looks at much
-/// more than it sends.
+/// Jobs of a kind that one tick takes: heads of lanes, and those with a time of their own.
 const BATCH: i64 = 500;
+
+/// Heads that are taken of a lane beyond its mailboxes that are free: some can't go for reasons of
+/// their own.
+const SPARE: i64 = 3;
 
 /// A workspace's sends could not be handed out: all are looked at again then.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -77,6 +81,36 @@ pub(crate) async fn data_changed_in(
     Ok(())
 }
 
+/// Who has more room than before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Roomier {
+    /// Its limits, window, pool or pace may have changed.
+    Campaign(CampaignId),
+    /// Its limit may have been raised, or it is back.
+    Mailbox(AccountId),
+}
+
+/// Whoever waits for room there is looked at at the next tick, in turn and at the pace of the
+/// mailboxes (MB-4, SAFE-1). It locks the workspace, so that no decision by the old limits comes
+/// after it: call it first in the transaction that makes the change, and wake [`Part::Sends`] after
+/// the commit.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn call_up_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    roomier: Roomier,
+) -> Result<()> {
+    people::lock_workspace(tx, ws).await?;
+    match roomier {
+        Roomier::Campaign(id) => lanes::call_up_campaign(tx, ws, id, env.now()).await?,
+        Roomier::Mailbox(id) => lanes::call_up_account(tx, ws, id, env.now()).await?,
+    };
+    Ok(())
+}
+
 /// Plans what is unplanned, hands out what is due, and begins to send it. The sends go on after
 /// the tick ([`UnderWay`](crate::UnderWay)); each wakes this part when it has ended.
 ///
@@ -99,27 +133,16 @@ pub async fn tick(env: &Env) -> Result<Due> {
             Due::WhenWoken
         });
     }
-    let mut tx = env.db.begin().await?;
-    let claimed = jobs::claim(
-        &mut tx,
-        JobKind::SendStep,
-        env.host,
-        now,
-        env.real.now(),
-        BATCH,
-    )
-    .await?;
-    tx.commit().await?;
-    let any = !claimed.is_empty();
-    let full = claimed.len() as i64 == BATCH;
+    let due = claim(env, now).await?;
+    let any = !due.is_empty();
     let mut failed = false;
-    let mut by_workspace: BTreeMap<WorkspaceId, Vec<Job>> = BTreeMap::new();
-    for job in claimed {
-        by_workspace.entry(job.workspace_id).or_default().push(job);
-    }
-    for (ws, claimed) in by_workspace {
-        let ids: Vec<_> = claimed.iter().map(|job| job.id).collect();
-        match hand_out::hand_out(env, ws, claimed, hands).await {
+    let mut left = due.len();
+    for (ws, due) in due {
+        // None takes the hands of those that come after it (SCH-8).
+        let share = hands.div_ceil(left);
+        left -= 1;
+        let ids: Vec<_> = due.jobs.iter().map(|job| job.id).collect();
+        match hand_out::hand_out(env, ws, due.lanes, due.jobs, share).await {
             Ok(mails) => {
                 hands -= mails.len();
                 for mail in mails {
@@ -150,10 +173,59 @@ pub async fn tick(env: &Env) -> Result<Due> {
     if hands == 0 {
         return Ok(Due::WhenWoken);
     }
-    if full {
-        return Ok(Due::Now);
+    let on = &mut env.db.reader();
+    let alone = jobs::next_run_at(on, JobKind::SendStep).await?;
+    let in_lanes = lanes::next_due_at(on).await?;
+    Ok(match alone.into_iter().chain(in_lanes).min() {
+        Some(next) if next <= now => Due::Now,
+        next => Due::at(next),
+    })
+}
+
+/// What a workspace has to do now.
+#[derive(Default)]
+struct DueWork {
+    /// Lanes whose heads are among the jobs, or of which nobody could be taken.
+    lanes: Vec<Lane>,
+    jobs: Vec<Job>,
+}
+
+/// Takes due jobs, by workspace, in an order of chance: each is the first now and then (SCH-8).
+async fn claim(env: &Env, now: Timestamp) -> Result<Vec<(WorkspaceId, DueWork)>> {
+    let real = env.real.now();
+    let mut tx = env.db.begin().await?;
+    let mut due_lanes = lanes::list_due(&mut tx, now, BATCH, BATCH / SPARE).await?;
+    let mut taken = 0;
+    due_lanes.retain(|due| {
+        let fits = taken < BATCH;
+        taken += due.width + SPARE;
+        fits
+    });
+    let heads: Vec<(&Lane, i64)> = due_lanes
+        .iter()
+        .map(|due| (&due.lane, (due.width + SPARE).min(BATCH)))
+        .collect();
+    let in_lanes = lanes::claim(&mut tx, &heads, env.host, now, real).await?;
+    let alone = jobs::claim(&mut tx, JobKind::SendStep, env.host, now, real, BATCH).await?;
+    tx.commit().await?;
+
+    let mut by_workspace: BTreeMap<WorkspaceId, DueWork> = BTreeMap::new();
+    for due in due_lanes {
+        let work = by_workspace.entry(due.workspace_id).or_default();
+        work.lanes.push(due.lane);
     }
-    Ok(Due::at(
-        jobs::next_run_at(&mut env.db.reader(), JobKind::SendStep).await?,
-    ))
+    for job in in_lanes.into_iter().chain(alone) {
+        let work = by_workspace.entry(job.workspace_id).or_default();
+        work.jobs.push(job);
+    }
+    let mut order: Vec<_> = by_workspace.into_iter().collect();
+    shuffle(&mut order, &*env.rng);
+    Ok(order)
+}
+
+fn shuffle<T>(all: &mut [T], rng: &dyn Rng) {
+    for last in (1..all.len()).rev() {
+        let other = rng.below(last as u64 + 1) as usize;
+        all.swap(last, other);
+    }
 }

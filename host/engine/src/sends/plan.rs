@@ -2,18 +2,21 @@
 //! into the window.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     time::Duration,
 };
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    CampaignId, EnrollmentId, Timestamp, WorkspaceId, campaigns::Campaign,
-    enrollments::EnrollmentState, pacing, windows,
+    AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
+    campaigns::Campaign,
+    enrollments::{EnrollmentState, Lane},
+    pacing, windows,
 };
 use overture_store::{
     campaigns, enrollments, events, jobs,
     jobs::{Planned, Unplanned},
+    people,
 };
 
 use crate::{Env, Result};
@@ -35,6 +38,12 @@ pub(super) async fn tick(env: &Env) -> Result<bool> {
     }
     let now = env.now();
     let mut tx = env.db.begin().await?;
+    // Before anything is put into a lane, and always in this order.
+    let workspaces: BTreeSet<WorkspaceId> =
+        unplanned.iter().map(|open| open.workspace_id).collect();
+    for ws in workspaces {
+        people::lock_workspace(&mut tx, ws).await?;
+    }
     let mut known: HashMap<CampaignId, Option<Campaign>> = HashMap::new();
     let mut planned = Vec::new();
     let mut through: HashMap<WorkspaceId, Vec<EnrollmentId>> = HashMap::new();
@@ -94,6 +103,7 @@ fn next_run(
         workspace_id: open.workspace_id,
         enrollment_id: open.enrollment_id,
         run_at,
+        lane: Some(lane_of(open.campaign_id, open.account_id, &zone)),
         reason: reason.to_owned(),
     }
 }
@@ -106,6 +116,11 @@ pub(super) fn zone_of(campaign: &Campaign, prospect_zone: &str) -> TimeZone {
     windows::zone(prospect_zone)
         .or_else(|| windows::zone(&campaign.time_zone))
         .unwrap_or(TimeZone::UTC)
+}
+
+/// Where a step waits for room (SCH-8).
+pub(super) fn lane_of(campaign: CampaignId, sticky: Option<AccountId>, zone: &TimeZone) -> Lane {
+    Lane::new(campaign, sticky, zone.iana_name().unwrap_or_default())
 }
 
 /// The first moment of the campaign's windows from `earliest` on, and whether that is later.

@@ -1,8 +1,9 @@
 //! When, and from which mailbox, a mail may go.
 //!
-//! All mails of a batch are laid out at once: one that can't go now takes the next free place of
-//! the mailbox where it can go first, and the mails after it see that place taken. So a large
-//! campaign spreads over its days in one look, and every mail is looked at again about once.
+//! A mail that finds no place now either shares its hindrance with its whole lane (pace, caps of
+//! mailbox and campaign, window): then the lane waits, and [`Slots::room`] says how long. Or it is
+//! held alone (the caps of its recipient): then it takes the next place where it can go, and the
+//! mails after it in the batch see that place taken.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,6 +23,9 @@ use super::plan;
 
 /// How far ahead a place is looked for. What finds none is looked at again then.
 const HORIZON: Duration = Duration::from_secs(90 * 86_400);
+
+/// How long a campaign without a usable mailbox waits until it is looked at again (MB-5).
+const NO_MAILBOX: Duration = Duration::from_secs(3_600);
 
 /// Mails of different campaigns to one prospect lie so far apart (CAP-1).
 pub(super) const SPACING: Duration = Duration::from_secs(24 * 3_600);
@@ -150,6 +154,29 @@ impl Slots {
             })
             .min_by_key(|(at, sent, slot)| (*at, *sent, slot.account))
             .map(|(_, _, slot)| slot)
+    }
+
+    /// What keeps a campaign's mails from going now, whomever they go to: until when, and why. None:
+    /// there is room.
+    pub(super) fn room(
+        &self,
+        campaign: &Campaign,
+        zone: &TimeZone,
+        candidates: &[(AccountId, Vec<Limit>)],
+    ) -> Option<(Timestamp, String)> {
+        let wish = Wish {
+            campaign,
+            zone,
+            candidates,
+            other_campaign_at: None,
+        };
+        let Some(slot) = self.first(&wish) else {
+            let (at, _) = plan::clamp(campaign, zone, self.now + NO_MAILBOX);
+            let reason = "no_usable_mailbox: no mailbox of the campaign is connected";
+            return Some((at, reason.to_owned()));
+        };
+        let why = slot.why.as_ref().map(Why::words).unwrap_or_default();
+        (slot.at > self.now).then_some((slot.at, why))
     }
 
     /// Lays a mail out at its place: later ones see it taken. When the mailbox is free again.

@@ -10,7 +10,7 @@ use overture_domain::{
     caps::{Limit, Usage},
     enrollments::{Action, Enrollment, Job},
     people::Workspace,
-    prospects::Prospect,
+    prospects::{Prospect, email_domain},
     windows,
 };
 use overture_store::{
@@ -124,53 +124,94 @@ impl World {
             enrollments: by(enrollments, |enrollment| enrollment.id),
             usage: Usage::default(),
         };
-        let all: Vec<Limit> = world
-            .enrollments
-            .values()
-            .flat_map(|enrollment| world.candidates(enrollment, None))
-            .flat_map(|(_, limits)| limits)
-            .collect();
-        let mut seen = HashSet::new();
-        let distinct: Vec<Limit> = all
-            .into_iter()
-            .filter(|limit| seen.insert((limit.cap, limit.subject.clone())))
-            .collect();
-        world.usage = caps::usage(tx, ws, &distinct, now).await?;
+        world.usage = caps::usage(tx, ws, &world.limits(), now).await?;
         Ok(world)
     }
 
-    /// The mailboxes that a mail may go from, each with the limits that count there. `only`: the
-    /// one that it sticks to.
-    pub(super) fn candidates(
+    /// Every limit that counts for somebody here, once.
+    fn limits(&self) -> Vec<Limit> {
+        let mut senders: HashMap<(CampaignId, AccountId), String> = HashMap::new();
+        let mut recipients = HashMap::new();
+        for enrollment in self.enrollments.values() {
+            let Some(prospect) = self.prospects.get(&enrollment.prospect_id) else {
+                continue;
+            };
+            for account in self.senders(enrollment.campaign_id, enrollment.account_id, None) {
+                let domain = senders
+                    .entry((enrollment.campaign_id, account.id))
+                    .or_insert_with(|| email_domain(&account.address));
+                recipients.insert((domain.clone(), prospect.id), prospect);
+            }
+        }
+        let room = senders.keys().filter_map(|(campaign, account)| {
+            let (campaign, account) = (self.campaigns.get(campaign)?, self.accounts.get(account)?);
+            Some(limits::of_room(
+                account,
+                campaign,
+                &self.zone,
+                &self.presets,
+            ))
+        });
+        let recipients = recipients
+            .iter()
+            .flat_map(|((domain, _), prospect)| limits::of_recipient(domain, prospect, &self.zone));
+        let mut seen = HashSet::new();
+        room.flatten()
+            .chain(recipients)
+            .filter(|limit| seen.insert((limit.cap, limit.subject.clone())))
+            .collect()
+    }
+
+    /// The connected mailboxes that a mail may go from. `only`: the one that it sticks to.
+    fn senders(
         &self,
-        enrollment: &Enrollment,
+        campaign: CampaignId,
+        first: Option<AccountId>,
         only: Option<AccountId>,
-    ) -> Vec<(AccountId, Vec<Limit>)> {
-        let Some((campaign, prospect)) = self
-            .campaigns
-            .get(&enrollment.campaign_id)
-            .zip(self.prospects.get(&enrollment.prospect_id))
-        else {
-            return Vec::new();
-        };
-        let pool = self.pools.get(&campaign.id).into_iter().flatten();
+    ) -> impl Iterator<Item = &Account> {
+        let pool = self.pools.get(&campaign).into_iter().flatten();
         let pooled = pool
             .filter(|account| account.active)
             .map(|account| account.account_id);
         // A sticky mailbox goes on when it has left the pool meanwhile (ROT-1).
-        let sticky = only.or(enrollment.account_id);
         let ids: HashSet<AccountId> = match only {
             Some(only) => [only].into(),
-            None => pooled.chain(sticky).collect(),
+            None => pooled.chain(first).collect(),
         };
         ids.into_iter()
             .filter_map(|id| self.accounts.get(&id))
             .filter(|account| account.status == AccountStatus::Connected)
+    }
+
+    /// The mailboxes that a lane's mails may go from, each with the limits that count there
+    /// whomever they go to.
+    pub(super) fn room(
+        &self,
+        campaign: &Campaign,
+        enrollment: &Enrollment,
+        only: Option<AccountId>,
+    ) -> Vec<(AccountId, Vec<Limit>)> {
+        self.senders(campaign.id, enrollment.account_id, only)
             .map(|account| {
                 (
                     account.id,
-                    limits::of(account, campaign, prospect, &self.zone, &self.presets),
+                    limits::of_room(account, campaign, &self.zone, &self.presets),
                 )
+            })
+            .collect()
+    }
+
+    /// The same with the limits of one recipient.
+    pub(super) fn candidates(
+        &self,
+        room: &[(AccountId, Vec<Limit>)],
+        prospect: &Prospect,
+    ) -> Vec<(AccountId, Vec<Limit>)> {
+        room.iter()
+            .filter_map(|(id, limits)| {
+                let sender = email_domain(&self.accounts.get(id)?.address);
+                let recipient = limits::of_recipient(&sender, prospect, &self.zone);
+                Some((*id, limits.iter().cloned().chain(recipient).collect()))
             })
             .collect()
     }

@@ -7,12 +7,13 @@ use overture_domain::{
     AccountId, ActionId, EnrollmentId, JobId, Timestamp, WorkspaceId,
     accounts::Account,
     campaigns::Campaign,
-    enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, JobState, Outcome},
+    enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, JobState, Lane, Outcome},
     events::{Event, EventKind},
     prospects::Prospect,
 };
 use overture_store::{
-    Tx, accounts, actions, actions::Ended, caps, caps::Use, enrollments, events, jobs,
+    Tx, accounts, actions, actions::Ended, caps, caps::Use, enrollments, events, jobs, lanes,
+    lanes::Look,
 };
 use serde_json::json;
 
@@ -37,10 +38,10 @@ pub(super) struct Mail {
 pub(super) enum Fate {
     /// It goes now.
     Go(Box<Mail>),
-    /// Not now, but at this time.
+    /// Not now, but at this time: something holds it alone.
     Defer(Timestamp, String),
-    /// No hand is free: it stays due.
-    Wait,
+    /// There is no room, or no hand is free: it waits in its lane.
+    Wait(Lane),
     /// Something fixable holds it.
     Park(EnrollmentState, String),
     /// It may have gone out in a process that died; a person or evidence decides (SAFE-3).
@@ -67,7 +68,7 @@ pub(super) struct Writes<'a> {
     again: Vec<(ActionId, AccountId)>,
     uses: Vec<Use>,
     deferred: Vec<(JobId, Timestamp, String)>,
-    released: Vec<JobId>,
+    waiting: Vec<(JobId, Lane)>,
     ended: Vec<(JobId, JobState, Option<String>)>,
     parked: Vec<(EnrollmentId, EnrollmentState, String)>,
     unplanned: Vec<(EnrollmentId, String)>,
@@ -88,7 +89,7 @@ impl<'a> Writes<'a> {
             again: Vec::new(),
             uses: Vec::new(),
             deferred: Vec::new(),
-            released: Vec::new(),
+            waiting: Vec::new(),
             ended: Vec::new(),
             parked: Vec::new(),
             unplanned: Vec::new(),
@@ -121,7 +122,7 @@ impl<'a> Writes<'a> {
                 self.mails.push(mail);
             }
             Fate::Defer(at, reason) => self.deferred.push((job.id, at, reason)),
-            Fate::Wait => self.released.push(job.id),
+            Fate::Wait(lane) => self.waiting.push((job.id, lane)),
             Fate::Park(state, reason) => self.park(enrollment, state, reason),
             Fate::Ambiguous => {
                 self.ended.push(ended(JobState::Ambiguous));
@@ -156,7 +157,13 @@ impl<'a> Writes<'a> {
         self.parked.push((enrollment.id, state, reason));
     }
 
-    pub(super) async fn write(mut self, tx: &mut Tx, ws: WorkspaceId) -> Result<Vec<Mail>> {
+    /// Writes all of it, and at last what was found at the lanes.
+    pub(super) async fn write(
+        mut self,
+        tx: &mut Tx,
+        ws: WorkspaceId,
+        looks: &[Look],
+    ) -> Result<Vec<Mail>> {
         let now = self.world.now;
         actions::insert(tx, &self.new_actions).await?;
         actions::hand_out_again(tx, &self.again, now).await?;
@@ -172,7 +179,7 @@ impl<'a> Writes<'a> {
 
         jobs::finish(tx, &self.ended, now).await?;
         jobs::defer(tx, &self.deferred, now).await?;
-        jobs::release(tx, &self.released).await?;
+        jobs::wait(tx, &self.waiting).await?;
         enrollments::park(tx, ws, &self.parked, now).await?;
         enrollments::unplan(tx, ws, &self.unplanned, now).await?;
         enrollments::advance(tx, ws, &self.next, now).await?;
@@ -182,6 +189,7 @@ impl<'a> Writes<'a> {
             self.told.extend(finished_events(self.env, &finished));
         }
         events::insert(tx, &self.told).await?;
+        lanes::settle(tx, ws, looks).await?;
         Ok(self.mails)
     }
 }

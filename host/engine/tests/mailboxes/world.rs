@@ -208,6 +208,7 @@ impl World {
             workspace_id: self.ws,
             enrollment_id: enrollment,
             run_at,
+            lane: None,
             reason: String::new(),
         };
         let mut tx = self.env().db.begin().await.unwrap();

@@ -174,19 +174,18 @@ on_both! {
             mailbox_ids: vec![mailbox.id], minutes_between_sends: Some(0), ..CampaignIn::default()
         };
         let campaign = world.create(&given).await;
-        world.enroll(campaign, &ids).await;
+        world.enroll(campaign, &ids[3..4]).await;
         world.start(campaign).await;
-        let mut after = 0;
         while world.account(mailbox.id).await.backoff_rung == 0 {
             let next = world.settle().await.unwrap();
             world.kit.clock.advance_to(next);
             world.settle().await;
-            after = world.post.taken().len();
         }
+        world.enroll(campaign, &ids).await;
         world.run_for(Duration::from_secs(5 * 60)).await;
         assert_eq!(world.account(mailbox.id).await.backoff_rung, 1);
         world.run_for(HOUR * 2).await;
-        assert!(world.post.taken().len() - after >= 30);
+        assert!(world.post.taken().len() >= 30);
         assert_eq!(world.account(mailbox.id).await.backoff_rung, 0);
     }
 

@@ -29,7 +29,7 @@ fn id<K: overture_domain::id::Kind>(n: u64) -> Id<K> {
     Id::new(NOW, &SeededRng::new(n))
 }
 
-fn later(secs: u64) -> Timestamp {
+pub(super) fn later(secs: u64) -> Timestamp {
     NOW + Duration::from_secs(secs)
 }
 
@@ -113,22 +113,22 @@ fn prospect(ws: WorkspaceId, n: u64, status: ProspectStatus) -> Prospect {
 }
 
 /// A workspace with an account, a campaign of two steps, and three prospects in it.
-struct World {
-    ws: WorkspaceId,
-    account: AccountId,
-    campaign: Campaign,
+pub(super) struct World {
+    pub ws: WorkspaceId,
+    pub account: AccountId,
+    pub campaign: Campaign,
     steps: Vec<Step>,
     enrolled: Vec<Enrollment>,
 }
 
-async fn write<T>(db: &Database, work: impl AsyncFnOnce(&mut Tx) -> T) -> T {
+pub(super) async fn write<T>(db: &Database, work: impl AsyncFnOnce(&mut Tx) -> T) -> T {
     let mut tx = db.begin().await.unwrap();
     let out = work(&mut tx).await;
     tx.commit().await.unwrap();
     out
 }
 
-async fn world(db: &Database) -> World {
+pub(super) async fn world(db: &Database) -> World {
     let ws = workspace(db).await;
     let account = account(ws, 1, "ada@example.com");
     insert_account(db, &account).await.unwrap();
@@ -174,7 +174,7 @@ async fn world(db: &Database) -> World {
     }
 }
 
-async fn start(db: &Database, world: &World) {
+pub(super) async fn start(db: &Database, world: &World) {
     write(db, async |tx| {
         let running = change(90, Some(CampaignStatus::Draft), CampaignStatus::Running);
         assert!(
@@ -186,22 +186,23 @@ async fn start(db: &Database, world: &World) {
     .await;
 }
 
-fn plan(world: &World, place: usize, job: u64, at: Timestamp) -> Planned {
+pub(super) fn plan(world: &World, place: usize, job: u64, at: Timestamp) -> Planned {
     Planned {
         job_id: id(job),
         workspace_id: world.ws,
         enrollment_id: world.enrolled[place].id,
         run_at: at,
+        lane: None,
         reason: "a reason".into(),
     }
 }
 
-async fn enrollment(db: &Database, world: &World, place: usize) -> Enrollment {
+pub(super) async fn enrollment(db: &Database, world: &World, place: usize) -> Enrollment {
     let found = enrollments::find(&mut db.reader(), world.ws, world.enrolled[place].id).await;
     found.unwrap().unwrap()
 }
 
-async fn host(db: &Database, n: u64, at: Timestamp) -> HostId {
+pub(super) async fn host(db: &Database, n: u64, at: Timestamp) -> HostId {
     write(db, async |tx| {
         hosts::heartbeat(tx, id(n), "test", at).await.unwrap();
     })
@@ -209,7 +210,7 @@ async fn host(db: &Database, n: u64, at: Timestamp) -> HostId {
     id(n)
 }
 
-fn action(world: &World, place: usize, n: u64) -> Action {
+pub(super) fn action(world: &World, place: usize, n: u64) -> Action {
     Action {
         id: id(800 + n),
         workspace_id: world.ws,
@@ -242,7 +243,7 @@ fn attempt(action: &Action, n: u64) -> Attempt {
     }
 }
 
-fn ended(action: &Action, state: ActionState, outcome: Outcome) -> actions::Ended {
+pub(super) fn ended(action: &Action, state: ActionState, outcome: Outcome) -> actions::Ended {
     actions::Ended {
         action_id: action.id,
         state,
@@ -531,7 +532,7 @@ on_both! {
         let world = world(&test.db).await;
         start(&test.db, &world).await;
         let (early, late) = (world.enrolled[0].id, world.enrolled[1].id);
-        let plan = |n, enrollment_id, run_at| Planned { job_id: id(n), workspace_id: world.ws, enrollment_id, run_at, reason: String::new() };
+        let plan = |n, enrollment_id, run_at| Planned { job_id: id(n), workspace_id: world.ws, enrollment_id, run_at, lane: None, reason: String::new() };
         let held = write(&test.db, async |tx| {
             jobs::plan(tx, &[plan(801, early, later(60)), plan(802, late, later(900))], NOW).await.unwrap();
             let mut held = Vec::new();

@@ -129,6 +129,7 @@ fn next_step(env: &Env, mail: &Mail, due: Timestamp) -> jobs::Planned {
         workspace_id: mail.action.workspace_id,
         enrollment_id: mail.action.enrollment_id,
         run_at,
+        lane: None,
         reason: if waits {
             plan::OUTSIDE.to_owned()
         } else {
