@@ -52,7 +52,8 @@ fn piece(name: &str, dialect: Dialect) -> String {
     use Dialect::{Postgres, Sqlite};
     match (name, dialect) {
         ("for_update" | "skip_locked", Sqlite) => String::new(),
-        ("for_update", Postgres) => "FOR UPDATE".into(),
+        // Rows that refer to the locked one can still be written.
+        ("for_update", Postgres) => "FOR NO KEY UPDATE".into(),
         ("skip_locked", Postgres) => "FOR UPDATE SKIP LOCKED".into(),
         ("settled", Sqlite) => "TRUE".into(),
         ("settled", Postgres) => {
