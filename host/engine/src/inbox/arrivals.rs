@@ -1,5 +1,6 @@
 //! The mails of a page: fetched, read, and each with an id that makes it one (MB-8).
 
+use overture_domain::Timestamp;
 use overture_mail::inbound::{self, Inbound};
 use overture_plugin_host::{
     Incoming,
@@ -21,12 +22,14 @@ pub(super) struct Arrival {
     /// Its Message-ID, or one made of its content where it has none.
     pub external_id: String,
     pub mail: Inbound,
+    /// When the server got it, if the host fetched it from one.
+    pub received: Option<Timestamp>,
     /// Where it lies, if the host fetched it.
     pub place: Option<MailRef>,
 }
 
 impl Arrival {
-    fn read(bytes: &[u8], place: Option<MailRef>) -> Self {
+    fn read(bytes: &[u8], received: Option<Timestamp>, place: Option<MailRef>) -> Self {
         let mut mail = inbound::parse(bytes);
         clean(&mut mail);
         let external_id = match mail.message_id.as_deref() {
@@ -37,6 +40,7 @@ impl Arrival {
         Self {
             external_id,
             mail,
+            received,
             place,
         }
     }
@@ -90,7 +94,7 @@ pub(super) async fn fetch(
             Incoming::Raw(raw) => {
                 fetch_batch(session, std::mem::take(&mut batch), &mut arrivals).await?;
                 bytes = 0;
-                arrivals.push(Arrival::read(&raw, None));
+                arrivals.push(Arrival::read(&raw, None, None));
             }
             Incoming::Stored(place) => {
                 let other = batch.last().is_some_and(|last| {
@@ -124,7 +128,7 @@ async fn fetch_batch(
         .await?;
     for mail in fetched {
         let place = batch.iter().find(|place| place.uid == mail.uid).cloned();
-        arrivals.push(Arrival::read(&mail.bytes, place));
+        arrivals.push(Arrival::read(&mail.bytes, mail.received, place));
     }
     Ok(())
 }
@@ -136,7 +140,7 @@ mod tests {
     // MB-8: a mail without an id is the same mail when it is listed again.
     #[test]
     fn every_mail_has_an_id() {
-        let id = |mail: &str| Arrival::read(mail.as_bytes(), None).external_id;
+        let id = |mail: &str| Arrival::read(mail.as_bytes(), None, None).external_id;
         assert_eq!(id("Message-ID: <a@example.com>\r\n\r\nhi"), "a@example.com");
         let made = id("From: x@example.com\r\n\r\nhi");
         assert!(made.ends_with("@content"), "{made}");
@@ -147,7 +151,11 @@ mod tests {
 
     #[test]
     fn no_nul_gets_through() {
-        let arrival = Arrival::read(b"Subject: a\0b\r\nFrom: x\0@example.com\r\n\r\nc\0d", None);
+        let arrival = Arrival::read(
+            b"Subject: a\0b\r\nFrom: x\0@example.com\r\n\r\nc\0d",
+            None,
+            None,
+        );
         let shown = format!(
             "{:?}",
             (&arrival.mail.subject, &arrival.mail.text, arrival.sender())

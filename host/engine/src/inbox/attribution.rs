@@ -4,7 +4,10 @@
 //! Mails of two contacts never merge: when the sender is a person whom this mailbox wrote to
 //! themselves, a thread of somebody else's, forwarded to them, does not make the mail that one's.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use overture_domain::{
     Timestamp, WorkspaceId, accounts::Account, messages::Attribution, prospects::email_key,
@@ -134,7 +137,8 @@ impl Origins {
 fn find(arrival: &Arrival, by_id: &Origins, by_address: &Origins) -> Option<(Origin, Attribution)> {
     let mail = &arrival.mail;
     let address = |address: &str| {
-        let origin = by_address.first(&email_key(address))?;
+        let mut origins = by_address.0.get(&email_key(address))?.iter();
+        let origin = origins.find(|origin| !is_older(arrival, origin))?;
         Some((origin.clone(), Attribution::Address))
     };
     if let Some(report) = &mail.report {
@@ -152,6 +156,16 @@ fn find(arrival: &Arrival, by_id: &Origins, by_address: &Origins) -> Option<(Ori
     let sender = email_key(arrival.sender());
     let theirs = by_address.first(&sender).map(|_| &*sender);
     by_thread(mail, by_id, theirs).or_else(|| address(arrival.sender()))
+}
+
+/// Clocks of servers may differ by so much.
+const SLACK: Duration = Duration::from_secs(86_400);
+
+/// Whether the mail was there before what went out: then it answers nothing of it. Such mails are
+/// listed when a folder's UIDVALIDITY changes (MB-8).
+fn is_older(arrival: &Arrival, origin: &Origin) -> bool {
+    let times = arrival.received.zip(origin.sent_at);
+    times.is_some_and(|(received, sent)| received + SLACK < sent)
 }
 
 /// By the thread's Message-IDs; where `of` is given, only what that person was sent.
@@ -233,6 +247,7 @@ mod tests {
         let arrival = Arrival {
             external_id: "x@x".into(),
             mail: overture_mail::inbound::parse(bytes.as_bytes()),
+            received: None,
             place: None,
         };
         let found = find(&arrival, &by_id, &by_address);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use overture_domain::Timestamp;
+
 use super::{Piece, Response, SMALL, Session, parse::Value, uid_set};
 use crate::{Result, Stage};
 
@@ -48,6 +50,8 @@ pub struct Mail {
     pub size: u64,
     /// Its flags, `\Seen`.
     pub flags: Vec<String>,
+    /// When the server got it (INTERNALDATE, RFC 3501 §2.3.3).
+    pub received: Option<Timestamp>,
     /// Its bytes, as many as the limit allows.
     pub bytes: Vec<u8>,
 }
@@ -103,7 +107,7 @@ impl Session {
     pub async fn fetch(&mut self, found: &[Found], bytes_each: usize) -> Result<Vec<Mail>> {
         let (large, whole): (Vec<&Found>, Vec<&Found>) =
             found.iter().partition(|mail| mail.size > bytes_each as u64);
-        let mut bodies: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+        let mut bodies: BTreeMap<u32, (Option<Timestamp>, Vec<u8>)> = BTreeMap::new();
         for (mails, section) in [
             (whole, "BODY.PEEK[]".to_owned()),
             (large, format!("BODY.PEEK[]<0.{bytes_each}>")),
@@ -112,24 +116,27 @@ impl Session {
                 continue;
             }
             let uids: Vec<u32> = mails.iter().map(|mail| mail.uid).collect();
-            let command = Piece::Text(format!("UID FETCH {} (UID {section})", uid_set(&uids)));
+            let set = uid_set(&uids);
+            let command = Piece::Text(format!("UID FETCH {set} (UID INTERNALDATE {section})"));
             let largest = bytes_each.saturating_mul(2).saturating_add(SMALL);
             self.run_noticing(Stage::Fetch, &[command], largest, |response| {
                 if let Response::Data(data) = response
-                    && let (Some(uid), Some(body)) = (uid_of(&data), body_of(data))
+                    && let (Some(uid), received) = (uid_of(&data), received_of(&data))
+                    && let Some(body) = body_of(data)
                 {
-                    bodies.insert(uid, body);
+                    bodies.insert(uid, (received, body));
                 }
             })
             .await?;
         }
         let mails = found.iter().filter_map(|mail| {
-            let mut bytes = bodies.remove(&mail.uid)?;
+            let (received, mut bytes) = bodies.remove(&mail.uid)?;
             bytes.truncate(bytes_each);
             Some(Mail {
                 uid: mail.uid,
                 size: mail.size,
                 flags: mail.flags.clone(),
+                received,
                 bytes,
             })
         });
@@ -211,6 +218,27 @@ fn id_in(header: &str) -> Option<String> {
     (!id.trim().is_empty()).then(|| id.trim().to_owned())
 }
 
+fn received_of(data: &[Value]) -> Option<Timestamp> {
+    let (_, date) = attributes(data).find(|(name, _)| name.is("INTERNALDATE"))?;
+    internal_date(&date.text()?)
+}
+
+/// `17-Jul-1996 02:44:25 -0700`; a day of one digit has a space before it.
+fn internal_date(text: &str) -> Option<Timestamp> {
+    let mut words = text.split_whitespace();
+    let (date, time, zone) = (words.next()?, words.next()?, words.next()?);
+    let mut parts = date.split('-');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let months = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ];
+    let month = 1 + months.iter().position(|m| month.eq_ignore_ascii_case(m))?;
+    let (hours, minutes) = zone.split_at_checked(3)?;
+    format!("{year}-{month:02}-{day:0>2}T{time}{hours}:{minutes}")
+        .parse()
+        .ok()
+}
+
 fn body_of(data: Vec<Value>) -> Option<Vec<u8>> {
     let list = data.into_iter().nth(2)?;
     let Value::List(list) = list else { return None };
@@ -227,4 +255,27 @@ fn body_of(data: Vec<Value>) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_arrival_are_read() {
+        let check = |text: &str, expected: Option<&str>| {
+            let expected = expected.map(|text| text.parse().unwrap());
+            assert_eq!(internal_date(text), expected, "{text}");
+        };
+        check("17-Jul-1996 02:44:25 -0700", Some("1996-07-17T09:44:25Z"));
+        check(" 2-mar-2026 09:00:00 +0000", Some("2026-03-02T09:00:00Z"));
+        for odd in [
+            "",
+            "yesterday",
+            "17-Foo-1996 02:44:25 -0700",
+            "17-Jul-1996 02:44:25 é",
+        ] {
+            check(odd, None);
+        }
+    }
 }

@@ -283,14 +283,14 @@ async fn a_page_is_bounded() {
             .await;
         server
             .turn(
-                "A5 UID FETCH 5,6 (UID BODY.PEEK[])",
+                "A5 UID FETCH 5,6 (UID INTERNALDATE BODY.PEEK[])",
                 "* 5 FETCH (UID 5 BODY[] {10}\r\n0123456789)\r\n* 1 EXPUNGE\r\nA5 OK\r\n",
             )
             .await;
         let cut = "x".repeat(100);
         server
             .turn(
-                "A6 UID FETCH 7 (UID BODY.PEEK[]<0.100>)",
+                "A6 UID FETCH 7 (UID INTERNALDATE BODY.PEEK[]<0.100>)",
                 &format!("* 6 FETCH (BODY[]<0> {{100}}\r\n{cut} UID 7)\r\nA6 OK\r\n"),
             )
             .await;
