@@ -99,6 +99,7 @@ struct State {
     harm: Option<(At, Harm)>,
     struck: usize,
     connections: usize,
+    running: JoinSet<()>,
 }
 
 /// A running proxy. It ends, and its connections with it, when dropped.
@@ -134,6 +135,11 @@ impl Proxy {
         lock(&self.state).harm = None;
     }
 
+    /// Ends all connections that there are.
+    pub fn cut(&self) {
+        lock(&self.state).running.abort_all();
+    }
+
     /// How often harm was done.
     pub fn struck(&self) -> usize {
         lock(&self.state).struck
@@ -148,6 +154,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
+        self.cut();
     }
 }
 
@@ -156,13 +163,14 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
 }
 
 async fn serve(listener: TcpListener, front: Front, tls: tls::Ends, state: Arc<Mutex<State>>) {
-    let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        lock(&state).connections += 1;
-        while connections.try_join_next().is_some() {}
-        let (tls, state) = (tls.clone(), Arc::clone(&state));
+        let (tls, shared) = (tls.clone(), Arc::clone(&state));
+        let mut state = lock(&state);
+        state.connections += 1;
+        while state.running.try_join_next().is_some() {}
         // How a connection ends is the client's to judge.
-        connections.spawn(async move { drop(connection(client, front, tls, &state).await) });
+        let task = async move { drop(connection(client, front, tls, &shared).await) };
+        state.running.spawn(task);
     }
 }
 

@@ -7,6 +7,7 @@ use overture_domain::{
     accounts::{Account, AccountStatus, SyncError},
     people::Actor,
 };
+use overture_mail::Code;
 use overture_plugin_host::{
     CallError, Problem, SyncPage,
     capabilities::mailbox::{Failure, Reply, Stage},
@@ -226,7 +227,10 @@ fn of_failure(env: &Env, failure: &Failure) -> Failed {
 fn of_problem(env: &Env, problem: Problem, seen: Option<Failure>) -> Failed {
     match problem {
         Problem::Auth(failure) => Failed {
-            auth_refused: is_definite(&failure.code),
+            auth_refused: failure
+                .code
+                .parse()
+                .is_ok_and(Code::is_definite_auth_failure),
             ..of_failure(env, &failure)
         },
         Problem::RateLimited(reply) => {
@@ -247,17 +251,6 @@ fn of_problem(env: &Env, problem: Problem, seen: Option<Failure>) -> Failed {
         ),
         Problem::Unclear(detail) => failed(env, "fetch", "protocol", None, &detail),
     }
-}
-
-/// The server has refused the credentials themselves (MB-3).
-fn is_definite(code: &str) -> bool {
-    let codes = [
-        "auth_app_password_required",
-        "auth_invalid",
-        "smtp_auth_disabled",
-        "imap_disabled",
-    ];
-    codes.contains(&code)
 }
 
 fn failed(env: &Env, stage: &str, code: &str, reply: Option<&str>, detail: &str) -> Failed {

@@ -2,13 +2,13 @@
 //! (MB-8). No guest is alive meanwhile. A mailbox whose server has no IDLE, or whose connection
 //! breaks, is polled as its provider asked.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use overture_domain::{AccountId, Timestamp, accounts::Account};
-use overture_mail::imap::Idle;
+use overture_mail::{Code, imap::Idle};
 use overture_plugin_host::capabilities::mailbox::MailSession as _;
 use overture_store::accounts::{self as store, Watched};
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{Env, Part, Result, mailboxes::Session};
 
@@ -21,8 +21,14 @@ const MAX_FOLDERS_EACH: usize = 2;
 /// One wait; then the mailbox's row is read again.
 const WAIT: Duration = Duration::from_secs(25 * 60);
 
-/// After a broken connection, and for a server without IDLE, until the next try. Polling goes on
-/// meanwhile.
+/// Connections opened at a time: thousands at once would miss their time-outs, and a service
+/// counts those that come together.
+const OPENING: usize = 32;
+
+/// After a connection that stood; where it can't be opened, twice as long each time.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// At most so long until the next try, and for a server without IDLE. Polling goes on meanwhile.
 const REST: Duration = Duration::from_secs(5 * 60);
 
 /// Between two looks for mailboxes that are new, changed or gone.
@@ -41,9 +47,18 @@ pub async fn run(env: Env) {
 }
 
 /// The watches of this process. Dropping it closes all connections.
-#[derive(Default)]
 pub struct Watches {
     running: HashMap<(AccountId, String), Watch>,
+    opening: Arc<Semaphore>,
+}
+
+impl Default for Watches {
+    fn default() -> Self {
+        Self {
+            running: HashMap::new(),
+            opening: Arc::new(Semaphore::new(OPENING)),
+        }
+    }
 }
 
 struct Watch {
@@ -82,9 +97,13 @@ impl Watches {
         });
         for (key, watched) in wanted {
             let folder = key.1.clone();
-            self.running.entry(key).or_insert_with(|| Watch {
-                updated_at: watched.updated_at,
-                task: tokio::spawn(watch(env.clone(), watched.clone(), folder)),
+            let opening = &self.opening;
+            self.running.entry(key).or_insert_with(|| {
+                let task = watch(env.clone(), watched.clone(), folder, Arc::clone(opening));
+                Watch {
+                    updated_at: watched.updated_at,
+                    task: tokio::spawn(task),
+                }
             });
         }
         Ok(self.running.len())
@@ -92,10 +111,15 @@ impl Watches {
 }
 
 /// Watches one folder until the mailbox is gone or was changed.
-async fn watch(env: Env, watched: Watched, folder: String) {
+async fn watch(env: Env, watched: Watched, folder: String, opening: Arc<Semaphore>) {
+    let mut rest = AGAIN;
     while let Some(account) = same(&env, &watched).await {
-        hold(&env, &account, &folder).await;
-        pause(REST).await;
+        rest = match hold(&env, &account, &folder, &opening).await {
+            Held::Stood => AGAIN,
+            Held::NotOpened => (rest * 2).min(REST),
+            Held::NoIdle => REST,
+        };
+        pause(rest).await;
     }
 }
 
@@ -107,22 +131,50 @@ async fn same(env: &Env, watched: &Watched) -> Option<Account> {
         .filter(|account| account.updated_at == watched.updated_at)
 }
 
+/// How a connection was held.
+enum Held {
+    /// It told of something, or stood for a whole wait.
+    Stood,
+    NotOpened,
+    NoIdle,
+}
+
 /// Holds IDLE as long as the connection stands. Why it ended is told by the next sync, which
 /// polls.
-async fn hold(env: &Env, account: &Account, folder: &str) {
-    let Ok(session) = Session::open(env, account).await else {
-        return;
+async fn hold(env: &Env, account: &Account, folder: &str, opening: &Semaphore) -> Held {
+    let Some(session) = open(env, account, folder, opening).await else {
+        return Held::NotOpened;
     };
     // What came before the server began to tell is found by a look afterwards.
-    if session.select(folder).await.is_err() {
-        return;
-    }
     ask(env, account).await;
+    let mut held = Held::NotOpened;
     loop {
         match session.watch(folder, WAIT).await {
             Ok(Some(Idle::Changed)) => ask(env, account).await,
             Ok(Some(Idle::Quiet)) => {}
-            Ok(None) | Err(_) => return,
+            Ok(None) => return Held::NoIdle,
+            Err(_) => return held,
+        }
+        held = Held::Stood;
+    }
+}
+
+/// A connection with the folder selected.
+async fn open(env: &Env, account: &Account, folder: &str, opening: &Semaphore) -> Option<Session> {
+    let _turn = opening.acquire().await.ok()?;
+    let session = Session::open(env, account).await.ok()?;
+    match session.select(folder).await {
+        Ok(_) => Some(session),
+        Err(failure) => {
+            // The next look finds the same, says so, and nobody tries this password again (MB-3).
+            if failure
+                .code
+                .parse()
+                .is_ok_and(Code::is_definite_auth_failure)
+            {
+                ask(env, account).await;
+            }
+            None
         }
     }
 }

@@ -2,7 +2,9 @@
 //! front of them, and the plugin `provider-smtp` as it travels in the binary.
 #![expect(clippy::unwrap_used, reason = "a test's helpers panic like the test")]
 
+mod arrivals;
 mod attempts;
 mod office;
+mod password;
 mod steps;
 mod table;

@@ -8,15 +8,18 @@ use overture_domain::{
 };
 use overture_egress::{AddressPolicy, Resolver};
 use overture_engine::{
+    inbox,
     mailboxes::{self, NewMailbox},
     plugins::{Backing, Registry, Settings},
 };
-use overture_mail::{Dialer, NetConnector, Timeouts, tls::Tls};
+use overture_mail::{
+    Credentials, Dialer, Endpoint, NetConnector, Security, Timeouts, smtp, tls::Tls,
+};
 use overture_testkit::{
     Dialect, Outreach, TestDatabase,
     dns::DnsServer,
     proxy::{self, Front, Proxy},
-    servers::{self, MailServers},
+    servers::{self, MailServers, wait_until},
 };
 use tempfile::TempDir;
 
@@ -123,6 +126,50 @@ impl Office {
             .await
             .unwrap_or_else(|error| panic!("{error}: {:?}", error.details()))
             .account
+    }
+
+    /// Reads the mailboxes that are due.
+    pub(crate) async fn read(&self) {
+        inbox::tick(self.world.env()).await.unwrap();
+        self.world.env().under_way.settled().await;
+    }
+
+    /// A mail comes in: `bytes` with the line ends of Unix, as Postfix takes it from `sender`.
+    pub(crate) async fn deliver(&self, sender: &str, to: &str, bytes: &str) {
+        let before = self.servers.mails(to, "INBOX").unwrap().len();
+        let endpoint = Endpoint {
+            host: "localhost".into(),
+            port: self.servers.ports.submissions,
+            security: Security::Implicit,
+            pinned: None,
+        };
+        let login = Credentials::Password {
+            user: sender.to_owned(),
+            password: "secret".into(),
+        };
+        let dialer = Dialer {
+            timeouts: Timeouts::default(),
+            connector: Arc::new(NetConnector {
+                resolver: Resolver::new(&[]).unwrap(),
+                policy: AddressPolicy::mail(vec!["127.0.0.0/8".parse().unwrap()], &[endpoint.port]),
+            }),
+            ..self.dialer(&[])
+        };
+        let mut session = smtp::Session::connect(&dialer, &endpoint, Some(&login))
+            .await
+            .unwrap();
+        let envelope = smtp::Envelope {
+            from: sender.to_owned(),
+            to: to.to_owned(),
+        };
+        session.begin(&envelope).await.unwrap();
+        session.body(bytes.as_bytes()).await.unwrap();
+        session.quit().await;
+        let arrived = || self.servers.mails(to, "INBOX").unwrap().len() > before;
+        assert!(
+            wait_until(Duration::from_secs(60), arrived),
+            "the mail does not arrive"
+        );
     }
 
     /// How many mails of this subject lie in a folder.

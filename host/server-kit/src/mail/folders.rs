@@ -1,7 +1,8 @@
 //! What lies in the mailboxes, read from the disk.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::MailServers;
 use crate::{Error, Result};
@@ -10,6 +11,22 @@ impl MailServers {
     /// The mails of one folder (`INBOX`, `Sent`, …) in the order of their arrival, byte by byte as
     /// they were delivered. An account that never got a mail has none.
     pub fn mails(&self, address: &str, folder: &str) -> Result<Vec<Vec<u8>>> {
+        self.files(address, folder)?
+            .iter()
+            .map(|file| fs::read(file).map_err(Error::io(file)))
+            .collect()
+    }
+
+    /// Makes all mails of a folder look as if they had arrived at this time.
+    pub fn set_received(&self, address: &str, folder: &str, at: SystemTime) -> Result<()> {
+        for path in self.files(address, folder)? {
+            let file = File::open(&path).map_err(Error::io(&path))?;
+            file.set_modified(at).map_err(Error::io(&path))?;
+        }
+        Ok(())
+    }
+
+    fn files(&self, address: &str, folder: &str) -> Result<Vec<PathBuf>> {
         let maildir = self.maildir(address, folder);
         let mut files = Vec::new();
         for part in ["new", "cur"] {
@@ -23,10 +40,7 @@ impl MailServers {
         }
         // A name begins with seconds and microseconds of the delivery, and lacks no digit.
         files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
-        files
-            .iter()
-            .map(|file| fs::read(file).map_err(Error::io(file)))
-            .collect()
+        Ok(files)
     }
 
     fn maildir(&self, address: &str, folder: &str) -> PathBuf {
