@@ -19,6 +19,8 @@ struct Bench {
     example: &'static str,
     /// Measures packed plugins.
     plugins: bool,
+    /// Runs the program itself, in release.
+    program: bool,
     /// What it is compared with in the same run.
     peer: Option<Peer>,
 }
@@ -37,6 +39,15 @@ const BENCHES: &[Bench] = &[
         package: "overture-plugin-host",
         example: "bench_plugin",
         plugins: true,
+        program: false,
+        peer: None,
+    },
+    Bench {
+        name: "imap-idle",
+        package: "overture-testkit",
+        example: "bench_imap_idle",
+        plugins: true,
+        program: true,
         peer: None,
     },
     Bench {
@@ -44,6 +55,7 @@ const BENCHES: &[Bench] = &[
         package: "overture-template",
         example: "bench_template",
         plugins: false,
+        program: false,
         peer: Some(Peer {
             package: "liquidjs",
             version: "10.30.1",
@@ -64,11 +76,15 @@ pub(crate) fn run(workspace: &Workspace, name: &str, json: bool) -> Result<()> {
         package,
         example,
         plugins,
+        program,
         peer,
         ..
     } = bench.context("there is no such bench")?;
     if *plugins {
         plugins::run(workspace)?;
+    }
+    if *program {
+        run_command(&mut cargo(&workspace.root, "build --release -p overture"))?;
     }
     let of = format!("--release -p {package} --example {example}");
     run_command(&mut cargo(&workspace.root, &format!("build {of}")))?;
@@ -83,6 +99,9 @@ pub(crate) fn run(workspace: &Workspace, name: &str, json: bool) -> Result<()> {
     }
     let json = if json { "--json" } else { "" };
     let mut command = cargo(&workspace.root, &format!("run --quiet {of} -- {json}"));
+    if *program {
+        command.env("OVERTURE_BIN", target.join("release/overture"));
+    }
     if let Some(peer) = peer {
         command.env(peer.variable, install(&target, peer)?);
     }

@@ -124,6 +124,15 @@ impl MailServers {
         }
     }
 
+    /// How many IMAP connections are signed in.
+    pub fn logins(&self) -> Result<usize> {
+        let listed = self.doveadm(&["who", "-1"])?;
+        Ok(listed
+            .lines()
+            .filter(|line| line.contains(" imap "))
+            .count())
+    }
+
     /// A domain that no other test has got, for accounts of its own: `t1.test`, `t2.test`, ….
     pub fn own_domain(&self) -> Result<String> {
         Ok(format!("t{}.test", self.next_number()?))
