@@ -55,6 +55,8 @@ pub struct MailOptions {
     pub refusals: Vec<(String, String)>,
     /// Domains whose server can't be reached, beside `soft.test`.
     pub unreachable: Vec<String>,
+    /// Whether each mailbox has the folders Sent, Junk and Trash, marked as such (RFC 6154).
+    pub special_use: bool,
 }
 
 impl Default for MailOptions {
@@ -68,6 +70,7 @@ impl Default for MailOptions {
             sent_copies: vec!["ada@sender.test".into()],
             refusals: Vec::new(),
             unreachable: Vec::new(),
+            special_use: true,
         }
     }
 }
@@ -231,7 +234,7 @@ fn make_files(servers: &MailServers, options: &MailOptions, postfix_user: u32) -
     write(&directory.join("dc/users"), &accounts::initial(options))?;
     write(
         &directory.join("dc/dovecot.conf"),
-        &dovecot::configuration(directory, &servers.ports),
+        &dovecot::configuration(directory, &servers.ports, options.special_use),
     )?;
     write(
         &directory.join("pf/main.cf"),

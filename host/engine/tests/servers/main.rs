@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod attempts;
+mod copies;
 mod office;
 mod password;
 mod steps;

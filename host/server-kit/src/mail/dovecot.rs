@@ -3,7 +3,17 @@ use std::path::Path;
 use super::MailPorts;
 
 /// `dovecot.conf`, for Dovecot 2.3.
-pub(super) fn configuration(directory: &Path, ports: &MailPorts) -> String {
+pub(super) fn configuration(directory: &Path, ports: &MailPorts, special_use: bool) -> String {
+    let marked: String = if special_use {
+        &["Sent", "Junk", "Trash"][..]
+    } else {
+        &[]
+    }
+    .iter()
+    .map(|name| {
+        format!("  mailbox {name} {{\n    auto = subscribe\n    special_use = \\{name}\n  }}\n")
+    })
+    .collect();
     let directory = directory.display();
     let MailPorts {
         imap,
@@ -50,19 +60,7 @@ userdb {{
 namespace inbox {{
   inbox = yes
   separator = /
-  mailbox Sent {{
-    auto = subscribe
-    special_use = \Sent
-  }}
-  mailbox Junk {{
-    auto = subscribe
-    special_use = \Junk
-  }}
-  mailbox Trash {{
-    auto = subscribe
-    special_use = \Trash
-  }}
-}}
+{marked}}}
 service imap-login {{
   service_count = 0
   process_min_avail = 1

@@ -52,6 +52,12 @@ impl MailServers {
         }
     }
 
+    /// Creates a folder.
+    pub fn create_folder(&self, address: &str, folder: &str) -> Result<()> {
+        self.doveadm(&["mailbox", "create", "-u", address, folder])
+            .map(drop)
+    }
+
     /// Gives a folder another UIDVALIDITY and keeps its UIDs.
     pub fn set_uid_validity(&self, address: &str, folder: &str, validity: u32) -> Result<()> {
         let validity = validity.to_string();
