@@ -131,6 +131,9 @@ CREATE TABLE campaigns (
     minutes_between_sends BIGINT NOT NULL CHECK (minutes_between_sends >= 0),
     stop_on_reply BOOLEAN NOT NULL DEFAULT TRUE,
     stop_on_bounce BOOLEAN NOT NULL DEFAULT TRUE,
+    -- A pixel in its mails, and links that lead through this instance (TRK-1).
+    track_opens BOOLEAN NOT NULL DEFAULT FALSE,
+    track_clicks BOOLEAN NOT NULL DEFAULT FALSE,
     start_at BIGINT,
     end_at BIGINT,
     started_at BIGINT,

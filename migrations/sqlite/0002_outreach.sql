@@ -131,6 +131,9 @@ CREATE TABLE campaigns (
     minutes_between_sends INTEGER NOT NULL CHECK (minutes_between_sends >= 0),
     stop_on_reply INTEGER NOT NULL DEFAULT TRUE,
     stop_on_bounce INTEGER NOT NULL DEFAULT TRUE,
+    -- A pixel in its mails, and links that lead through this instance (TRK-1).
+    track_opens INTEGER NOT NULL DEFAULT FALSE,
+    track_clicks INTEGER NOT NULL DEFAULT FALSE,
     start_at INTEGER,
     end_at INTEGER,
     started_at INTEGER,

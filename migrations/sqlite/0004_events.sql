@@ -68,8 +68,31 @@ CREATE TABLE mail_messages (
     reference_ids TEXT NOT NULL CHECK (json_valid(reference_ids)),
     folder TEXT NOT NULL DEFAULT '',
     uid_validity INTEGER,
-    uid INTEGER
+    uid INTEGER,
+    -- Where the links of a mail that went out lead, when clicks are tracked: their order is the
+    -- number in the token of a link (TRK-1).
+    links TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(links))
 ) STRICT;
+
+-- Every fetch of a pixel and every click, as it came (TRK-2). The class is judged when the others
+-- of a burst are there too, and can be judged again later.
+CREATE TABLE tracking_hits (
+    id TEXT PRIMARY KEY,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id),
+    enrollment_id TEXT NOT NULL REFERENCES enrollments (id),
+    step_index INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('open', 'click')),
+    link INTEGER,
+    head INTEGER NOT NULL,
+    user_agent TEXT NOT NULL,
+    class TEXT CHECK (class IN ('human', 'machine', 'unknown')),
+    reason TEXT,
+    at INTEGER NOT NULL,
+    CHECK ((kind = 'click') = (link IS NOT NULL)),
+    CHECK ((class IS NULL) = (reason IS NULL))
+) STRICT;
+CREATE INDEX tracking_hits_by_mail ON tracking_hits (enrollment_id, step_index, at);
+CREATE INDEX tracking_hits_not_judged ON tracking_hits (at) WHERE class IS NULL;
 
 -- Every classifier's word is kept (CLS-4).
 CREATE TABLE verdicts (

@@ -25,6 +25,7 @@ mod prospects;
 mod rates;
 mod request_id;
 mod suppressions;
+mod tracking;
 mod unsubscribe;
 mod webhooks;
 
@@ -63,6 +64,7 @@ pub fn router(env: Env, requests_per_minute: u32) -> Router {
                 .layer(middleware::from_fn_with_state(gate, gate::pass)),
         )
         .merge(unsubscribe::routes())
+        .merge(tracking::routes())
         .merge(health::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CompressionLayer::new())

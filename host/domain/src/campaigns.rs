@@ -68,6 +68,10 @@ pub struct Campaign {
     pub minutes_between_sends: i64,
     pub stop_on_reply: bool,
     pub stop_on_bounce: bool,
+    /// A pixel in each mail (TRK-1); off by default.
+    pub track_opens: bool,
+    /// Links lead through this instance (TRK-1); off by default: links stay untouched.
+    pub track_clicks: bool,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
     pub started_at: Option<Timestamp>,

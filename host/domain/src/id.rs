@@ -176,6 +176,8 @@ ids! {
     WebhookId, Webhook, "whk";
     DeliveryId, Delivery, "dlv";
     HostId, Host, "hst";
+    /// A fetch of a pixel, or a click.
+    HitId, Hit, "hit";
     RequestId, Request, "req";
 }
 

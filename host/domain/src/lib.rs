@@ -20,12 +20,13 @@ pub mod plugins;
 pub mod prospects;
 pub mod rng;
 pub mod time;
+pub mod tracking;
 pub mod webhooks;
 pub mod windows;
 
 pub use id::{
     AccountId, ActionId, ApiKeyId, AttemptId, AuditId, CampaignId, DeliveryId, EnrollmentId,
-    EventId, HostId, Id, ImportId, JobId, ListId, MessageId, ProspectId, RequestId, StepId,
+    EventId, HitId, HostId, Id, ImportId, JobId, ListId, MessageId, ProspectId, RequestId, StepId,
     SuppressionId, UserId, WebhookId, WorkspaceId,
 };
 pub use rng::Rng;

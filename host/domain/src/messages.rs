@@ -106,6 +106,18 @@ pub struct MailMessage {
     pub folder: String,
     pub uid_validity: Option<i64>,
     pub uid: Option<i64>,
+    /// Where its links lead, of a mail that went out with tracked links (TRK-1).
+    pub links: Vec<String>,
+}
+
+/// A mail of ours before and after it exists: one step for one enrollment. The tokens in its links
+/// name it so (TRK-1, TRK-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MailKey {
+    pub workspace_id: WorkspaceId,
+    pub enrollment_id: EnrollmentId,
+    /// From 0.
+    pub step_index: i64,
 }
 
 /// One classifier's word on a message (CLS-4).

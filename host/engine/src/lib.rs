@@ -30,6 +30,8 @@ pub mod prospects;
 pub mod providers;
 pub mod sends;
 pub mod suppressions;
+mod tokens;
+pub mod tracking;
 pub mod under_way;
 pub mod unsubscribe;
 pub mod webhooks;

@@ -8,7 +8,7 @@ use std::{
 use overture_domain::{Timestamp, names};
 use tokio::sync::Notify;
 
-use crate::{Env, Result, campaigns, inbox, leases, sends, webhooks};
+use crate::{Env, Result, campaigns, inbox, leases, sends, tracking, webhooks};
 
 names! {
     /// One loop of `overture serve`. Each has its own concurrency, so that a slow one delays no
@@ -26,6 +26,8 @@ names! {
         Deliveries = "deliveries",
         /// Scheduled starts, end dates, campaigns that are through (SEQ-6, SEQ-11).
         Campaigns = "campaigns",
+        /// Openings and clicks whose burst is over (TRK-2).
+        Tracking = "tracking",
     }
 }
 
@@ -41,6 +43,7 @@ pub async fn tick(env: &Env, part: Part) -> Result<Due> {
         Part::Dispatch => webhooks::dispatch(env).await,
         Part::Deliveries => webhooks::deliver(env).await,
         Part::Campaigns => campaigns::tick(env).await,
+        Part::Tracking => tracking::tick(env).await,
     }
 }
 

@@ -5,31 +5,28 @@
 //! the mail program's one-click button, unsubscribes at once and in the whole workspace.
 
 use overture_domain::{
-    EnrollmentId, Timestamp, WorkspaceId,
+    Timestamp,
     accounts::Channel,
     enrollments::{Enrollment, EnrollmentState},
     events::{Event, EventKind},
+    messages::MailKey,
     prospects::SuppressionSource,
 };
 use overture_store::{Tx, enrollments, events, prospects};
-use overture_vault::TokenError;
 use serde_json::json;
 
 use crate::{
     Env, Error, Part, Result,
     suppressions::{Suppress, suppress_in},
+    tokens,
 };
 
 /// What tokens of this feature are signed for.
 const PURPOSE: &str = "unsubscribe";
 
 /// The token for one mail. It never expires: an old mail's link must still work.
-pub fn token(env: &Env, ws: WorkspaceId, enrollment: EnrollmentId, step_index: i64) -> String {
-    let mut payload = Vec::with_capacity(36);
-    payload.extend(ws.uuid().as_bytes());
-    payload.extend(enrollment.uuid().as_bytes());
-    payload.extend(u16::try_from(step_index).unwrap_or(u16::MAX).to_be_bytes());
-    env.vault.sign_token(PURPOSE, &payload, None)
+pub fn token(env: &Env, mail: MailKey) -> String {
+    tokens::sign(env, PURPOSE, mail, &[], None)
 }
 
 /// The https link with this token, for the header and the text of the mail.
@@ -37,41 +34,14 @@ pub fn link(env: &Env, token: &str) -> String {
     format!("{}/u/{token}", env.config.public_url)
 }
 
-/// What a token stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    pub workspace_id: WorkspaceId,
-    pub enrollment_id: EnrollmentId,
-    pub step_index: i64,
-}
-
-/// Reads a token.
+/// The mail that a token names.
 ///
 /// # Errors
 /// [`Error::NotFound`] for every token that this instance did not make.
-pub fn read_token(env: &Env, token: &str, now: Timestamp) -> Result<Claim> {
-    let payload = env
-        .vault
-        .verify_token(PURPOSE, token, now)
-        .map_err(|error| match error {
-            TokenError::Forged | TokenError::Expired => Error::NotFound("unsubscribe link"),
-        })?;
-    let uuid = |range: std::ops::Range<usize>| {
-        let bytes = payload
-            .get(range)
-            .and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-        bytes
-            .map(uuid::Uuid::from_bytes)
-            .ok_or(Error::NotFound("unsubscribe link"))
-    };
-    let step = payload
-        .get(32..34)
-        .and_then(|bytes| <[u8; 2]>::try_from(bytes).ok());
-    Ok(Claim {
-        workspace_id: WorkspaceId::from_uuid(uuid(0..16)?),
-        enrollment_id: EnrollmentId::from_uuid(uuid(16..32)?),
-        step_index: step.map_or(0, |bytes| i64::from(u16::from_be_bytes(bytes))),
-    })
+pub fn read_token(env: &Env, token: &str, now: Timestamp) -> Result<MailKey> {
+    let read = tokens::read(env, PURPOSE, token, now);
+    read.map(|(mail, _)| mail)
+        .ok_or(Error::NotFound("unsubscribe link"))
 }
 
 /// Unsubscribes whoever the token was sent to. Asking twice is fine.
@@ -79,9 +49,9 @@ pub fn read_token(env: &Env, token: &str, now: Timestamp) -> Result<Claim> {
 /// # Errors
 /// [`Error::NotFound`] for a token that is not ours or whose person was erased.
 pub async fn by_token(env: &Env, token: &str) -> Result<()> {
-    let claim = read_token(env, token, env.now())?;
+    let mail = read_token(env, token, env.now())?;
     let mut tx = env.db.begin().await?;
-    let enrollment = enrollments::find(&mut tx, claim.workspace_id, claim.enrollment_id)
+    let enrollment = enrollments::find(&mut tx, mail.workspace_id, mail.enrollment_id)
         .await?
         .ok_or(Error::NotFound("unsubscribe link"))?;
     unsubscribe_in(

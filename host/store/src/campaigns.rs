@@ -12,7 +12,7 @@ use crate::{
     query::{query, sql},
 };
 
-const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, paused_at, paused_reason, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
+const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, paused_at, paused_reason, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, track_opens, track_clicks, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
 
 impl Record for Campaign {
     const TABLE: &'static str = "campaigns";
@@ -34,6 +34,8 @@ impl Record for Campaign {
             minutes_between_sends: row.int("minutes_between_sends")?,
             stop_on_reply: row.bool("stop_on_reply")?,
             stop_on_bounce: row.bool("stop_on_bounce")?,
+            track_opens: row.bool("track_opens")?,
+            track_clicks: row.bool("track_clicks")?,
             start_at: row.opt_time("start_at")?,
             end_at: row.opt_time("end_at")?,
             started_at: row.opt_time("started_at")?,
@@ -98,8 +100,9 @@ pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> 
     audit::insert(tx, &change.audit(campaign.workspace_id, campaign.id)).await?;
     query(sql!(
         "INSERT INTO campaigns (id, workspace_id, name, kind, status, status_audit_id, time_zone, windows, daily_send_limit,
-             max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, start_at, end_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)"
+             max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, track_opens, track_clicks,
+             start_at, end_at, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)"
     ))
     .bind(campaign.id)
     .bind(campaign.workspace_id)
@@ -114,6 +117,8 @@ pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> 
     .bind(campaign.minutes_between_sends)
     .bind(campaign.stop_on_reply)
     .bind(campaign.stop_on_bounce)
+    .bind(campaign.track_opens)
+    .bind(campaign.track_clicks)
     .bind(campaign.start_at)
     .bind(campaign.end_at)
     .bind(campaign.created_at)
@@ -126,7 +131,8 @@ pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> 
 pub async fn update(tx: &mut Tx, campaign: &Campaign) -> Result<bool> {
     let n = query(sql!(
         "UPDATE campaigns SET name = $3, time_zone = $4, windows = $5, daily_send_limit = $6, max_sends_per_mailbox_per_day = $7,
-             minutes_between_sends = $8, stop_on_reply = $9, stop_on_bounce = $10, start_at = $11, end_at = $12, updated_at = $13
+             minutes_between_sends = $8, stop_on_reply = $9, stop_on_bounce = $10, track_opens = $11, track_clicks = $12,
+             start_at = $13, end_at = $14, updated_at = $15
          WHERE workspace_id = $1 AND id = $2"
     ))
     .bind(campaign.workspace_id)
@@ -139,6 +145,8 @@ pub async fn update(tx: &mut Tx, campaign: &Campaign) -> Result<bool> {
     .bind(campaign.minutes_between_sends)
     .bind(campaign.stop_on_reply)
     .bind(campaign.stop_on_bounce)
+    .bind(campaign.track_opens)
+    .bind(campaign.track_clicks)
     .bind(campaign.start_at)
     .bind(campaign.end_at)
     .bind(campaign.updated_at)

@@ -38,6 +38,7 @@ mod row;
 pub mod suppressions;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tracking;
 pub mod webhooks;
 
 pub use db::{Database, Read, Reader, Tx};

@@ -55,6 +55,7 @@ impl Record for MailMessage {
             folder: row.text("folder")?,
             uid_validity: row.opt_int("uid_validity")?,
             uid: row.opt_int("uid")?,
+            links: row.json("links")?,
         })
     }
 }
@@ -137,13 +138,14 @@ pub async fn insert(
                 "folder": mail.folder,
                 "uid_validity": mail.uid_validity,
                 "uid": mail.uid,
+                "links": mail.links,
             })
         })
         .collect();
     query(sql!(
-        "INSERT INTO mail_messages (message_id, in_reply_to, reference_ids, folder, uid_validity, uid)
+        "INSERT INTO mail_messages (message_id, in_reply_to, reference_ids, folder, uid_validity, uid, links)
          SELECT r.value->>'message_id', r.value->'in_reply_to', r.value->'reference_ids', r.value->>'folder',
-                CAST(r.value->>'uid_validity' AS BIGINT), CAST(r.value->>'uid' AS BIGINT)
+                CAST(r.value->>'uid_validity' AS BIGINT), CAST(r.value->>'uid' AS BIGINT), r.value->'links'
          FROM {rows $1}"
     ))
     .bind_json(&rows)
@@ -380,7 +382,7 @@ pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: MessageId) -> Result<
 /// What only mail has of a message.
 pub async fn find_mail(on: &mut impl Read, id: MessageId) -> Result<Option<MailMessage>> {
     query(sql!(
-        "SELECT in_reply_to, reference_ids, folder, uid_validity, uid FROM mail_messages WHERE message_id = $1"
+        "SELECT in_reply_to, reference_ids, folder, uid_validity, uid, links FROM mail_messages WHERE message_id = $1"
     ))
     .bind(id)
     .optional(on)

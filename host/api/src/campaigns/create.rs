@@ -47,6 +47,10 @@ pub(super) struct CampaignBody {
     windows: Option<Vec<WindowOut>>,
     stop_on_reply: Option<bool>,
     stop_on_bounce: Option<bool>,
+    /// A pixel in each mail tells that it was opened; off by default.
+    track_opens: Option<bool>,
+    /// Links lead through this instance, which tells that they were clicked; off by default.
+    track_clicks: Option<bool>,
     #[schema(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -80,6 +84,8 @@ pub(super) async fn create(
         minutes_between_sends: body.minutes_between_sends,
         stop_on_reply: body.stop_on_reply,
         stop_on_bounce: body.stop_on_bounce,
+        track_opens: body.track_opens,
+        track_clicks: body.track_clicks,
         start_at: body.start_date,
         end_at: body.end_date,
     };

@@ -65,6 +65,8 @@ pub(crate) struct CampaignOut {
     minutes_between_sends: i64,
     stop_on_reply: bool,
     stop_on_bounce: bool,
+    track_opens: bool,
+    track_clicks: bool,
     #[schema(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -95,6 +97,8 @@ impl From<Campaign> for CampaignOut {
             minutes_between_sends: campaign.minutes_between_sends,
             stop_on_reply: campaign.stop_on_reply,
             stop_on_bounce: campaign.stop_on_bounce,
+            track_opens: campaign.track_opens,
+            track_clicks: campaign.track_clicks,
             start_date: campaign.start_at,
             end_date: campaign.end_at,
             started_at: campaign.started_at,

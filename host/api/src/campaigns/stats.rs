@@ -20,6 +20,10 @@ pub(super) struct StatsOut {
     sent: i64,
     /// People who were written to.
     contacted: i64,
+    /// People who opened a mail, where `trackOpens` is on; machines aren't counted.
+    opened: i64,
+    /// People who clicked a link, where `trackClicks` is on; machines aren't counted.
+    clicked: i64,
     /// People who replied.
     replied: i64,
     /// People whose address is dead.
@@ -50,6 +54,8 @@ pub(super) async fn stats(
             .collect(),
         sent: stats.sent,
         contacted: stats.contacted,
+        opened: stats.opened,
+        clicked: stats.clicked,
         replied: stats.replied,
         bounced: stats.bounced,
         unsubscribed: stats.unsubscribed,

@@ -56,7 +56,7 @@ fn unknown() -> Response {
 }
 
 /// A page of static texts: nothing of a request is ever part of it.
-fn shown(status: StatusCode, title: &'static str, body: &'static str) -> Response {
+pub(crate) fn shown(status: StatusCode, title: &'static str, body: &'static str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\"><title>{title}</title><style>:root{{color-scheme:light dark}}body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}}button{{font:inherit;padding:.6rem 1.4rem;border:0;border-radius:.5rem;background:#1a56db;color:#fff;cursor:pointer}}</style></head><body><h1>{title}</h1>{body}</body></html>"
     );

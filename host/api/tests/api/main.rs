@@ -19,6 +19,7 @@ mod openapi;
 mod operations;
 mod prospects;
 mod suppressions;
+mod tracking;
 mod twice;
 mod unsubscribe;
 mod webhooks;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::{body::Body, http::Request, response::Response};
 use http_body_util::BodyExt;
-use overture_domain::{EnrollmentId, rng::SeededRng};
-use overture_engine::unsubscribe;
+use overture_domain::{EnrollmentId, WorkspaceId, messages::MailKey, rng::SeededRng};
+use overture_engine::{Env, unsubscribe};
 use overture_testkit::on_both;
 use overture_vault::Vault;
 use serde_json::json;
@@ -57,11 +57,16 @@ async fn written_to(api: &Api) -> (String, EnrollmentId, EnrollmentId) {
         .data();
     let here = api.outreach.enrollments(first).await[0].id;
     let there = api.outreach.enrollments(second).await[0].id;
-    (
-        unsubscribe::token(api.env(), api.ws(), here, 0),
-        here,
-        there,
-    )
+    (token_of(api.env(), api.ws(), here), here, there)
+}
+
+fn token_of(env: &Env, workspace_id: WorkspaceId, enrollment_id: EnrollmentId) -> String {
+    let mail = MailKey {
+        workspace_id,
+        enrollment_id,
+        step_index: 0,
+    };
+    unsubscribe::token(env, mail)
 }
 
 async fn state(api: &Api, id: EnrollmentId) -> String {
@@ -150,9 +155,9 @@ on_both! {
             changed(0), changed(middle), changed(last - 1),
             token[..last].to_owned(), token[..middle].to_owned(), format!("{token}AAAA"), "x".to_owned(), "x".repeat(5_000),
             // Of another instance, of another workspace, of nobody, and of another purpose.
-            unsubscribe::token(&foreign, api.ws(), here, 0),
-            unsubscribe::token(api.env(), elsewhere.ws(), here, 0),
-            unsubscribe::token(api.env(), api.ws(), overture_testkit::env::stranger(), 0),
+            token_of(&foreign, api.ws(), here),
+            token_of(api.env(), elsewhere.ws(), here),
+            token_of(api.env(), api.ws(), overture_testkit::env::stranger()),
             api.env().vault.sign_token("click", &[0; 34], None),
             api.env().vault.sign_token("unsubscribe", &[0; 20], None),
         ];

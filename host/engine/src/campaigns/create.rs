@@ -46,6 +46,8 @@ pub async fn create(
         minutes_between_sends: given.minutes_between_sends.unwrap_or(5),
         stop_on_reply: given.stop_on_reply.unwrap_or(true),
         stop_on_bounce: given.stop_on_bounce.unwrap_or(true),
+        track_opens: given.track_opens.unwrap_or(false),
+        track_clicks: given.track_clicks.unwrap_or(false),
         start_at: given.start_at,
         end_at: given.end_at,
         started_at: None,

@@ -41,6 +41,10 @@ pub struct CampaignIn {
     pub minutes_between_sends: Option<i64>,
     pub stop_on_reply: Option<bool>,
     pub stop_on_bounce: Option<bool>,
+    /// TRK-1; off by default.
+    pub track_opens: Option<bool>,
+    /// TRK-1; off by default.
+    pub track_clicks: Option<bool>,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
 }
@@ -59,6 +63,10 @@ pub struct CampaignPatch {
     pub minutes_between_sends: Option<i64>,
     pub stop_on_reply: Option<bool>,
     pub stop_on_bounce: Option<bool>,
+    /// TRK-1; off by default.
+    pub track_opens: Option<bool>,
+    /// TRK-1; off by default.
+    pub track_clicks: Option<bool>,
     /// `Some(None)` removes it.
     pub start_at: Option<Option<Timestamp>>,
     /// `Some(None)` removes it.

@@ -16,6 +16,10 @@ pub struct Stats {
     pub sent: i64,
     /// People who were written to.
     pub contacted: i64,
+    /// People who opened a mail, where opens are tracked (TRK-2).
+    pub opened: i64,
+    /// People who clicked a link, where clicks are tracked (TRK-2).
+    pub clicked: i64,
     /// People who replied.
     pub replied: i64,
     /// People whose address is dead.
@@ -43,6 +47,8 @@ pub async fn stats(env: &Env, ws: WorkspaceId, id: CampaignId) -> Result<Stats> 
         by_state,
         sent: count(EventKind::EmailSent).map_or(0, |(_, n, _)| *n),
         contacted: people(EventKind::EmailSent),
+        opened: people(EventKind::EmailOpened),
+        clicked: people(EventKind::EmailClicked),
         replied: people(EventKind::ReplyReceived),
         bounced: people(EventKind::EmailBounced),
         unsubscribed: people(EventKind::EmailUnsubscribed),

@@ -112,6 +112,8 @@ fn changed(before: &Campaign, patch: &CampaignPatch, now: Timestamp) -> Campaign
         minutes_between_sends,
         stop_on_reply,
         stop_on_bounce,
+        track_opens,
+        track_clicks,
         start_at,
         end_at
     );
@@ -138,6 +140,8 @@ fn check_status(before: &CampaignDetails, patch: &CampaignPatch) -> Result<()> {
                 ("minutesBetweenSends", patch.minutes_between_sends.is_some()),
                 ("stopOnReply", patch.stop_on_reply.is_some()),
                 ("stopOnBounce", patch.stop_on_bounce.is_some()),
+                ("trackOpens", patch.track_opens.is_some()),
+                ("trackClicks", patch.track_clicks.is_some()),
                 ("startDate", patch.start_at.is_some()),
             ]
             .into_iter()

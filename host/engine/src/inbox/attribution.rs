@@ -10,7 +10,10 @@ use std::{
 };
 
 use overture_domain::{
-    Timestamp, WorkspaceId, accounts::Account, messages::Attribution, prospects::email_key,
+    Timestamp, WorkspaceId,
+    accounts::Account,
+    messages::{Attribution, MailKey},
+    prospects::email_key,
 };
 use overture_mail::inbound::{Inbound, Report};
 use overture_store::messages::{self as store, Origin};
@@ -201,7 +204,7 @@ async fn by_token(env: &Env, ws: WorkspaceId, arrival: &Arrival) -> Result<Optio
 /// Shorter words are no tokens.
 const SHORTEST_TOKEN: usize = 40;
 
-fn claim(env: &Env, subject: &str, now: Timestamp) -> Option<unsubscribe::Claim> {
+fn claim(env: &Env, subject: &str, now: Timestamp) -> Option<MailKey> {
     let read = |word: &str| unsubscribe::read_token(env, word, now).ok();
     let words = subject
         .split([' ', ':', '\t'])

@@ -99,6 +99,7 @@ fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, MailMess
         folder: place.map(|place| place.folder.clone()).unwrap_or_default(),
         uid_validity: place.map(|place| place.uid_validity.into()),
         uid: place.map(|place| place.uid.into()),
+        ..MailMessage::default()
     };
     (message, mail)
 }

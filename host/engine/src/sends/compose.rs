@@ -9,7 +9,7 @@ use overture_domain::{
     accounts::Account,
     campaigns::{Campaign, Step},
     enrollments::{Enrollment, EnrollmentState},
-    messages::{Direction, MailMessage, Message},
+    messages::{Direction, MailKey, MailMessage, Message},
     people::Workspace,
     prospects::Prospect,
 };
@@ -21,7 +21,11 @@ use overture_plugin_host::capabilities::mailbox::{Envelope, Outgoing};
 use overture_template::{Context, MergeTags, Mode, RenderOptions, Seed, Signature, Template};
 use serde_json::{Map, Value};
 
-use crate::{Env, unsubscribe};
+use crate::{
+    Env,
+    tracking::{self, Tracked},
+    unsubscribe,
+};
 
 /// A mail that is ready to go, and what is kept of it.
 #[derive(Clone, Debug)]
@@ -52,6 +56,16 @@ pub(super) struct Parts<'a> {
     /// What went out before, oldest first.
     pub thread: &'a [Earlier],
     pub now: Timestamp,
+}
+
+impl Parts<'_> {
+    fn key(&self) -> MailKey {
+        MailKey {
+            workspace_id: self.workspace.id,
+            enrollment_id: self.enrollment.id,
+            step_index: self.step.step_index,
+        }
+    }
 }
 
 /// A mail that this enrollment got before.
@@ -96,12 +110,7 @@ impl Templates {
 /// written to.
 pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> {
     let texts = Texts::render(templates, parts)?;
-    let token = unsubscribe::token(
-        parts.env,
-        parts.workspace.id,
-        parts.enrollment.id,
-        parts.step.step_index,
-    );
+    let token = unsubscribe::token(parts.env, parts.key());
     let link = unsubscribe::link(parts.env, &token);
     let address = Some(parts.workspace.postal_address.trim()).filter(|address| !address.is_empty());
     let footer = Footer {
@@ -117,6 +126,13 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
     };
     let html = with_footer(&texts.html, &footer).map_err(broken)?;
     let text = texts.text.map(|text| text_with_footer(&text, &footer));
+    let what = Tracked {
+        opens: parts.campaign.track_opens,
+        clicks: parts.campaign.track_clicks,
+    };
+    // What is kept is untouched: whoever reads it here is not the recipient.
+    let (tracked_html, links) =
+        tracking::write(parts.env, parts.key(), what, &html, parts.now).map_err(broken)?;
 
     let (in_reply_to, references) = match (texts.in_thread, parts.thread) {
         (true, [.., last]) => (
@@ -148,7 +164,7 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
         reply_to: None,
         subject: texts.subject.clone(),
         text: text.clone(),
-        html: Some(html.clone()),
+        html: Some(tracked_html),
         in_reply_to: in_reply_to.clone(),
         references: references.clone(),
         unsubscribe: Some(Unsubscribe {
@@ -199,6 +215,7 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
         headers: MailMessage {
             in_reply_to: in_reply_to.into_iter().collect(),
             references,
+            links,
             ..MailMessage::default()
         },
     })
@@ -294,12 +311,7 @@ fn with_tags<T>(
         .iter()
         .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
         .collect();
-    let token = unsubscribe::token(
-        parts.env,
-        parts.workspace.id,
-        parts.enrollment.id,
-        parts.step.step_index,
-    );
+    let token = unsubscribe::token(parts.env, parts.key());
     let link = unsubscribe::link(parts.env, &token);
     let signature = if context == Context::Html {
         Some(Signature::Html(&account.signature_html))

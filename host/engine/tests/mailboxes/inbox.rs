@@ -5,7 +5,7 @@ use std::time::Duration;
 use overture_domain::{
     Timestamp,
     enrollments::EnrollmentState,
-    messages::{Attribution, Label},
+    messages::{Attribution, Label, MailKey},
     prospects::ProspectStatus,
 };
 use overture_engine::unsubscribe;
@@ -178,7 +178,7 @@ on_both! {
     async fn a_mail_with_the_token_unsubscribes_whoever_sends_it(test: TestDatabase) {
         let world = World::new(test).await;
         let grace = world.sent_to(GRACE, EnrollmentState::Completed).await;
-        let token = unsubscribe::token(world.env(), world.ws, grace.enrollment, 0);
+        let token = unsubscribe::token(world.env(), MailKey { workspace_id: world.ws, enrollment_id: grace.enrollment, step_index: 0 });
         let mail = format!("From: forwarded@example.org\nSubject: unsubscribe {token}\nMessage-ID: <u@x>\n\n\n");
         world.arrive(&[&mail]).await;
         assert_eq!(world.enrollment(&grace).await.state, EnrollmentState::Unsubscribed);

@@ -97,6 +97,8 @@ impl World {
             minutes_between_sends: 5,
             stop_on_reply: true,
             stop_on_bounce: true,
+            track_opens: false,
+            track_clicks: false,
             start_at: None,
             end_at: None,
             started_at: Some(now),

@@ -2,9 +2,12 @@
 
 mod text;
 
-use std::{cell::Cell, rc::Rc};
+use std::{borrow::Cow, cell::Cell, rc::Rc};
 
-use lol_html::{Settings, element, end_tag, html_content::ContentType, rewrite_str};
+use lol_html::{
+    ElementContentHandlers, Selector, Settings, element, end_tag, html_content::ContentType,
+    rewrite_str,
+};
 
 use crate::{Cause, Result, Stage};
 
@@ -42,44 +45,102 @@ pub fn with_footer(html: &str, footer: &Footer) -> Result<String> {
         escaped(&footer.label)
     );
     let linked = Rc::new(Cell::new(false));
-    let done = Rc::new(Cell::new(false));
-    // What to add at the end of the body, or of the document when no body ends in it.
-    let missing: Rc<dyn Fn() -> String> = {
-        let (linked, done) = (Rc::clone(&linked), Rc::clone(&done));
-        Rc::new(move || {
-            if done.replace(true) {
-                return String::new();
+    let see_links = {
+        let linked = Rc::clone(&linked);
+        let url = footer.unsubscribe_url.clone();
+        element!("a[href]", move |a| {
+            let href = a.get_attribute("href").unwrap_or_default();
+            if href.replace("&amp;", "&") == url {
+                linked.set(true);
             }
-            let address = address.as_deref().unwrap_or_default();
-            if linked.get() {
-                address.to_owned()
-            } else {
-                format!("{address}{link}")
-            }
+            Ok(())
         })
     };
-    let see_links = element!("a[href]", |a| {
-        let href = a.get_attribute("href").unwrap_or_default();
-        if href.replace("&amp;", "&") == footer.unsubscribe_url {
-            linked.set(true);
+    rewritten(html, see_links, move || {
+        let address = address.as_deref().unwrap_or_default();
+        if linked.get() {
+            address.to_owned()
+        } else {
+            format!("{address}{link}")
         }
+    })
+}
+
+/// What is written into a mail to see whether it is opened and what is clicked (TRK-1).
+#[derive(Clone, Copy)]
+pub struct Tracking<'a> {
+    /// The address of the pixel; none without it.
+    pub pixel: Option<&'a str>,
+    /// The address that leads to the link of this number; none to leave links as they are.
+    pub click: Option<&'a dyn Fn(usize) -> String>,
+    /// Links that begin so are left as they are: those to unsubscribe.
+    pub except: &'a str,
+}
+
+/// `html` with the pixel and with links that lead where `tracking` says, and where they led before,
+/// by their number. Only links of http and https are wrapped; the same address has one number.
+///
+/// # Errors
+/// As [`with_footer`].
+pub fn tracked(html: &str, tracking: Tracking<'_>) -> Result<(String, Vec<String>)> {
+    let pixel = tracking.pixel.map_or_else(String::new, |url| {
+        format!(
+            "<img src=\"{}\" width=\"1\" height=\"1\" alt=\"\" style=\"border:0\">",
+            escaped(url)
+        )
+    });
+    let mut links: Vec<String> = Vec::new();
+    let wrap = element!("a[href], area[href]", |a| {
+        let href = a.get_attribute("href").unwrap_or_default();
+        let url = text::decoded(href.trim());
+        let is_web = ["http://", "https://"].iter().any(|scheme| {
+            url.get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        });
+        let (true, Some(click)) = (is_web && !url.starts_with(tracking.except), tracking.click)
+        else {
+            return Ok(());
+        };
+        let number = links.iter().position(|known| *known == url);
+        let number = number.unwrap_or_else(|| {
+            links.push(url);
+            links.len() - 1
+        });
+        a.set_attribute("href", &escaped(&click(number)))?;
         Ok(())
     });
-    let at_body_end = element!("body", |body| {
-        let missing = Rc::clone(&missing);
+    let html = rewritten(html, wrap, move || pixel.clone())?;
+    Ok((html, links))
+}
+
+/// `html` after a handler has seen its elements, with `last` at the end of the body, or of the
+/// document when no body ends in it. Everything else stays as it is, byte for byte.
+fn rewritten<'h>(
+    html: &str,
+    handler: (Cow<'h, Selector>, ElementContentHandlers<'h>),
+    last: impl Fn() -> String + 'static,
+) -> Result<String> {
+    let done = Rc::new(Cell::new(false));
+    let last: Rc<dyn Fn() -> String> = Rc::new(move || match done.replace(true) {
+        true => String::new(),
+        false => last(),
+    });
+    let in_body = Rc::clone(&last);
+    let at_body_end = element!("body", move |body| {
+        let last = Rc::clone(&in_body);
         // Without an end tag the end of the document does.
         drop(body.on_end_tag(end_tag!(move |end| {
-            end.before(&missing(), ContentType::Html);
+            end.before(&last(), ContentType::Html);
             Ok(())
         })));
         Ok(())
     });
-    let at_end = lol_html::end!(|end| {
-        end.append(&missing(), ContentType::Html);
+    let at_end = lol_html::end!(move |end| {
+        end.append(&last(), ContentType::Html);
         Ok(())
     });
     let settings = Settings::new()
-        .append_element_content_handler(see_links)
+        .append_element_content_handler(handler)
         .append_element_content_handler(at_body_end)
         .append_document_content_handler(at_end)
         .with_strict(false);
@@ -169,6 +230,39 @@ mod tests {
             !html.contains("Unsubscribe") && html.contains("Example Ltd"),
             "{html}"
         );
+    }
+
+    // TRK-1
+    #[test]
+    fn links_lead_through_the_instance_and_a_pixel_is_last() {
+        let html = "<body><a href=\"https://example.com/a?x=1&amp;y=2\">a</a> <a href='HTTP://example.com/b'>b</a> \
+            <a href=\"https://example.com/a?x=1&#38;y=2\">a again</a> <a href=\"mailto:a@example.com\">m</a> \
+            <a href=\"tel:+49\">t</a> <a href=\"https://out.example.com/u/t1\">stop</a> <a href=\"#top\">up</a></body>";
+        let click = |number: usize| format!("https://out.example.com/c/{number}&");
+        let tracking = Tracking {
+            pixel: Some("https://out.example.com/o/t1"),
+            click: Some(&click),
+            except: "https://out.example.com/u/",
+        };
+        let (tracked_html, links) = tracked(html, tracking).unwrap();
+        assert_eq!(
+            links,
+            ["https://example.com/a?x=1&y=2", "HTTP://example.com/b"]
+        );
+        assert_eq!(
+            tracked_html,
+            "<body><a href=\"https://out.example.com/c/0&amp;\">a</a> <a href=\"https://out.example.com/c/1&amp;\">b</a> \
+             <a href=\"https://out.example.com/c/0&amp;\">a again</a> <a href=\"mailto:a@example.com\">m</a> \
+             <a href=\"tel:+49\">t</a> <a href=\"https://out.example.com/u/t1\">stop</a> <a href=\"#top\">up</a>\
+             <img src=\"https://out.example.com/o/t1\" width=\"1\" height=\"1\" alt=\"\" style=\"border:0\"></body>"
+        );
+        // Off means untouched.
+        let off = Tracking {
+            pixel: None,
+            click: None,
+            ..tracking
+        };
+        assert_eq!(tracked(html, off).unwrap(), (html.to_owned(), Vec::new()));
     }
 
     #[test]

@@ -241,7 +241,7 @@ fn at_end(
 }
 
 /// `raw` with its character references decoded.
-fn decoded(raw: &str) -> String {
+pub(super) fn decoded(raw: &str) -> String {
     /// No name of a character is longer (HTML has 31 letters).
     const LONGEST: usize = 40;
     let mut text = String::with_capacity(raw.len());

@@ -47,6 +47,7 @@ fn mail(folder: &str) -> MailMessage {
         folder: folder.into(),
         uid_validity: Some(7),
         uid: Some(9),
+        links: vec!["https://example.com/a".into()],
     }
 }
 

@@ -50,6 +50,8 @@ fn campaign(ws: WorkspaceId, n: u64) -> Campaign {
         minutes_between_sends: 5,
         stop_on_reply: true,
         stop_on_bounce: true,
+        track_opens: false,
+        track_clicks: false,
         start_at: Some(later(60)),
         end_at: None,
         started_at: None,
