@@ -5,8 +5,17 @@
 //! the subject or the text that a mail did not arrive, and it names the addresses above the copy
 //! of our mail.
 
+mod copy;
+mod mentions;
+mod phrases;
+
 use mail_parser::{Message, MessageParser};
 
+use self::{
+    copy::split_copy,
+    mentions::{address_in, mentions},
+    phrases::{DELAYED, FAILED, GIVEN_UP, SUBJECTS},
+};
 use super::{
     cut,
     report::{Action, DeliveryReport, Recipient},
@@ -86,153 +95,6 @@ pub(super) fn find(
     })
 }
 
-/// What only servers begin a subject with.
-const SUBJECTS: &[&str] = &[
-    "undeliver",
-    "delivery fail",
-    "delivery status notification",
-    "delivery has failed",
-    "mail delivery fail",
-    "mail delivery problem",
-    "mail could not be delivered",
-    "message delivery failure",
-    "failure notice",
-    "returned mail",
-    "non-delivery",
-    "nondeliverable",
-    "automatically rejected mail",
-    "unzustellbar",
-];
-
-const FAILED: &[&str] = &[
-    "undeliver",
-    "not be delivered",
-    "n't be delivered",
-    "not delivered",
-    "n't deliver",
-    "unable to deliver",
-    "not able to deliver",
-    "delivery fail",
-    "delivery has failed",
-    "delivery status",
-    "delivery error",
-    "delivery problem",
-    "failed delivery",
-    "failure notice",
-    "failure delivery",
-    "failed to deliver",
-    "nondeliver",
-    "non-deliver",
-    "returned mail",
-    "returned to sender",
-    "return to sender",
-    "mail system error",
-    "user unknown",
-    "unknown user",
-    "no such user",
-    "unknown address",
-    "invalid recipient",
-    "recipient rejected",
-    "does not exist",
-    "rejected your message",
-    "able to deliver",
-    "mail failed",
-    "failed addresses",
-    "not reach the following",
-    "not been delivered",
-    "automatically rejected",
-    "could not be reached",
-    "nameserver error",
-    "addresses had permanent",
-    "unzustellbar",
-    "nicht zugestellt",
-    "konnte nicht",
-    "pas pu être délivré",
-    "не может быть доставлено",
-    "не доставлено",
-];
-
-const DELAYED: &[&str] = &[
-    "delayed",
-    "not yet been delivered",
-    "has not been delivered yet",
-    "will be retried",
-    "will keep trying",
-    "will continue to try",
-    "you do not need to resend",
-    "no action is required",
-    "still being",
-    "warning: could not send",
-    "warning only",
-    "attempts will continue",
-    "verzögert",
-];
-
-const GIVEN_UP: &[&str] = &[
-    "giving up",
-    "given up",
-    "gave up",
-    "permanent error",
-    "permanent fatal error",
-    "permanent failure",
-    "it failed permanently",
-    "delivery has failed",
-];
-
-/// What stands above the copy of our mail, and the copy from its headers on.
-fn split_copy(text: &str) -> (&str, Option<&str>) {
-    const HEADERS: &[&str] = &[
-        "received:",
-        "return-path:",
-        "message-id:",
-        "date:",
-        "from:",
-        "mime-version:",
-        "x-",
-    ];
-    const MARKS: &[&str] = &[
-        "below this line is a copy",
-        "this is a copy of",
-        "unsent message",
-        "returned message",
-        "returned mail -",
-        "old message:",
-        "message header",
-        "headers of the message",
-        "header of the message",
-        "the first lines of",
-        "text of the message",
-        "message follows",
-        "message contents follow",
-        "original message -",
-        "original message:",
-        "original message follows",
-        "original message headers",
-        "original message details",
-        "original mail -",
-    ];
-    let mut start = 0;
-    let mut mark = None;
-    for line in text.split_inclusive('\n') {
-        let folded = line.trim().to_lowercase();
-        let is_header = HEADERS.iter().any(|name| folded.starts_with(name))
-            && !line.starts_with([' ', '\t', '>']);
-        if is_header
-            && (mark.is_some()
-                || folded.starts_with("received:")
-                || folded.starts_with("return-path:"))
-        {
-            return (&text[..mark.unwrap_or(start)], Some(&text[start..]));
-        }
-        if mark.is_none() && MARKS.iter().any(|phrase| folded.contains(phrase)) && folded.len() < 90
-        {
-            mark = Some(start);
-        }
-        start += line.len();
-    }
-    (mark.map_or(text, |mark| &text[..mark]), None)
-}
-
 fn values<'a>(headers: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
     headers
         .iter()
@@ -288,84 +150,6 @@ fn own_addresses(message: &Message<'_>) -> Vec<String> {
     let all = others.chain(message.all_to()).chain(message.all_cc());
     let all = all.flat_map(|field| super::addresses(Some(field)));
     all.map(|mailbox| mailbox.address.to_lowercase()).collect()
-}
-
-/// An address that a report names.
-struct Mention {
-    address: String,
-    /// Its line and those below up to the next address.
-    words: String,
-    /// In a line such as `To:` of our own mail.
-    in_header: bool,
-}
-
-fn mentions(report: &str) -> Vec<Mention> {
-    const WORDS: usize = 600;
-    let mut mentions: Vec<Mention> = Vec::new();
-    let mut last = None;
-    for line in report.lines().take(400) {
-        // A stranger decides how many addresses there are.
-        if mentions.len() > 500 {
-            break;
-        }
-        let line = cut(line.trim(), 1000);
-        let folded = line.to_lowercase();
-        let in_header = ["to:", "cc:", "from:", "subject:"]
-            .iter()
-            .any(|h| folded.starts_with(h));
-        let mut named = None;
-        for address in line
-            .split([' ', '\t', ',', ';', '='])
-            .filter_map(address_in)
-        {
-            // "not accepting mail from ada@…" names us.
-            if folded.contains(&format!("mail from {address}")) {
-                continue;
-            }
-            named = mentions.iter().position(|known| known.address == address);
-            if named.is_none() {
-                named = Some(mentions.len());
-                mentions.push(Mention {
-                    address,
-                    words: String::new(),
-                    in_header,
-                });
-            } else if let Some(known) = named {
-                mentions[known].in_header &= in_header;
-            }
-        }
-        last = named.or(last);
-        if let Some(mention) = last.and_then(|last| mentions.get_mut(last))
-            && mention.words.len() < WORDS
-            && !line.is_empty()
-        {
-            mention.words.push_str(line);
-            mention.words.push(' ');
-        }
-    }
-    mentions
-}
-
-/// The address in a word such as `<ada@example.com>:` or `(ada@example.com)`, in lower case.
-fn address_in(word: &str) -> Option<String> {
-    let word = word.trim();
-    let word = word.rsplit_once('<').map_or(word, |(_, inner)| inner);
-    let word = word.split('>').next().unwrap_or(word);
-    let word = word.split("..").next().unwrap_or(word);
-    let edge = |c: char| !(c.is_alphanumeric() || c == '_' || c == '+' || c == '-');
-    let word = word.trim_matches(edge);
-    let word = word.rsplit_once(':').map_or(word, |(_, address)| address); // `SMTP:`, `mailto:`
-    let (local, domain) = word.rsplit_once('@')?;
-    let good = !local.is_empty()
-        && word.len() <= 320
-        && domain.contains('.')
-        && domain
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '.' || c == '-')
-        && local
-            .chars()
-            .all(|c| !c.is_whitespace() && !"<>()[],:;\"".contains(c));
-    good.then(|| word.to_lowercase())
 }
 
 fn recipient(address: &str, action: Action, words: &str) -> Recipient {
