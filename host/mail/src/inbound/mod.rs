@@ -7,10 +7,11 @@
 mod automatic;
 mod newest;
 mod plain_bounce;
+mod reader;
 mod report;
 mod text;
 
-use mail_parser::{Message, MessageParser, MimeHeaders as _, PartType};
+use mail_parser::{Message, MimeHeaders as _, PartType};
 use overture_domain::Timestamp;
 use serde::Serialize;
 
@@ -56,6 +57,13 @@ pub struct Inbound {
     pub attachments: Vec<Attachment>,
 }
 
+impl Inbound {
+    /// The sender's address; empty where it has none.
+    pub fn sender(&self) -> &str {
+        self.from.as_ref().map_or("", |from| &from.address)
+    }
+}
+
 /// What is known of a file that hangs on a mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,14 +83,9 @@ const HEADER_LIMIT: usize = 4 * 1024;
 const IDS_LIMIT: usize = 100;
 const ADDRESSES_LIMIT: usize = 100;
 
-/// The parser builds messages within messages recursively, and each level has a Content-Type
-/// header of its own: a mail with more of them is read up to here.
-const PARTS_LIMIT: usize = 250;
-
 /// Reads a mail.
 pub fn parse(bytes: &[u8]) -> Inbound {
-    let bytes = within_parts_limit(bytes);
-    let Some(message) = MessageParser::default().parse(bytes) else {
+    let Some(message) = reader::whole(bytes) else {
         let text = cut(&String::from_utf8_lossy(bytes), TEXT_LIMIT).to_owned();
         return Inbound {
             newest_text: newest(&text),
@@ -118,20 +121,6 @@ pub fn parse(bytes: &[u8]) -> Inbound {
         html,
         newest_text,
         headers,
-    }
-}
-
-fn within_parts_limit(bytes: &[u8]) -> &[u8] {
-    const NAME: &[u8] = b"content-type";
-    let line_ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let mut starts = line_ends.map(|(end, _)| end + 1).filter(|&start| {
-        bytes
-            .get(start..start + NAME.len())
-            .is_some_and(|name| name.eq_ignore_ascii_case(NAME))
-    });
-    match starts.nth(PARTS_LIMIT) {
-        Some(end) => &bytes[..end],
-        None => bytes,
     }
 }
 
@@ -180,11 +169,29 @@ fn texts(message: &Message<'_>) -> (String, Option<String>) {
             _ => {}
         }
     }
+    let nothing_found = message.text_body.is_empty()
+        && message.html_body.is_empty()
+        && message.attachments.is_empty();
+    if nothing_found {
+        text.push_str(&undivided(message));
+    }
     let html = message.html_bodies().find_map(|part| match &part.body {
         PartType::Html(html) => Some(cut(html, TEXT_LIMIT).to_owned()),
         _ => None,
     });
     (cut(&text, TEXT_LIMIT).replace("\r\n", "\n"), html)
+}
+
+/// The body of a mail whose parts could not be told from each other, as it stands: better that
+/// than nothing.
+fn undivided(message: &Message<'_>) -> String {
+    let header_end = message.headers().last().map_or(0, |last| last.offset_end);
+    let body = message
+        .raw_message
+        .get(header_end as usize..)
+        .unwrap_or_default();
+    let body = String::from_utf8_lossy(&body[..body.len().min(TEXT_LIMIT)]);
+    body.trim_start().to_owned()
 }
 
 fn addresses(field: Option<&mail_parser::Address<'_>>) -> Vec<Mailbox> {

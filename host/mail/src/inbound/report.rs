@@ -1,9 +1,9 @@
 //! Reports of mail servers: what became of a mail (RFC 3464), and complaints (RFC 5965).
 
-use mail_parser::{Message, MessageParser, MimeHeaders as _, PartType};
+use mail_parser::{Message, MimeHeaders as _, PartType};
 use serde::Serialize;
 
-use super::cut;
+use super::{cut, reader};
 use crate::smtp::{Enhanced, Reply, ReplyClass, classify_parts};
 
 /// A report that a server sent.
@@ -85,6 +85,33 @@ pub(super) fn find(
     subject: &str,
     text: &str,
 ) -> Option<Report> {
+    standard(message)
+        .or_else(|| wrapped(message, headers))
+        .or_else(|| {
+            super::plain_bounce::find(message, headers, subject, text).map(Report::Delivery)
+        })
+}
+
+/// The report that a gateway has put into a mail of its own. Only a server's: people forward
+/// bounces too.
+fn wrapped(message: &Message<'_>, headers: &[(String, String)]) -> Option<Report> {
+    if !super::plain_bounce::is_from_server(headers) {
+        return None;
+    }
+    message.parts.iter().find_map(|part| match &part.body {
+        PartType::Message(inner) if is_report(inner) => standard(inner),
+        _ => None,
+    })
+}
+
+fn is_report(message: &Message<'_>) -> bool {
+    message
+        .content_type()
+        .is_some_and(|kind| kind.attribute("report-type").is_some())
+}
+
+/// A report in the form of RFC 3464 or RFC 5965.
+fn standard(message: &Message<'_>) -> Option<Report> {
     for part in &message.parts {
         let Some(kind) = part
             .content_type()
@@ -119,7 +146,7 @@ pub(super) fn find(
             _ => {}
         }
     }
-    super::plain_bounce::find(message, headers, subject, text).map(Report::Delivery)
+    None
 }
 
 /// Fields of a report, in groups that empty lines separate.
@@ -255,11 +282,11 @@ fn class(action: Action, status: Option<Enhanced>, diagnostic: &str) -> ReplyCla
 }
 
 /// Message-ID and recipients of our mail, from its copy or the copy of its headers.
-fn original(message: &Message<'_>) -> (Option<String>, Vec<String>) {
+pub(super) fn original(message: &Message<'_>) -> (Option<String>, Vec<String>) {
     for part in &message.parts {
         let copy = match &part.body {
             PartType::Message(copy) => Some(copy.clone()),
-            _ if is_headers(part) => MessageParser::default().parse(part.contents()),
+            _ if is_headers(part) => reader::whole(part.contents()),
             _ => None,
         };
         if let Some(copy) = copy {

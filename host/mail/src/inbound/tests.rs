@@ -161,6 +161,23 @@ fn bounces_are_told_apart() {
     );
 }
 
+// SAF-4: a gateway forwards a report; a person who does the same has not bounced
+#[test]
+fn a_report_inside_a_gateways_mail_is_read() {
+    let wrapped = |from: &str| {
+        let mail = format!(
+            "From: {from}\r\nContent-Type: multipart/mixed; boundary=b0\r\n\r\n--b0\r\n\
+             Content-Type: message/rfc822\r\n\r\n{DSN}\r\n--b0--\r\n"
+        );
+        parse(mail.as_bytes()).report
+    };
+    let Some(Report::Delivery(report)) = wrapped("postmaster@mx.test") else {
+        panic!("a report")
+    };
+    assert_eq!(report.recipients[0].address, "nobody@d1.test");
+    assert_eq!(wrapped("bob@d1.test"), None);
+}
+
 // RFC 5965
 #[test]
 fn a_complaint_is_read() {

@@ -1,7 +1,23 @@
 //! The copy of our mail that stands below a bounce.
 
-/// What stands above the copy of our mail, and the copy from its headers on.
-pub(super) fn split_copy(text: &str) -> (&str, Option<&str>) {
+use super::mentions::address_in;
+
+/// A bounce, parted from the copy of our mail in it.
+pub(super) struct Copied<'a> {
+    /// What stands above the copy: the server's own words.
+    pub report: &'a str,
+    /// All that stands below.
+    pub below: &'a str,
+    /// The copy from its header on, where it is not indented or quoted.
+    pub header: Option<&'a str>,
+}
+
+pub(super) fn split_copy(text: &str) -> Copied<'_> {
+    let copied = |at: usize, header| Copied {
+        report: &text[..at],
+        below: &text[at..],
+        header,
+    };
     const HEADERS: &[&str] = &[
         "received:",
         "return-path:",
@@ -30,6 +46,7 @@ pub(super) fn split_copy(text: &str) -> (&str, Option<&str>) {
         "original message follows",
         "original message headers",
         "original message details",
+        "original message as received",
         "original mail -",
     ];
     let mut start = 0;
@@ -43,7 +60,7 @@ pub(super) fn split_copy(text: &str) -> (&str, Option<&str>) {
                 || folded.starts_with("received:")
                 || folded.starts_with("return-path:"))
         {
-            return (&text[..mark.unwrap_or(start)], Some(&text[start..]));
+            return copied(mark.unwrap_or(start), Some(&text[start..]));
         }
         if mark.is_none() && MARKS.iter().any(|phrase| folded.contains(phrase)) && folded.len() < 90
         {
@@ -51,5 +68,23 @@ pub(super) fn split_copy(text: &str) -> (&str, Option<&str>) {
         }
         start += line.len();
     }
-    (mark.map_or(text, |mark| &text[..mark]), None)
+    copied(mark.unwrap_or(text.len()), None)
+}
+
+/// Whom our mail was for, by the header of its copy, also where that is quoted; in lower case.
+pub(super) fn mailed_to(below: &str) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for line in below.lines().take(200) {
+        let folded = line.trim_start_matches(['>', ' ', '\t']).to_lowercase();
+        let named = match folded.strip_prefix("to:") {
+            Some(to) => to,
+            // `Received: … by mx.example.com … for <ada@example.com>; …`
+            None => match folded.split_once(" for <") {
+                Some((_, to)) => to.split('>').next().unwrap_or_default(),
+                None => continue,
+            },
+        };
+        addresses.extend(named.split([',', ' ']).filter_map(address_in));
+    }
+    addresses
 }

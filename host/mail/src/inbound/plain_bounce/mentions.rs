@@ -1,6 +1,8 @@
 //! The addresses that a bounce names.
 
-use crate::inbound::cut;
+use mail_parser::Message;
+
+use crate::inbound::{addresses, cut};
 
 /// An address that a report names.
 pub(super) struct Mention {
@@ -56,6 +58,47 @@ pub(super) fn mentions(report: &str) -> Vec<Mention> {
         }
     }
     mentions
+}
+
+/// Whether an address stands alone in a line, as `<ada@example.com>:`. qmail writes so, and those
+/// who translated it: of whatever language the words are, the address has failed.
+pub(super) fn names_as_qmail_does(report: &str) -> bool {
+    report.lines().any(|line| {
+        let name = line
+            .trim_end()
+            .strip_prefix('<')
+            .and_then(|line| line.strip_suffix(">:"));
+        name.is_some_and(|name| address_in(name).is_some())
+    })
+}
+
+/// Names without a domain that stand alone in their lines, below one that ends with a colon: the
+/// server that writes means its own domain. Each with that line.
+pub(super) fn local_names<'a>(
+    report: &'a str,
+    message: &Message<'_>,
+) -> impl Iterator<Item = (String, &'a str)> {
+    let sender = addresses(message.from()).into_iter().next();
+    let domain = sender.and_then(|sender| {
+        let (_, domain) = sender.address.rsplit_once('@')?;
+        Some(domain.to_lowercase())
+    });
+    let is_name = |line: &&str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+        line.starts_with([' ', '\t']) && !line.trim().is_empty() && line.trim().chars().all(fits)
+    };
+    let mut lines = report
+        .lines()
+        .skip_while(|line| !line.trim_end().ends_with(':'));
+    let above = lines.next().unwrap_or_default();
+    let names = lines
+        .skip_while(|line| line.trim().is_empty())
+        .take_while(is_name)
+        .take(20);
+    names.filter_map(move |name| {
+        let address = format!("{}@{}", name.trim().to_lowercase(), domain.as_deref()?);
+        Some((address, above))
+    })
 }
 
 /// The address in a word such as `<ada@example.com>:` or `(ada@example.com)`, in lower case.

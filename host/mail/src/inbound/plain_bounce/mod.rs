@@ -9,16 +9,16 @@ mod copy;
 mod mentions;
 mod phrases;
 
-use mail_parser::{Message, MessageParser};
+use mail_parser::Message;
 
 use self::{
-    copy::split_copy,
-    mentions::{address_in, mentions},
+    copy::{Copied, mailed_to, split_copy},
+    mentions::{address_in, local_names, mentions, names_as_qmail_does},
     phrases::{DELAYED, FAILED, GIVEN_UP, SUBJECTS},
 };
 use super::{
-    cut,
-    report::{Action, DeliveryReport, Recipient},
+    cut, reader,
+    report::{Action, DeliveryReport, Recipient, original},
 };
 use crate::{
     error::printable,
@@ -37,18 +37,21 @@ pub(super) fn find(
         .flat_map(|value| value.split(','))
         .filter_map(address_in)
         .collect();
-    let begins = || SUBJECTS.iter().any(|phrase| subject.starts_with(phrase));
-    if failed.is_empty() && !is_from_server(headers) && !begins() {
+    if failed.is_empty() && !is_from_server(headers) && !is_servers_subject(message, &subject) {
         return None;
     }
-    let (report, copy) = split_copy(text);
+    let Copied {
+        report,
+        below,
+        header,
+    } = split_copy(text);
     let folded = report.to_lowercase();
     let tells = |phrases: &[&str]| {
         phrases
             .iter()
             .any(|p| subject.contains(p) || folded.contains(p))
     };
-    if failed.is_empty() && !tells(FAILED) && !tells(DELAYED) {
+    if failed.is_empty() && !tells(FAILED) && !tells(DELAYED) && !names_as_qmail_does(report) {
         return None;
     }
     let action = if tells(DELAYED) && !tells(GIVEN_UP) {
@@ -59,6 +62,11 @@ pub(super) fn find(
 
     let own = own_addresses(message);
     let mut mentions = mentions(report);
+    let mailed = mailed_to(below);
+    // Help is given with other addresses: what we wrote to is what counts, where it is told.
+    if mentions.iter().any(|m| mailed.contains(&m.address)) {
+        mentions.retain(|m| mailed.contains(&m.address));
+    }
     mentions.retain(|mention| {
         let address = &mention.address;
         if failed.is_empty() {
@@ -82,12 +90,17 @@ pub(super) fn find(
         }
     }
     if recipients.is_empty() {
+        let locals = local_names(report, message);
+        recipients.extend(locals.map(|(address, words)| recipient(&address, action, words)));
+    }
+    if recipients.is_empty() {
         return None;
     }
-    let original_message_id = copy.and_then(|copy| {
-        let copy = MessageParser::default().parse_headers(copy.trim_start().as_bytes())?;
-        copy.message_id().map(str::to_owned)
+    let copied = header.and_then(|header| {
+        let header = reader::header(header.trim_start().as_bytes())?;
+        header.message_id().map(str::to_owned)
     });
+    let original_message_id = copied.or_else(|| original(message).0);
     Some(DeliveryReport {
         recipients,
         original_message_id,
@@ -102,7 +115,22 @@ fn values<'a>(headers: &'a [(String, String)], name: &'a str) -> impl Iterator<I
         .map(|(_, v)| v.as_str())
 }
 
-fn is_from_server(headers: &[(String, String)]) -> bool {
+/// A subject that only servers write, on a mail that answers none: it begins with their words, or
+/// they have put them in brackets behind ours.
+fn is_servers_subject(message: &Message<'_>, subject: &str) -> bool {
+    let begins = SUBJECTS.iter().any(|phrase| subject.starts_with(phrase));
+    let bracketed = || {
+        let (_, last) = subject.strip_suffix(')')?.rsplit_once('(')?;
+        let is_theirs = SUBJECTS.iter().any(|phrase| last.starts_with(phrase));
+        let answers = [message.in_reply_to(), message.references()]
+            .iter()
+            .any(|ids| !ids.is_empty());
+        (is_theirs && !answers).then_some(())
+    };
+    begins || bracketed().is_some()
+}
+
+pub(super) fn is_from_server(headers: &[(String, String)]) -> bool {
     const NAMES: &[&str] = &[
         "mailer-daemon",
         "postmaster",
@@ -260,6 +288,42 @@ mod tests {
             DAEMON,
             "Your message to p1@d1.test has not yet been delivered.\nIt will be retried for 3 days.\n",
             &[("p1@d1.test", Delayed, Soft)],
+        );
+    }
+
+    // SAF-4: whatever language qmail was translated to, and where a server names no domain
+    #[test]
+    fn names_tell_where_words_do_not() {
+        use Action::Failed;
+        use ReplyClass::{Hard, Unknown};
+        check(
+            DAEMON,
+            "d1.test\nбла-бла-бла\n\n<p1@d1.test>:\n\n<p2@d1.test>:\n550 5.1.1 no\n",
+            &[
+                ("p1@d1.test", Failed, Unknown),
+                ("p2@d1.test", Failed, Hard),
+            ],
+        );
+        check(
+            "From: Mail Delivery Subsystem <MAILER-DAEMON@D1.test>\r\nSubject: Mail Delivery Problem\r\n",
+            "Your mail to the following recipients could not be delivered, user unknown:\n\tscreenname\n\nBye\n",
+            &[("screenname@d1.test", Failed, Hard)],
+        );
+        // Other addresses are offered; the copy tells which one was meant.
+        check(
+            "From: postmaster@d1.test\r\nSubject: FAILED MAIL to \"p1\"\r\n",
+            "The address p1@d1.test matches nobody.\nDid you mean p2@d1.test?\n\nOriginal message as \
+             received is as follows:\n====\n>Received: from a.test by mx.d1.test for <p1@d1.test>; Mon\n",
+            &[("p1@d1.test", Failed, Unknown)],
+        );
+        let bracketed =
+            "From: internet@d1.test\r\nSubject: RE: Hello : non remis (delivery failed)\r\n";
+        let text = "Your message could not be delivered to\np1@d1.test\n";
+        check(bracketed, text, &[("p1@d1.test", Failed, Unknown)]);
+        check(
+            &format!("{bracketed}In-Reply-To: <a@b.test>\r\n"),
+            text,
+            &[],
         );
     }
 

@@ -51,6 +51,7 @@ pub(super) const FAILED: &[&str] = &[
     "rejected your message",
     "able to deliver",
     "mail failed",
+    "failed mail",
     "failed addresses",
     "not reach the following",
     "not been delivered",
