@@ -3,5 +3,6 @@
 mod demo;
 mod driven;
 mod errors;
+mod inspect;
 mod readme;
 mod story;

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        campaign, demo, doctor, events, import, key, mailbox, migrate, plugin, serve, template,
-        user,
+        campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, serve,
+        template, user,
     },
     config::Config,
 };
@@ -45,6 +45,9 @@ enum Command {
     /// Templates: check and render them
     #[command(subcommand)]
     Template(template::Command),
+    /// Mails in files: see how replies and bounces are read
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Mailboxes, through the API
     Mailbox(Remote<mailbox::Command>),
     /// Import prospects from a CSV file, through the API
@@ -92,6 +95,7 @@ impl Cli {
             Command::Doctor => doctor::run(&config()?).await,
             Command::Plugin(command) => plugin::run(&config()?, command).await,
             Command::Template(command) => template::run(&command),
+            Command::Mail(command) => mail::run(&config()?, command).await,
             Command::Mailbox(remote) => {
                 mailbox::run(&remote.server.connect()?, remote.command).await
             }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::mailboxes::Session;
 
 /// Of a larger mail only the beginning is read: what counts stands there.
-const BYTES_EACH: usize = 1024 * 1024;
+pub(super) const BYTES_EACH: usize = 1024 * 1024;
 
 /// Bytes fetched at once.
 const BYTES_AT_ONCE: u64 = 8 * 1024 * 1024;
@@ -29,7 +29,7 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    fn read(bytes: &[u8], received: Option<Timestamp>, place: Option<MailRef>) -> Self {
+    pub(super) fn read(bytes: &[u8], received: Option<Timestamp>, place: Option<MailRef>) -> Self {
         let mut mail = inbound::parse(bytes);
         clean(&mut mail);
         let external_id = match mail.message_id.as_deref() {
@@ -47,7 +47,7 @@ impl Arrival {
 
     /// The sender's address; empty where it has none.
     pub(super) fn sender(&self) -> &str {
-        self.mail.from.as_ref().map_or("", |from| &from.address)
+        self.mail.sender()
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn apply(
     };
     for judged in mails.iter().filter(|judged| written.contains(&judged.id)) {
         let ws = account.workspace_id;
-        store::insert_verdicts(tx, ws, judged.id, &judged.verdicts, now).await?;
+        store::insert_verdicts(tx, ws, judged.id, &judged.meaning.verdicts, now).await?;
         apply.one(tx, judged).await?;
     }
     Ok(())
@@ -88,8 +88,8 @@ fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, MailMess
         newest_text: arrival.mail.newest_text.clone(),
         html: arrival.mail.html.clone(),
         attribution: Some(judged.mail.by),
-        label: Some(judged.label),
-        label_by: Some(judged.label_by.clone()),
+        label: Some(judged.meaning.label),
+        label_by: Some(judged.meaning.label_by.clone()),
         at: now,
     };
     let place = arrival.place.as_ref();
@@ -113,7 +113,7 @@ struct Apply<'a> {
 
 impl Apply<'_> {
     async fn one(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
-        match judged.label {
+        match judged.meaning.label {
             Label::BounceHard | Label::BounceSoft => self.bounce(tx, judged).await,
             Label::Complaint => complaint(tx, self.env, self.account, &judged.mail.origin).await,
             Label::OutOfOffice => self.out_of_office(tx, judged).await,
@@ -151,7 +151,7 @@ impl Apply<'_> {
             let reason = "replied";
             enrollments::finish(tx, ws, &own, EnrollmentState::Replied, reason, now).await?;
         }
-        enrollments::set_label(tx, ws, origin.enrollment_id, judged.label).await?;
+        enrollments::set_label(tx, ws, origin.enrollment_id, judged.meaning.label).await?;
         prospects::set_replied(tx, ws, origin.prospect_id, now).await?;
         let (campaign, prospect) = (origin.campaign_id, origin.prospect_id);
         let key = format!("reply:{campaign}:{prospect}");
@@ -165,17 +165,17 @@ impl Apply<'_> {
         let (ws, now) = (self.ws(), self.now);
         let prospect = prospects::find(tx, ws, origin.prospect_id).await?;
         let campaign = self.campaign(tx, origin.campaign_id).await?;
-        let until = back_at(judged.until_day, prospect.as_ref(), campaign, now);
-        if let (Some(until), Some(day)) = (until, judged.until_day) {
+        let until = back_at(judged.meaning.until_day, prospect.as_ref(), campaign, now);
+        if let (Some(until), Some(day)) = (until, judged.meaning.until_day) {
             let reason = format!("out of office; back on {day}");
             enrollments::hold(tx, ws, origin.enrollment_id, until, &reason, now).await?;
         }
         let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
         // What a person has answered says more than a machine.
         if enrollment.is_some_and(|e| e.state != EnrollmentState::Replied) {
-            enrollments::set_label(tx, ws, origin.enrollment_id, judged.label).await?;
+            enrollments::set_label(tx, ws, origin.enrollment_id, judged.meaning.label).await?;
         }
-        let more = json!({ "until": judged.until_day.map(|day| day.to_string()) });
+        let more = json!({ "until": judged.meaning.until_day.map(|day| day.to_string()) });
         self.tell(tx, EventKind::OutOfOfficeReceived, judged, None, more)
             .await
     }
@@ -193,7 +193,7 @@ impl Apply<'_> {
         let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
         if let Some(enrollment) = &enrollment {
             unsubscribe_in(tx, self.env, enrollment, reason).await?;
-            enrollments::set_label(tx, ws, enrollment.id, judged.label).await?;
+            enrollments::set_label(tx, ws, enrollment.id, judged.meaning.label).await?;
         }
         // Whoever asks is meant, also when we wrote to another address of theirs. A report of
         // their provider speaks for the person that we wrote to alone.
@@ -210,7 +210,9 @@ impl Apply<'_> {
     async fn bounce(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
         let origin = &judged.mail.origin;
         let report = match &judged.mail.arrival.mail.report {
-            Some(Report::Delivery(report)) => judgement::failed(report, &origin.prospect_email),
+            Some(Report::Delivery(report)) => {
+                judgement::failed(report, Some(&origin.prospect_email))
+            }
             _ => None,
         };
         let reason = report.map(|recipient| {
@@ -284,8 +286,8 @@ impl Apply<'_> {
             "messageId": judged.mail.arrival.external_id,
             "inboxMessageId": judged.id,
             "messageText": &text[..text.floor_char_boundary(EVENT_TEXT)],
-            "label": judged.label,
-            "sentiment": judged.label.sentiment(),
+            "label": judged.meaning.label,
+            "sentiment": judged.meaning.label.sentiment(),
             "receivedAt": self.now,
         });
         if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {

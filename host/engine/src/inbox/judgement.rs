@@ -3,16 +3,18 @@
 //! and each one's word is kept (CLS-4).
 
 use overture_domain::{
-    MessageId,
+    MessageId, Timestamp, WorkspaceId,
     accounts::Account,
     messages::{Attribution, Label, Verdict},
 };
-use overture_mail::inbound::{Action, Automatic, AutomaticKind, DeliveryReport, Recipient, Report};
+use overture_mail::inbound::{
+    Action, Automatic, AutomaticKind, DeliveryReport, Inbound, Recipient, Report,
+};
 use overture_mail::smtp::ReplyClass;
 use overture_plugin_host as plugins;
 use overture_plugin_host::ClassifyContext;
 
-use crate::Env;
+use crate::{ClassifierEntry, Classifiers, Env};
 
 use super::attribution::Attributed;
 
@@ -28,6 +30,12 @@ const HEADERS_LIMIT: usize = 100;
 pub(super) struct Judged {
     pub id: MessageId,
     pub mail: Attributed,
+    pub meaning: Meaning,
+}
+
+/// What a mail is taken for.
+#[derive(Debug)]
+pub(super) struct Meaning {
     pub label: Label,
     /// The plugin whose word it is, or [`HOST`].
     pub label_by: String,
@@ -37,83 +45,123 @@ pub(super) struct Judged {
     pub until_day: Option<jiff::civil::Date>,
 }
 
+/// What is known of the mail of ours that a mail answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answered<'a> {
+    /// Whom we wrote to.
+    pub prospect_email: Option<&'a str>,
+    pub subject: Option<&'a str>,
+    pub sent_at: Option<Timestamp>,
+    /// The answer came to the mailto of List-Unsubscribe (TRK-4).
+    pub by_token: bool,
+}
+
+/// The classifiers of a workspace, in the admin's order.
+pub(super) struct Judges<'a> {
+    classifiers: &'a dyn Classifiers,
+    entries: Vec<ClassifierEntry>,
+    ws: WorkspaceId,
+}
+
+impl<'a> Judges<'a> {
+    pub(super) async fn of(classifiers: &'a dyn Classifiers, ws: WorkspaceId) -> Self {
+        let entries = classifiers.list(ws).await;
+        Self {
+            classifiers,
+            entries,
+            ws,
+        }
+    }
+
+    /// What one mail means, received at that time.
+    pub(super) async fn judge(
+        &self,
+        id: MessageId,
+        mail: &Inbound,
+        answered: Answered<'_>,
+        received_at: Timestamp,
+    ) -> Meaning {
+        let by_host = |label| Meaning {
+            label,
+            label_by: HOST.to_owned(),
+            verdicts: Vec::new(),
+            until_day: None,
+        };
+        // Machines' reports are no answers: nothing in them is for a classifier to judge.
+        if let Some(label) = reported(mail, answered) {
+            return by_host(label);
+        }
+        let message = message(id, mail, received_at);
+        let mut meaning = by_host(undecided(mail.automatic.as_ref()));
+        let mut decided = false;
+        for classifier in &self.entries {
+            let context = ClassifyContext {
+                our_subject: answered.subject.map(str::to_owned),
+                our_sent_at: answered.sent_at,
+                settings: classifier.settings.clone(),
+            };
+            let said = self
+                .classifiers
+                .classify(self.ws, &classifier.id, &message, &context)
+                .await;
+            let said = said.unwrap_or_else(|error| {
+                tracing::warn!(plugin.id = classifier.id, %error, "a classifier could not judge a mail");
+                Vec::new()
+            });
+            if let Some(first) = said.first()
+                && !decided
+                && first.confidence > classifier.threshold
+            {
+                decided = true;
+                meaning.label = label(first.label);
+                meaning.label_by.clone_from(&classifier.id);
+                meaning.until_day = first.out_of_office_until;
+            }
+            let kept = said
+                .into_iter()
+                .map(|verdict| kept(&classifier.id, verdict));
+            meaning.verdicts.extend(kept);
+        }
+        meaning
+    }
+}
+
 /// Judges mails, one after the other.
 pub(super) async fn judge(env: &Env, account: &Account, mails: Vec<Attributed>) -> Vec<Judged> {
-    let classifiers = env.classifiers.list(account.workspace_id).await;
+    let judges = Judges::of(&*env.classifiers, account.workspace_id).await;
     let mut judged = Vec::with_capacity(mails.len());
     for mail in mails {
         let id = env.id();
-        let by_host = by_host(&mail);
-        let mut verdicts = Vec::new();
-        let mut decided = by_host.map(|label| (label, HOST.to_owned(), None));
-        // Machines' reports are no answers: nothing in them is for a classifier to judge.
-        if decided.is_none() {
-            let message = message(env, id, &mail);
-            for classifier in &classifiers {
-                let context = ClassifyContext {
-                    our_subject: mail.origin.subject.clone(),
-                    our_sent_at: mail.origin.sent_at,
-                    settings: classifier.settings.clone(),
-                };
-                let ws = account.workspace_id;
-                let said = env
-                    .classifiers
-                    .classify(ws, &classifier.id, &message, &context)
-                    .await;
-                let said = said.unwrap_or_else(|error| {
-                    tracing::warn!(plugin.id = classifier.id, %error, "a classifier could not judge a mail");
-                    Vec::new()
-                });
-                if decided.is_none()
-                    && let Some(first) = said.first()
-                    && first.confidence > classifier.threshold
-                {
-                    decided = Some((
-                        label(first.label),
-                        classifier.id.clone(),
-                        first.out_of_office_until,
-                    ));
-                }
-                verdicts.extend(
-                    said.into_iter()
-                        .map(|verdict| kept(&classifier.id, verdict)),
-                );
-            }
-        }
-        let (label, label_by, until_day) = decided.unwrap_or_else(|| {
-            (
-                undecided(mail.arrival.mail.automatic.as_ref()),
-                HOST.into(),
-                None,
-            )
-        });
-        judged.push(Judged {
-            id,
-            mail,
-            label,
-            label_by,
-            verdicts,
-            until_day,
-        });
+        let origin = &mail.origin;
+        let answered = Answered {
+            prospect_email: Some(&origin.prospect_email),
+            subject: origin.subject.as_deref(),
+            sent_at: origin.sent_at,
+            by_token: mail.by == Attribution::Token,
+        };
+        let meaning = judges
+            .judge(id, &mail.arrival.mail, answered, env.now())
+            .await;
+        judged.push(Judged { id, mail, meaning });
     }
     judged
 }
 
 /// What the host knows by itself: reports, and mails that carry an unsubscribe token.
-fn by_host(mail: &Attributed) -> Option<Label> {
-    match &mail.arrival.mail.report {
-        Some(Report::Delivery(report)) => Some(of_delivery(report, &mail.origin.prospect_email)),
+fn reported(mail: &Inbound, answered: Answered<'_>) -> Option<Label> {
+    match &mail.report {
+        Some(Report::Delivery(report)) => Some(of_delivery(report, answered.prospect_email)),
         Some(Report::Feedback(feedback)) => Some(match &*feedback.kind {
             "not-spam" | "auth-failure" => Label::AutoReply,
             "opt-out" => Label::UnsubscribeRequest,
             _ => Label::Complaint,
         }),
-        None if mail.by == Attribution::Token => Some(Label::UnsubscribeRequest),
+        None if answered.by_token => Some(Label::UnsubscribeRequest),
         None => None,
     }
 }
 
-fn of_delivery(report: &DeliveryReport, prospect: &str) -> Label {
+fn of_delivery(report: &DeliveryReport, prospect: Option<&str>) -> Label {
     match failed(report, prospect).map(|recipient| recipient.class) {
         Some(ReplyClass::Hard) => Label::BounceHard,
         Some(_) => Label::BounceSoft,
@@ -123,11 +171,14 @@ fn of_delivery(report: &DeliveryReport, prospect: &str) -> Label {
 }
 
 /// What a report says of our recipient's failure; `None` when nothing has failed for good.
-pub(super) fn failed<'a>(report: &'a DeliveryReport, prospect: &str) -> Option<&'a Recipient> {
+pub(super) fn failed<'a>(
+    report: &'a DeliveryReport,
+    prospect: Option<&str>,
+) -> Option<&'a Recipient> {
     let is_ours = |recipient: &&Recipient| {
         let addresses = [Some(&recipient.address), recipient.final_address.as_ref()];
         let mut addresses = addresses.into_iter().flatten();
-        addresses.any(|address| address.eq_ignore_ascii_case(prospect))
+        prospect.is_some_and(|own| addresses.any(|address| address.eq_ignore_ascii_case(own)))
     };
     let failed = |recipient: &&Recipient| recipient.action == Action::Failed;
     // Each of our mails has one recipient: where forwarding has changed the address, it is still
@@ -147,8 +198,7 @@ fn undecided(automatic: Option<&Automatic>) -> Label {
     }
 }
 
-fn message(env: &Env, id: MessageId, mail: &Attributed) -> plugins::Message {
-    let inbound = &mail.arrival.mail;
+fn message(id: MessageId, inbound: &Inbound, received_at: Timestamp) -> plugins::Message {
     let header = |(name, value): &(String, String)| plugins::Header {
         name: name.clone(),
         value: value.clone(),
@@ -163,7 +213,7 @@ fn message(env: &Env, id: MessageId, mail: &Attributed) -> plugins::Message {
         channel: plugins::Channel::Mail,
         sender: plugins::Address {
             name: inbound.from.as_ref().and_then(|from| from.name.clone()),
-            email: mail.arrival.sender().to_owned(),
+            email: inbound.sender().to_owned(),
         },
         subject: inbound.subject.clone(),
         headers: inbound
@@ -175,7 +225,7 @@ fn message(env: &Env, id: MessageId, mail: &Attributed) -> plugins::Message {
         text: cut(&inbound.text),
         newest_text: cut(&inbound.newest_text),
         attachments: inbound.attachments.iter().map(attachment).collect(),
-        received_at: env.now(),
+        received_at,
     }
 }
 
@@ -229,7 +279,7 @@ mod tests {
                 panic!("{fields}")
             };
             assert_eq!(
-                of_delivery(&report, "grace@example.net"),
+                of_delivery(&report, Some("grace@example.net")),
                 expected,
                 "{fields}"
             );

@@ -10,16 +10,20 @@
 //! | `effects` | what follows, in one transaction with the events and the cursor |
 //! | [`bounces`] | what a bounce does, told by a report or by a server at once (SAF-4) |
 //! | `signals` | what a provider reports without a mail |
+//! | `inspect` | what all of this makes of one mail, for a person to look at |
 //! | [`watch`] | IDLE: mailboxes are read when something changes |
 
 mod arrivals;
 mod attribution;
 pub mod bounces;
 mod effects;
+mod inspect;
 mod judgement;
 mod signals;
 mod sync;
 pub mod watch;
+
+pub use inspect::{Bounced, FailedRecipient, Inspection, Kind, Labelled, OutOfOffice, inspect};
 
 use std::time::Duration;
 

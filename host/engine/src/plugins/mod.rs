@@ -6,11 +6,14 @@
 //! [`Formatters`](crate::Formatters). A file that can't be loaded is listed with the reason and
 //! keeps nobody else from starting.
 //!
+//! [`Registry::classifiers`] does with classifiers alone, and without a database.
+//!
 //! What a plugin may do (PLG-2): one in the binary all that it asks for; one in the folder what
 //! the settings grant it, which is nothing unless they say so. A folder's plugin never takes the
 //! place of one in the binary.
 
 mod calls;
+mod detached;
 mod registry;
 mod services;
 mod settings;

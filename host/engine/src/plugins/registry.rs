@@ -26,8 +26,8 @@ pub struct Registry {
     pub(super) host: PluginHost,
     /// Loaded ones in the admin's order (CLS-4).
     pub(super) order: Arc<[String]>,
-    disabled: Arc<BTreeSet<String>>,
-    refused: Arc<[Refused]>,
+    pub(super) disabled: Arc<BTreeSet<String>>,
+    pub(super) refused: Arc<[Refused]>,
 }
 
 /// A plugin as `overture plugin list` shows it.
@@ -47,8 +47,8 @@ pub struct Refused {
 }
 
 /// A plugin that was loaded, before it is noted.
-struct Loaded {
-    info: PluginInfo,
+pub(super) struct Loaded {
+    pub(super) info: PluginInfo,
     source: PluginSource,
 }
 
@@ -133,7 +133,7 @@ impl Registry {
     }
 }
 
-fn load_embedded(host: &PluginHost, embedded: &[Vec<u8>]) -> Result<Vec<Loaded>> {
+pub(super) fn load_embedded(host: &PluginHost, embedded: &[Vec<u8>]) -> Result<Vec<Loaded>> {
     let load = |bytes: &Vec<u8>| {
         let info = host.load(bytes, Origin::Embedded, None).map_err(|error| {
             Error::Outside(format!(
@@ -148,7 +148,7 @@ fn load_embedded(host: &PluginHost, embedded: &[Vec<u8>]) -> Result<Vec<Loaded>>
     embedded.iter().map(load).collect()
 }
 
-fn load_folder(
+pub(super) fn load_folder(
     host: &PluginHost,
     settings: &Settings,
     loaded: &mut Vec<Loaded>,

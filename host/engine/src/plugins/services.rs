@@ -46,7 +46,7 @@ pub(super) fn services(backing: &Backing, secrets: Secrets) -> Services {
 }
 
 /// Lines of plugins under the target `plugin`, so that they are filtered apart from the host's.
-struct Log;
+pub(super) struct Log;
 
 impl GuestLog for Log {
     fn line(&self, scope: &Scope, level: Level, text: &str) {

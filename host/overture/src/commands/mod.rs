@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod events;
 pub mod import;
 pub mod key;
+pub mod mail;
 pub mod mailbox;
 pub mod migrate;
 pub mod plugin;
