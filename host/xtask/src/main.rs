@@ -12,6 +12,7 @@ mod binaries;
 mod ci;
 mod codegen;
 mod command;
+mod corpora;
 mod demo;
 mod machine;
 mod plugins;
@@ -62,6 +63,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Fetches public samples of bounces and broken mails, and reads them.
+    Corpora,
     /// The story in the sandbox, on virtual time.
     Demo {
         /// Runs to the end of the story and exits.
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Task::Bench { name, json } => {
             bench::run(&workspace, &name, json).map(|()| ExitCode::SUCCESS)
         }
+        Task::Corpora => corpora::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Demo { once } => demo::run(&workspace, once).map(|()| ExitCode::SUCCESS),
         Task::Servers { env } => servers::run(env.as_deref()).map(|()| ExitCode::SUCCESS),
     });
