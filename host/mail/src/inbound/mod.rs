@@ -169,16 +169,13 @@ fn texts(message: &Message<'_>) -> (String, Option<String>) {
             _ => {}
         }
     }
-    let nothing_found = message.text_body.is_empty()
-        && message.html_body.is_empty()
-        && message.attachments.is_empty();
-    if nothing_found {
-        text.push_str(&undivided(message));
-    }
     let html = message.html_bodies().find_map(|part| match &part.body {
         PartType::Html(html) => Some(cut(html, TEXT_LIMIT).to_owned()),
         _ => None,
     });
+    if text.trim().is_empty() && html.is_none() && message.attachments.is_empty() {
+        text = undivided(message);
+    }
     (cut(&text, TEXT_LIMIT).replace("\r\n", "\n"), html)
 }
 
