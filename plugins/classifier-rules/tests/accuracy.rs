@@ -148,6 +148,17 @@ fn german() {
     check(file, Some("de"), 0.97);
 }
 
+/// How well the rules do on mail that they were not written for.
+#[test]
+fn english_that_the_rules_have_not_seen() {
+    check(include_str!("data/unseen-en.txt"), None, 0.90);
+}
+
+#[test]
+fn german_that_the_rules_have_not_seen() {
+    check(include_str!("data/unseen-de.txt"), None, 0.96);
+}
+
 /// CLS-2
 #[test]
 fn absence_in_eight_more_languages() {
