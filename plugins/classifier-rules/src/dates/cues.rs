@@ -39,13 +39,14 @@ pub(super) const BACK: &[&str] = &[
     "tilbage",
     "terug",
     "weer",
+    "antworte",
     "beantworte",
     "beantworten",
     "melde",
 ];
 pub(super) const UNTIL: &[&str] = &[
-    "until", "untill", "till", "til", "'til", "bis", "tot", "jusqu'au", "jusqu'a", "jusque",
-    "hasta", "fino", "ate", "do", "au", "al",
+    "until", "before", "vor", "untill", "till", "til", "'til", "bis", "tot", "jusqu'au", "jusqu'a",
+    "jusque", "hasta", "fino", "ate", "do", "au", "al",
 ];
 pub(super) const LAST: &[&str] = &[
     "through",
