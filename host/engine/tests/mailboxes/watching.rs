@@ -88,7 +88,8 @@ async fn a_new_mail_wakes_its_mailbox() {
     let wakes = env.wakes.count(Part::Inboxes);
     real.receive(reply(&grace)).await;
     soon("the sync is due", due).await;
-    assert!(env.wakes.count(Part::Inboxes) > wakes);
+    let woken = async || env.wakes.count(Part::Inboxes) > wakes;
+    soon("the part is woken", woken).await;
     world.tick().await;
     assert_eq!(
         world.enrollment(&grace).await.state,
