@@ -129,8 +129,18 @@ fn standard(message: &Message<'_>) -> Option<Report> {
         {
             "delivery-status" | "global-delivery-status" => {
                 let mut report = delivery(&body);
+                let (id, mailed) = original(message);
+                report.original_message_id = id;
+                // Where it doesn't say who, the copy of our mail does: each has one recipient.
+                if let [only] = mailed.as_slice() {
+                    let unnamed = report
+                        .recipients
+                        .iter_mut()
+                        .filter(|r| r.address.is_empty());
+                    unnamed.for_each(|recipient| recipient.address.clone_from(only));
+                }
+                report.recipients.retain(|r| !r.address.is_empty());
                 if !report.recipients.is_empty() {
-                    report.original_message_id = original(message).0;
                     return Some(Report::Delivery(report));
                 }
             }
@@ -216,15 +226,18 @@ fn delivery(body: &str) -> DeliveryReport {
 fn recipient(group: &[(String, String)]) -> Option<Recipient> {
     let last = field(group, "final-recipient").map(typed);
     let first = field(group, "original-recipient").map(typed);
-    // Forwarding changes the address, and some systems write one of their own kind there.
-    let is_address = |text: &&str| text.contains('@') && !text.contains("..");
+    // Forwarding changes the address, some systems write one of their own kind there, and others
+    // shorten it for privacy.
+    let is_whole = |text: &&str| !text.contains("..");
+    let is_address = |text: &&str| text.contains('@') && is_whole(text);
     let address = first
         .filter(is_address)
         .or(last.filter(is_address))
-        .or(last)
-        .or(first)?;
-    if address.contains("..") {
-        return None; // shortened for privacy: of no use
+        .or(last.filter(is_whole))
+        .or(first.filter(is_whole))
+        .unwrap_or_default();
+    if address.is_empty() && field(group, "action").or(field(group, "status")).is_none() {
+        return None; // about the mail, not about a recipient
     }
     let diagnostic = field(group, "diagnostic-code").map(|value| {
         // The type before the semicolon is `smtp` or `x-…`; words may hold a semicolon too.
@@ -256,7 +269,7 @@ fn recipient(group: &[(String, String)]) -> Option<Recipient> {
     Some(Recipient {
         address: cut(address, 320).to_owned(),
         final_address: last
-            .filter(|last| *last != address)
+            .filter(|last| *last != address && is_whole(last))
             .map(|last| cut(last, 320).to_owned()),
         action,
         status: status.map(|status| cut(status, 20).to_owned()),

@@ -161,6 +161,33 @@ fn bounces_are_told_apart() {
     );
 }
 
+// SAF-4: a report that keeps its recipient to itself
+#[test]
+fn a_report_that_names_nobody_means_whom_we_wrote_to() {
+    let bounce = |recipient: &str, copy: &str| {
+        let mail = format!(
+            "From: postmaster@x.test\r\nContent-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\
+             Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n{recipient}\
+             Action: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n\
+             Message-ID: <1@s.test>\r\n{copy}Subject: Hello\r\n\r\nHi\r\n--b--\r\n"
+        );
+        match parse(mail.as_bytes()).report {
+            Some(Report::Delivery(report)) => report
+                .recipients
+                .into_iter()
+                .map(|recipient| (recipient.address, recipient.class))
+                .collect(),
+            _ => Vec::new(),
+        }
+    };
+    let ada = vec![("ada@d1.test".to_owned(), ReplyClass::Hard)];
+    let to = "To: ada@d1.test\r\n";
+    assert_eq!(bounce("Final-Recipient: rfc822; ada@...\r\n", to), ada);
+    assert_eq!(bounce("", to), ada);
+    assert_eq!(bounce("", "To: ada@d1.test, bob@d1.test\r\n"), []);
+    assert_eq!(bounce("", ""), []);
+}
+
 // SAF-4: a gateway forwards a report; a person who does the same has not bounced
 #[test]
 fn a_report_inside_a_gateways_mail_is_read() {
