@@ -283,6 +283,9 @@ pub async fn delete(tx: &mut Tx, ws: WorkspaceId, id: AccountId, at: Timestamp) 
 
 /// Moves pacers on (SCH-4): no hand-out of the account before its moment. A pacer never goes back.
 pub async fn advance_pacers(tx: &mut Tx, moments: &[(AccountId, Timestamp)]) -> Result<()> {
+    if moments.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = moments
         .iter()
         .map(|(id, at)| json!({"id": id, "at": at.as_micros()}))

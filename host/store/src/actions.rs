@@ -56,6 +56,9 @@ impl Record for Attempt {
 
 /// New actions, handed out for the first time.
 pub async fn insert(tx: &mut Tx, actions: &[Action]) -> Result<()> {
+    if actions.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = actions
         .iter()
         .map(|action| {
@@ -94,6 +97,9 @@ pub async fn hand_out_again(
     again: &[(ActionId, AccountId)],
     now: Timestamp,
 ) -> Result<()> {
+    if again.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = again
         .iter()
         .map(|(id, account)| json!({"v": id, "account": account}))
@@ -225,6 +231,9 @@ pub struct Ended {
 /// Writes how actions ended, and the outcome of their open attempts. An action that was cancelled
 /// meanwhile stays so unless its mail went out.
 pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = ended
         .iter()
         .map(|end| {

@@ -56,6 +56,9 @@ pub struct Use {
 /// ([`lock_workspace`](crate::people::lock_workspace)) since it read the usage. Nothing falls
 /// below 0.
 pub async fn add(tx: &mut Tx, ws: WorkspaceId, uses: &[Use]) -> Result<()> {
+    if uses.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = uses
         .iter()
         .map(|u| json!({"kind": u.cap, "subject": u.subject, "bucket": u.bucket, "n": u.n}))

@@ -294,6 +294,9 @@ pub async fn park(
     parked: &[(EnrollmentId, EnrollmentState, String)],
     now: Timestamp,
 ) -> Result<u64> {
+    if parked.is_empty() {
+        return Ok(0);
+    }
     let rows: Vec<_> = parked
         .iter()
         .map(|(id, state, reason)| json!({"ws": ws, "v": id, "state": state, "reason": reason}))
@@ -319,6 +322,9 @@ pub async fn unplan(
     unplanned: &[(EnrollmentId, String)],
     now: Timestamp,
 ) -> Result<()> {
+    if unplanned.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = unplanned
         .iter()
         .map(|(id, reason)| json!({"ws": ws, "v": id, "reason": reason}))
@@ -515,6 +521,9 @@ pub async fn set_acting(
     acting: &[(EnrollmentId, AccountId)],
     now: Timestamp,
 ) -> Result<()> {
+    if acting.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = acting
         .iter()
         .map(|(id, account)| json!({"ws": ws, "v": id, "account": account}))
@@ -540,6 +549,9 @@ pub async fn advance(
     done: &[(EnrollmentId, i64)],
     now: Timestamp,
 ) -> Result<()> {
+    if done.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = done
         .iter()
         .map(|(id, step)| json!({"ws": ws, "v": id, "step": step}))

@@ -56,6 +56,9 @@ impl Record for Placed {
 /// Writes events, in the transaction of what they tell. One whose dedup key the workspace has
 /// seen is left out (API-6); how many were written.
 pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
+    if events.is_empty() {
+        return Ok(0);
+    }
     let rows: Vec<_> = events
         .iter()
         .map(|event| {

@@ -144,7 +144,7 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
         let lanes = joined.entry(plan.workspace_id).or_default();
         lanes.extend(&plan.lane);
     }
-    for (ws, joined) in joined {
+    for (ws, joined) in joined.into_iter().filter(|(_, lanes)| !lanes.is_empty()) {
         lanes::joined(tx, ws, &joined.into_iter().collect::<Vec<_>>()).await?;
     }
     Ok(())
@@ -153,6 +153,9 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
 /// Puts claimed jobs into lanes, where they wait for room without a time of their own. Their run
 /// time stays: they come in its order. [`lanes::settle`] follows.
 pub async fn wait(tx: &mut Tx, waiting: &[(JobId, Lane)]) -> Result<()> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = waiting
         .iter()
         .map(|(id, lane)| json!({"v": id, "lane": lane.id}))
@@ -206,6 +209,9 @@ pub async fn defer(
     deferred: &[(JobId, Timestamp, String)],
     now: Timestamp,
 ) -> Result<()> {
+    if deferred.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = deferred
         .iter()
         .map(|(id, at, reason)| json!({"v": id, "at": at.as_micros(), "reason": reason}))
@@ -271,6 +277,9 @@ pub async fn next_run_at(on: &mut impl Read, kind: JobKind) -> Result<Option<Tim
 
 /// Gives claimed jobs back as they were: this host has no hands free.
 pub async fn release(tx: &mut Tx, ids: &[JobId]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = ids.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
         "UPDATE jobs SET state = 'pending', host_id = NULL, leased_at = NULL
@@ -288,6 +297,9 @@ pub async fn finish(
     ended: &[(JobId, JobState, Option<String>)],
     now: Timestamp,
 ) -> Result<()> {
+    if ended.is_empty() {
+        return Ok(());
+    }
     let rows: Vec<_> = ended
         .iter()
         .map(|(id, state, error)| json!({"v": id, "state": state, "error": error}))
