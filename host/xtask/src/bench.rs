@@ -35,6 +35,14 @@ struct Peer {
 
 const BENCHES: &[Bench] = &[
     Bench {
+        name: "jobs",
+        package: "overture-store",
+        example: "bench_jobs",
+        plugins: false,
+        program: false,
+        peer: None,
+    },
+    Bench {
         name: "plugin",
         package: "overture-plugin-host",
         example: "bench_plugin",
