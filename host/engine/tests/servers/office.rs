@@ -25,9 +25,9 @@ use tempfile::TempDir;
 
 /// Every step has to end within these, and what follows within a few of them.
 pub(crate) const TIMEOUTS: Timeouts = Timeouts {
-    connect: Duration::from_secs(3),
-    command: Duration::from_secs(3),
-    transfer: Duration::from_secs(5),
+    connect: Duration::from_secs(6),
+    command: Duration::from_secs(6),
+    transfer: Duration::from_secs(8),
 };
 
 /// A workspace that knows no mailbox yet.
