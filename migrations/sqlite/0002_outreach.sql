@@ -229,3 +229,5 @@ CREATE TABLE actions (
 ) STRICT;
 CREATE INDEX actions_by_campaign ON actions (campaign_id, state);
 CREATE INDEX actions_by_account ON actions (account_id, done_at);
+-- Those that may have gone out, until evidence or a person says which (SAFE-3).
+CREATE INDEX actions_ambiguous ON actions (workspace_id, id) WHERE state = 'ambiguous';

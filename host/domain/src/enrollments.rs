@@ -168,6 +168,8 @@ names! {
     JobKind {
         /// Plan and send the next step of an enrollment.
         SendStep = "send_step",
+        /// Look for evidence on a send that may have gone out (SAFE-3).
+        FindSend = "find_send",
     }
 }
 
@@ -177,7 +179,7 @@ pub struct Job {
     pub id: JobId,
     pub workspace_id: WorkspaceId,
     pub kind: JobKind,
-    /// The enrollment.
+    /// The enrollment, or for [`JobKind::FindSend`] the action.
     pub subject_id: String,
     pub state: JobState,
     pub run_at: Timestamp,

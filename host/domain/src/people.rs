@@ -74,7 +74,7 @@ impl std::fmt::Display for Actor {
 pub struct Audit {
     pub id: AuditId,
     pub workspace_id: WorkspaceId,
-    /// `campaign` or `account`.
+    /// `campaign`, `account` or `send`.
     pub subject_kind: String,
     pub subject_id: String,
     /// None at the beginning.

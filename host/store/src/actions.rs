@@ -228,6 +228,20 @@ pub struct Ended {
     pub detail: Option<String>,
 }
 
+/// Notes that an attempt sent nothing, where it stands in the database. Its outcome is this alone:
+/// another attempt of the same action keeps its own.
+pub async fn deny_attempt(tx: &mut Tx, id: AttemptId, detail: &str, now: Timestamp) -> Result<()> {
+    query(sql!(
+        "UPDATE attempts SET outcome = 'not_sent', outcome_at = $2, detail = $3 WHERE id = $1 AND outcome IS NULL"
+    ))
+    .bind(id)
+    .bind(now)
+    .bind(detail)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Writes how actions ended, and the outcome of their open attempts. An action that was cancelled
 /// meanwhile stays so unless its mail went out.
 pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<()> {
@@ -260,7 +274,8 @@ pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<()> {
         "UPDATE actions SET state = r.value->>'state', deferrals = CAST(r.value->>'deferrals' AS BIGINT), last_error = r.value->>'error',
              done_at = CASE WHEN r.value->>'state' = 'done' THEN CAST($2 AS BIGINT) END
          FROM {rows $1} WHERE actions.id = r.value->>'v'
-           AND (actions.state IN ('handed_out', 'retrying', 'ambiguous') OR r.value->>'state' IN ('done', 'ambiguous'))"
+           AND (actions.state IN ('handed_out', 'retrying', 'ambiguous') OR r.value->>'state' = 'done'
+                OR (r.value->>'state' = 'ambiguous' AND actions.state = 'cancelled'))"
     ))
     .bind_json(&rows)
     .bind(now)

@@ -2,6 +2,7 @@
 //! transaction; the database refuses the status otherwise.
 
 use overture_domain::{AuditId, WorkspaceId, people::Audit};
+use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
@@ -46,11 +47,41 @@ pub(crate) async fn insert(tx: &mut Tx, audit: &Audit) -> Result<AuditId> {
     Ok(audit.id)
 }
 
-/// The status changes of one campaign or account, oldest first.
+/// The same for a set.
+pub(crate) async fn insert_all(tx: &mut Tx, rows: &[&Audit]) -> Result<()> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|audit| {
+            json!({
+                "id": audit.id,
+                "ws": audit.workspace_id,
+                "kind": audit.subject_kind,
+                "subject": audit.subject_id,
+                "from": audit.from_status,
+                "to": audit.to_status,
+                "reason": audit.reason,
+                "actor": audit.actor,
+                "at": audit.at.as_micros(),
+            })
+        })
+        .collect();
+    query(sql!(
+        "INSERT INTO audit (id, workspace_id, subject_kind, subject_id, from_status, to_status, reason, actor, at)
+         SELECT r.value->>'id', r.value->>'ws', r.value->>'kind', r.value->>'subject', r.value->>'from', r.value->>'to',
+                r.value->>'reason', r.value->>'actor', CAST(r.value->>'at' AS BIGINT)
+         FROM {rows $1}"
+    ))
+    .bind_json(&rows)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The status changes of one campaign, account or send, oldest first.
 pub async fn list(on: &mut impl Read, ws: WorkspaceId, subject_id: &str) -> Result<Vec<Audit>> {
     query(sql!(
         "SELECT id, workspace_id, subject_kind, subject_id, from_status, to_status, reason, actor, at
-         FROM audit WHERE workspace_id = $1 AND subject_kind IN ('campaign', 'account') AND subject_id = $2
+         FROM audit WHERE workspace_id = $1 AND subject_kind IN ('campaign', 'account', 'send') AND subject_id = $2
          ORDER BY at, id"
     ))
     .bind(ws)

@@ -77,7 +77,8 @@ pub struct Stuck {
 }
 
 /// Recovers jobs that a living host has held since before `leased_before`: a strike each. The
-/// third fails the job. How many were recovered, and whose job was given up.
+/// third fails the job where it is a step; looking for evidence harms nobody and goes on. How many
+/// were recovered, and whose job was given up.
 pub async fn recover_stuck(
     tx: &mut Tx,
     leased_before: Timestamp,
@@ -85,7 +86,7 @@ pub async fn recover_stuck(
 ) -> Result<(u64, Vec<Stuck>)> {
     let failed = query(sql!(
         "UPDATE jobs SET state = 'failed', strikes = strikes + 1, last_error = $2, host_id = NULL, leased_at = NULL, finished_at = $3
-         WHERE state = 'processing' AND leased_at < $1 AND strikes >= 2 RETURNING workspace_id, subject_id"
+         WHERE kind = 'send_step' AND state = 'processing' AND leased_at < $1 AND strikes >= 2 RETURNING workspace_id, subject_id"
     ))
     .bind(leased_before)
     .bind(STUCK)

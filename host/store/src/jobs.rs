@@ -291,6 +291,26 @@ pub async fn release(tx: &mut Tx, ids: &[JobId]) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that nobody else has a job until this transaction ends. False: the lease of that
+/// moment was given back or to another. A job that is over is nobody's.
+pub async fn hold(
+    tx: &mut Tx,
+    id: JobId,
+    host: HostId,
+    leased_at: Option<Timestamp>,
+) -> Result<bool> {
+    let elsewhere = query(sql!(
+        "UPDATE jobs SET leased_at = leased_at WHERE id = $1 AND state IN ('pending', 'processing')
+           AND (host_id IS NULL OR host_id <> $2 OR leased_at <> $3)"
+    ))
+    .bind(id)
+    .bind(host)
+    .bind(leased_at)
+    .execute(tx)
+    .await?;
+    Ok(elsewhere == 0)
+}
+
 /// Ends claimed jobs. One that was cancelled meanwhile stays cancelled.
 pub async fn finish(
     tx: &mut Tx,

@@ -22,6 +22,7 @@ pub mod dialect;
 pub mod enrollments;
 mod error;
 pub mod events;
+pub mod evidence;
 pub mod hosts;
 pub mod idempotency;
 pub mod imports;

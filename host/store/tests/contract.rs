@@ -7,6 +7,8 @@ mod accounts;
 mod deliveries;
 #[path = "contract/events.rs"]
 mod events;
+#[path = "contract/evidence.rs"]
+mod evidence;
 #[path = "contract/lanes.rs"]
 mod lanes;
 #[path = "contract/messages.rs"]

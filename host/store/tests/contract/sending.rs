@@ -25,7 +25,7 @@ use overture_store::{
 
 use super::accounts::{NOW, account, insert as insert_account, workspace};
 
-fn id<K: overture_domain::id::Kind>(n: u64) -> Id<K> {
+pub(super) fn id<K: overture_domain::id::Kind>(n: u64) -> Id<K> {
     Id::new(NOW, &SeededRng::new(n))
 }
 
@@ -120,7 +120,7 @@ pub(super) struct World {
     pub account: AccountId,
     pub campaign: Campaign,
     steps: Vec<Step>,
-    enrolled: Vec<Enrollment>,
+    pub enrolled: Vec<Enrollment>,
 }
 
 pub(super) async fn write<T>(db: &Database, work: impl AsyncFnOnce(&mut Tx) -> T) -> T {
@@ -232,7 +232,7 @@ pub(super) fn action(world: &World, place: usize, n: u64) -> Action {
     }
 }
 
-fn attempt(action: &Action, n: u64) -> Attempt {
+pub(super) fn attempt(action: &Action, n: u64) -> Attempt {
     Attempt {
         id: id(900 + n),
         workspace_id: action.workspace_id,
