@@ -1,6 +1,8 @@
 //! The settings that operations and parts read; `overture` fills them from `default.toml`, the
 //! operator's file, the environment and flags.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::mailboxes::ConnectionLimits;
@@ -22,6 +24,8 @@ pub struct Config {
     /// Deliveries of webhooks under way at a time in this process; one endpoint has at most a
     /// sixteenth of them (API-8).
     pub concurrent_deliveries: usize,
+    /// A host whose last heartbeat is older has died (SCH-5).
+    pub host_dead_after: Duration,
 }
 
 impl Default for Config {
@@ -33,6 +37,7 @@ impl Default for Config {
             connections: ConnectionLimits::default(),
             concurrent_syncs: 32,
             concurrent_deliveries: 256,
+            host_dead_after: Duration::from_secs(30),
         }
     }
 }

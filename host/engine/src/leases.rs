@@ -8,11 +8,8 @@ use overture_store::{Database, dialect::Dialect, enrollments, events, hosts};
 
 use crate::{Due, Env, Part, Result, sends};
 
-/// A host whose heartbeat is older has died.
-const DEAD: Duration = Duration::from_secs(30);
-
-/// Between two heartbeats.
-const BEAT: Duration = Duration::from_secs(10);
+/// So many heartbeats come within the time after which a host counts as dead.
+const BEATS: u32 = 3;
 
 /// A lease of a living host that is older is stuck.
 const STUCK: Duration = Duration::from_secs(10 * 60);
@@ -57,7 +54,8 @@ pub async fn tick(env: &Env) -> Result<Due> {
     let (now, real) = (env.now(), env.real.now());
     let mut tx = env.db.begin().await?;
     hosts::heartbeat(&mut tx, env.host, "", real).await?;
-    let released = hosts::release_dead(&mut tx, env.host, real - DEAD).await?;
+    let released =
+        hosts::release_dead(&mut tx, env.host, real - env.config.host_dead_after).await?;
     let (recovered, stuck) = hosts::recover_stuck(&mut tx, real - STUCK, now).await?;
     for job in &stuck {
         let (ws, ids, state) = (
@@ -81,5 +79,5 @@ pub async fn tick(env: &Env) -> Result<Due> {
         }
     }
     env.connections.close_idle(env.config.connections, real);
-    Ok(Due::At(real + BEAT))
+    Ok(Due::At(real + env.config.host_dead_after / BEATS))
 }

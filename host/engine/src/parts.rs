@@ -18,6 +18,8 @@ names! {
         Leases = "leases",
         /// Due steps: plan, reserve, hand out, send, record.
         Sends = "sends",
+        /// Sends that may have gone out are looked up (SAFE-3).
+        Evidence = "evidence",
         /// Mailboxes whose turn it is to be read.
         Inboxes = "inboxes",
         /// New events become deliveries.
@@ -39,6 +41,7 @@ pub async fn tick(env: &Env, part: Part) -> Result<Due> {
     match part {
         Part::Leases => leases::tick(env).await,
         Part::Sends => sends::tick(env).await,
+        Part::Evidence => sends::look_for_evidence(env).await,
         Part::Inboxes => inbox::tick(env).await,
         Part::Dispatch => webhooks::dispatch(env).await,
         Part::Deliveries => webhooks::deliver(env).await,

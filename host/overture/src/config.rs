@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -63,6 +64,7 @@ pub struct Engine {
     pub concurrent_sends: usize,
     pub concurrent_syncs: usize,
     pub concurrent_deliveries: usize,
+    pub host_dead_after_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -161,6 +163,12 @@ impl Config {
                 config.public_url
             );
         }
+        if !(1..=3_600).contains(&config.engine.host_dead_after_seconds) {
+            bail!(
+                "engine.host_dead_after_seconds is 1 to 3600, it is {}",
+                config.engine.host_dead_after_seconds
+            );
+        }
         Ok(config)
     }
 
@@ -173,6 +181,7 @@ impl Config {
             connections: self.mail.connections,
             concurrent_syncs: self.engine.concurrent_syncs,
             concurrent_deliveries: self.engine.concurrent_deliveries,
+            host_dead_after: Duration::from_secs(self.engine.host_dead_after_seconds),
         }
     }
 }
@@ -252,6 +261,10 @@ mod tests {
             ),
             ("[server]\nlisten = \"8080\"\n", "`server.listen`"),
             ("public_url = \"example.com\"\n", "must start with http"),
+            (
+                "[engine]\nhost_dead_after_seconds = 0\n",
+                "host_dead_after_seconds is 1 to 3600",
+            ),
         ] {
             let error = format!("{:#}", load(text).unwrap_err());
             assert!(error.contains(says), "{error}");

@@ -6,7 +6,8 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `{"now":"2026-03-02T09:00:00Z"}` | `{"now":"…"}` after the clock shows it; it never goes back |
-//! | `{}` | `{"now":"…","next":"…" or null,"underWay":N}`: the earliest moment at which a part wants to act, and how many parts or pieces of work are busy or about to be |
+//! | `{}` | `{"now":"…","next":"…" or null,"underWay":N,"held":["…"]}`: the earliest moment at which a part wants to act, how many parts or pieces of work are busy or about to be, and for whom work is held |
+//! | `{"hold":"body_sent"}` | the same; from now on all work that reaches this failpoint is held there until the process is killed |
 //!
 //! A driver lets real side effects settle, waits until nothing is under way, and jumps to `next`.
 
@@ -14,6 +15,7 @@ use std::{future::Future, path::Path, pin::Pin, sync::Arc};
 
 use anyhow::{Context, Result};
 use overture_domain::{Clock, Timestamp};
+use overture_engine::{Failpoint, failpoints};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -64,6 +66,7 @@ impl Time for DrivenClock {
 #[serde(deny_unknown_fields)]
 struct Request {
     now: Option<Timestamp>,
+    hold: Option<Failpoint>,
 }
 
 #[derive(Serialize)]
@@ -72,6 +75,7 @@ struct Answer {
     now: Timestamp,
     next: Option<Timestamp>,
     under_way: usize,
+    held: Vec<String>,
 }
 
 /// Listens for drivers at `path`.
@@ -102,11 +106,15 @@ async fn answer(stream: UnixStream, clock: &DrivenClock, loops: &Loops) -> Resul
         if let Some(now) = request.now {
             clock.set(now);
         }
+        if let Some(failpoint) = request.hold {
+            failpoints::hold(failpoint);
+        }
         let now = clock.now();
         let answer = Answer {
             now,
             next: loops.next(),
             under_way: loops.busy(now),
+            held: failpoints::held(),
         };
         let mut line = serde_json::to_vec(&answer)?;
         line.push(b'\n');

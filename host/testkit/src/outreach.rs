@@ -29,6 +29,7 @@ use overture_plugin_host::{
     capabilities::mailbox::{MailSession, Outgoing, SubmissionRecord},
 };
 use overture_store::{enrollments, events, jobs, prospects, testing::TestDatabase};
+use tokio::sync::Notify;
 
 use crate::TestEnv;
 
@@ -328,6 +329,8 @@ pub enum Fate {
     Crash(CallError),
     /// What the host saw of the dialogue; for a post office behind SMTP.
     Dialogue(SubmissionRecord),
+    /// The same as another, but not before this is notified.
+    After(Arc<Notify>, Box<Fate>),
     /// No answer, ever: the process is to be thought dead.
     Silence,
 }
@@ -444,6 +447,13 @@ impl MailProviders for Post {
             }
             fate
         };
+        let fate = match fate {
+            Fate::After(go, fate) => {
+                go.notified().await;
+                *fate
+            }
+            fate => fate,
+        };
         let sent = Sent {
             provider_id: None,
             reply: None,
@@ -453,7 +463,7 @@ impl MailProviders for Post {
             Fate::Refused(problem) => (SubmissionRecord::NotTried, Ok(Err(problem))),
             Fate::Crash(error) => (SubmissionRecord::NotTried, Err(error)),
             Fate::Dialogue(record) => (record, Ok(Ok(sent))),
-            Fate::Silence => future::pending().await,
+            Fate::After(..) | Fate::Silence => future::pending().await,
         };
         SendOutcome { submission, answer }
     }

@@ -30,6 +30,9 @@ pub(super) struct MailboxIn {
     pinned_certificate: Option<String>,
     /// Whether the server files sent mails into Sent by itself.
     files_sent: Option<bool>,
+    /// Within how many minutes it files every mail: one that broke off and is not there by then is
+    /// sent again. By default what is known of the service.
+    sent_within_minutes: Option<u32>,
     /// Settings of a provider that dials no servers.
     #[schema(value_type = Option<Object>)]
     settings: Option<serde_json::Value>,
@@ -80,6 +83,7 @@ pub(super) async fn create(
         imap: body.imap.map(Into::into),
         pinned_certificate: body.pinned_certificate,
         files_sent: body.files_sent,
+        sent_within_minutes: body.sent_within_minutes,
         settings: body.settings,
         daily_limit: body.daily_limit,
         time_zone: body.timezone,

@@ -24,6 +24,8 @@ pub(super) struct MailboxPatch {
     /// SHA-256 of the one certificate to accept; an empty text takes the pin back.
     pinned_certificate: Option<String>,
     files_sent: Option<bool>,
+    /// Within how many minutes the server files every mail that it sends; 0: nobody knows.
+    sent_within_minutes: Option<u32>,
 }
 
 /// Changes a mailbox. New servers or credentials are tested first; the old ones stay when the test
@@ -57,6 +59,9 @@ pub(super) async fn update(
             .pinned_certificate
             .map(|pin| Some(pin).filter(|pin| !pin.is_empty())),
         files_sent: patch.files_sent,
+        sent_within_minutes: patch
+            .sent_within_minutes
+            .map(|minutes| (minutes > 0).then_some(minutes)),
     };
     let account = mailboxes::update(&env, ws, id, change, &caller.actor()).await?;
     Ok(Answer::new(account.into()))

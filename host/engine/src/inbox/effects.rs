@@ -9,7 +9,7 @@ use overture_domain::{
     campaigns::Campaign,
     enrollments::EnrollmentState,
     events::{Event, EventKind},
-    messages::{Direction, Label, MailMessage, Message},
+    messages::{Attribution, Direction, Label, MailMessage, Message},
     pacing,
     prospects::{Prospect, SuppressionSource, email_key},
     windows,
@@ -21,7 +21,7 @@ use overture_store::{
 use serde_json::{Value, json};
 
 use crate::{
-    Env, Result,
+    Env, Result, sends,
     suppressions::{Suppress, suppress_in},
     unsubscribe::unsubscribe_in,
 };
@@ -113,6 +113,11 @@ struct Apply<'a> {
 
 impl Apply<'_> {
     async fn one(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
+        // SAFE-3: who answers a mail, or reports on it, has got it.
+        if !matches!(judged.mail.by, Attribution::Address | Attribution::Token) {
+            let message_id = &judged.mail.origin.external_id;
+            sends::prove_in(tx, self.env, self.ws(), message_id).await?;
+        }
         match judged.meaning.label {
             Label::BounceHard | Label::BounceSoft => self.bounce(tx, judged).await,
             Label::Complaint => complaint(tx, self.env, self.account, &judged.mail.origin).await,

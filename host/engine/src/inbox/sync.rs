@@ -132,14 +132,17 @@ async fn take(
         )
         .await?;
     }
+    let any = !mails.is_empty();
     effects::apply(&mut tx, env, account, mails).await?;
     signals::apply(&mut tx, env, account, reports).await?;
     tx.commit().await?;
     env.wakes.wake(Part::Dispatch);
     env.wakes.wake(Part::Campaigns);
+    if any || account.status == AccountStatus::Disconnected {
+        env.wakes.wake(Part::Sends);
+    }
     if account.status == AccountStatus::Disconnected {
         account.status = AccountStatus::Connected;
-        env.wakes.wake(Part::Sends);
     }
     account.sync_cursor = Some(page.cursor);
     Ok(Ok(true))

@@ -29,6 +29,8 @@ pub struct MailboxChange {
     /// `Some(None)` takes the pin back.
     pub pinned_certificate: Option<Option<String>>,
     pub files_sent: Option<bool>,
+    /// Within how many minutes it files every mail (SAFE-3); `Some(None)`: nobody knows.
+    pub sent_within_minutes: Option<Option<u32>>,
 }
 
 impl MailboxChange {
@@ -115,7 +117,10 @@ fn apply(account: &mut Account, change: &MailboxChange) -> Result<()> {
     if let Some(text) = &change.signature_text {
         account.signature_text.clone_from(text);
     }
-    if change.touches_connection() || change.files_sent.is_some() {
+    if change.touches_connection()
+        || change.files_sent.is_some()
+        || change.sent_within_minutes.is_some()
+    {
         match serde_json::from_value::<MailSettings>(account.settings.clone()) {
             Ok(settings) => {
                 account.settings = with_servers(settings, &account.address, change, &mut wrong);
@@ -169,6 +174,10 @@ fn with_servers(
     }
     if let Some(files_sent) = change.files_sent {
         settings.files_sent = files_sent;
+    }
+    if let Some(within) = change.sent_within_minutes {
+        input::check_sent_within(within, wrong);
+        settings.sent_within_minutes = within;
     }
     serde_json::to_value(settings).expect("settings serialise to JSON")
 }

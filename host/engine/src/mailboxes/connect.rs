@@ -37,6 +37,8 @@ pub struct NewMailbox {
     pub pinned_certificate: Option<String>,
     /// The server files sent mails into Sent by itself; by default what the preset says (MB-9).
     pub files_sent: Option<bool>,
+    /// Within how many minutes it files every mail (SAFE-3); by default the preset's.
+    pub sent_within_minutes: Option<u32>,
     /// Settings of a provider that dials no servers.
     pub settings: Option<Value>,
     /// By default [`DEFAULT_DAILY_LIMIT`](super::DEFAULT_DAILY_LIMIT).
@@ -177,6 +179,7 @@ async fn account(env: &Env, ws: WorkspaceId, new: &NewMailbox) -> Result<Account
                     imap: new.imap.clone(),
                     pinned_certificate: new.pinned_certificate.clone(),
                     files_sent: new.files_sent,
+                    sent_within_minutes: new.sent_within_minutes,
                 };
                 input::mail_settings(&found.preset, &address, servers, &mut wrong)
             };

@@ -14,6 +14,9 @@ pub const DEFAULT_DAILY_LIMIT: i64 = 30;
 /// The most that a mailbox may send a day, warmup included (MB-4).
 pub const MAX_DAILY_LIMIT: i64 = 500;
 
+/// No server takes longer than a day to file what it sends.
+const MAX_SENT_WITHIN: u32 = 24 * 60;
+
 /// Where the servers are and how the account signs in there, as far as the user says it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServersInput {
@@ -22,6 +25,7 @@ pub(super) struct ServersInput {
     pub imap: Option<MailServer>,
     pub pinned_certificate: Option<String>,
     pub files_sent: Option<bool>,
+    pub sent_within_minutes: Option<u32>,
 }
 
 /// The preset with this key, or the one proposed for the address's domain, else `custom`.
@@ -108,14 +112,19 @@ pub(super) fn mail_settings(
     {
         wrong.push(FieldError::new("pinnedCertificate", "invalid", message));
     }
+    check_sent_within(input.sent_within_minutes, wrong);
+    let files_sent = input.files_sent.unwrap_or(preset.files_sent);
     let user_name = input.user_name.filter(|name| !name.trim().is_empty());
     let settings = MailSettings {
         smtp,
         imap,
         user_name: user_name.unwrap_or_else(|| address.to_owned()),
         pinned_certificate: input.pinned_certificate,
-        files_sent: input.files_sent.unwrap_or(preset.files_sent),
-        sent_within_minutes: preset.sent_within_minutes,
+        files_sent,
+        sent_within_minutes: input
+            .sent_within_minutes
+            .or(preset.sent_within_minutes)
+            .filter(|_| files_sent),
     };
     serde_json::to_value(settings).expect("settings serialise to JSON")
 }
@@ -128,6 +137,17 @@ fn server_of(server: &plugins::Server) -> MailServer {
             plugins::TlsMode::Implicit => TlsMode::Implicit,
             plugins::TlsMode::Starttls => TlsMode::Starttls,
         },
+    }
+}
+
+pub(super) fn check_sent_within(minutes: Option<u32>, wrong: &mut Vec<FieldError>) {
+    if minutes.is_some_and(|minutes| !(1..=MAX_SENT_WITHIN).contains(&minutes)) {
+        let message = format!("a server files what it sends within 1 to {MAX_SENT_WITHIN} minutes");
+        wrong.push(FieldError::new(
+            "sentWithinMinutes",
+            "out_of_range",
+            message,
+        ));
     }
 }
 

@@ -5,7 +5,7 @@ use overture_mail::{self as mail, Dialer, smtp};
 use overture_plugin_host::capabilities::mailbox::{Envelope, Outgoing, Submission};
 use tokio::sync::watch;
 
-use crate::BeforeBody;
+use crate::{BeforeBody, Failpoint, failpoints};
 
 use super::{
     connections::{Connection, Place},
@@ -37,13 +37,16 @@ pub(super) async fn submit(
             return Err(error);
         }
     };
+    failpoints::reached(Failpoint::DialogueOpen, &envelope.from).await;
     // On an error the connection is dropped at 354: the server keeps nothing.
     hook.commit_attempt().await.map_err(|why| {
         let cause = mail::Cause::Input(format!("the attempt could not be recorded: {why}"));
         cause.at(mail::Stage::Data)
     })?;
     state.send_replace(Submitting::Body);
+    failpoints::reached(Failpoint::Attempted, &envelope.from).await;
     let answer = connection.session.body(&outgoing.bytes).await;
+    failpoints::reached(Failpoint::BodySent, &envelope.from).await;
     place.give_back(connection);
     Ok(Submission {
         reply: reply_of(&answer?),

@@ -11,7 +11,7 @@ use overture_domain::{AttemptId, enrollments::Attempt};
 use overture_plugin_host::capabilities::mailbox::SubmissionRecord;
 
 use crate::{
-    BeforeBody, Env, Part,
+    BeforeBody, Env, Failpoint, Part, failpoints,
     mailboxes::{self, NoPlace},
 };
 
@@ -24,8 +24,10 @@ use super::{
 
 /// Sends one mail and records what became of it.
 pub(super) async fn run(env: Env, mail: Mail) {
+    failpoints::reached(Failpoint::Reserved, &mail.account.address).await;
     let mail = Arc::new(mail);
     let hook = Arc::new(Attempting {
+        id: env.id(),
         env: env.clone(),
         mail: Arc::clone(&mail),
         committed: AtomicBool::new(false),
@@ -36,6 +38,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
     let ended = Ended {
         mail: Arc::clone(&mail),
         verdict,
+        attempt: hook.id,
         attempted: hook.committed.load(Ordering::SeqCst),
     };
     if let Err(error) = journal::outcome(&env, ended).await {
@@ -43,6 +46,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
         tracing::error!(job.id = %mail.job, %error, "the outcome of a send could not be recorded");
         return;
     }
+    failpoints::reached(Failpoint::Recorded, &mail.account.address).await;
     for part in [Part::Campaigns, Part::Dispatch] {
         env.wakes.wake(part);
     }
@@ -117,6 +121,7 @@ async fn send(
 
 /// Commits the attempt of one mail.
 struct Attempting {
+    id: AttemptId,
     env: Env,
     mail: Arc<Mail>,
     /// The attempt stands in the database: from now on only an answer proves that nothing went.
@@ -128,9 +133,8 @@ struct Attempting {
 #[async_trait]
 impl BeforeBody for Attempting {
     async fn commit_attempt(&self) -> Result<(), String> {
-        let id: AttemptId = self.env.id();
         let attempt = Attempt {
-            id,
+            id: self.id,
             workspace_id: self.mail.action.workspace_id,
             action_id: self.mail.action.id,
             external_id: self.mail.action.external_id.clone(),

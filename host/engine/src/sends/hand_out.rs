@@ -277,8 +277,10 @@ impl<'a> Batch<'a> {
         match action.state {
             ActionState::Done => Some(Fate::Next),
             // A process died between attempt and outcome.
-            _ if self.world.attempted.contains(&action.id) => Some(Fate::Ambiguous),
-            ActionState::Ambiguous => Some(Fate::Ambiguous),
+            _ if self.world.attempted.contains(&action.id) => {
+                Some(Fate::Ambiguous(Box::new(action.clone())))
+            }
+            ActionState::Ambiguous => Some(Fate::Ambiguous(Box::new(action.clone()))),
             ActionState::HandedOut | ActionState::Retrying => None,
             ActionState::Failed | ActionState::Cancelled => {
                 let why = action.last_error.as_deref().unwrap_or("it was cancelled");
@@ -324,6 +326,14 @@ impl<'a> Batch<'a> {
         let Some(account) = world.accounts.get(&slot.account) else {
             return Fate::Nothing;
         };
+        // Handed out before, and nobody has said how it ended: its process died, and what was
+        // reserved then is reserved anew now (CAP-2).
+        if let Some(before) = action.filter(|action| {
+            action.state == ActionState::HandedOut && action.account_id == account.id
+        }) {
+            self.writes
+                .given_back(uses(limits, before.handed_out_at, -1));
+        }
         let action = action.cloned().unwrap_or_else(|| {
             let id: ActionId = self.env.id();
             Action {
@@ -369,17 +379,10 @@ impl<'a> Batch<'a> {
         let free_at = self.slots.take(slot, limits, &*self.env.rng);
         self.writes.pacers.insert(account.id, free_at);
         self.limits_reached(enrollment, account, limits);
-        let reserved = limits
-            .iter()
-            .map(|limit| Use {
-                cap: limit.cap,
-                subject: limit.subject.clone(),
-                bucket: limit.bucket(world.now),
-                n: 1,
-            })
-            .collect();
+        let reserved = uses(limits, world.now, 1);
         Fate::Go(Box::new(Mail {
             job: JobId::from_uuid(action.id.uuid()),
+            lease: None,
             action: Action {
                 account_id: account.id,
                 ..action
@@ -437,6 +440,17 @@ impl<'a> Batch<'a> {
             ..enrollment_event(self.env, enrollment, EventKind::LimitHit, json!({}))
         }
     }
+}
+
+/// What one mail counts under each limit at a moment, so many times.
+fn uses(limits: &[Limit], at: Timestamp, n: i64) -> Vec<Use> {
+    let used = |limit: &Limit| Use {
+        cap: limit.cap,
+        subject: limit.subject.clone(),
+        bucket: limit.bucket(at),
+        n,
+    };
+    limits.iter().map(used).collect()
 }
 
 /// What this enrollment got before, oldest first (SEQ-4).

@@ -12,7 +12,8 @@
 //! | `verdict` | what became of it |
 //! | `journal`, `groups` | attempts and outcomes are committed here, many at once |
 //! | `record` | what follows from an outcome (SAF-4, CAP-3) |
-//! | `resolve` | a person's word on a mail that may have gone out |
+//! | `evidence` | looks for mails that may have gone out (SAFE-3) |
+//! | `resolve` | settles them: by evidence, or by a person's word |
 //!
 //! Nothing is dropped: what can't go now is put off to its next legal time, with the reason on the
 //! enrollment (SAFE-2). Who waits for room stands in a lane, and only its head is looked at (SCH-8,
@@ -20,6 +21,7 @@
 
 mod compose;
 mod deliver;
+mod evidence;
 mod groups;
 mod hand_out;
 mod journal;
@@ -41,10 +43,12 @@ use overture_domain::{
 };
 use overture_store::{Tx, enrollments, events, jobs, lanes, people};
 
-use crate::{Due, Env, Part, Result};
+use crate::{Due, Env, Failpoint, Part, Result, failpoints};
 
+pub use evidence::look_for_evidence;
 pub use journal::Journal;
 pub(crate) use limits::{move_zone_in, of_mailbox_calendar};
+pub(crate) use resolve::prove_in;
 pub use resolve::resolve;
 pub(crate) use told::{enrollment_event, finished_events, resumed_events};
 
@@ -135,6 +139,9 @@ pub async fn tick(env: &Env) -> Result<Due> {
     }
     let due = claim(env, now).await?;
     let any = !due.is_empty();
+    if any {
+        failpoints::reached(Failpoint::Planned, &"claim").await;
+    }
     let mut failed = false;
     let mut left = due.len();
     for (ws, due) in due {

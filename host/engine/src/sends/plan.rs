@@ -19,7 +19,7 @@ use overture_store::{
     people,
 };
 
-use crate::{Env, Result};
+use crate::{Env, Failpoint, Result, failpoints};
 
 use super::finished_events;
 
@@ -72,6 +72,7 @@ pub(super) async fn tick(env: &Env) -> Result<bool> {
         events::insert(&mut tx, &finished_events(env, &finished)).await?;
     }
     tx.commit().await?;
+    failpoints::reached(Failpoint::Planned, &"plan").await;
     env.wakes.wake(crate::Part::Campaigns);
     Ok(unplanned.len() as i64 == BATCH)
 }

@@ -6,7 +6,7 @@ mod sent;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use overture_domain::{
-    Timestamp, WorkspaceId,
+    AttemptId, Timestamp, WorkspaceId,
     enrollments::{ActionState, EnrollmentState, JobState, Outcome},
     events::EventKind,
     pacing,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    enrollment_event, finished_events, plan,
+    enrollment_event, evidence, finished_events, plan,
     verdict::{NotSent, Verdict},
     writes::Mail,
 };
@@ -33,7 +33,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(5 * 60);
 pub(super) struct Ended {
     pub mail: Arc<Mail>,
     pub verdict: Verdict,
-    /// The attempt had been committed.
+    /// The attempt of this send.
+    pub attempt: AttemptId,
+    /// It had been committed.
     pub attempted: bool,
 }
 
@@ -46,7 +48,13 @@ pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<
     let mut sent: BTreeMap<WorkspaceId, Vec<(&Mail, &str)>> = BTreeMap::new();
     for ended in all {
         let mail = &*ended.mail;
-        let recorder = Recorder { env, mail, now };
+        let attempt = ended.attempt;
+        let recorder = Recorder {
+            env,
+            mail,
+            attempt,
+            now,
+        };
         match &ended.verdict {
             Verdict::Sent { words } => {
                 let mails = sent.entry(mail.action.workspace_id).or_default();
@@ -56,6 +64,9 @@ pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<
             // Nothing stands in the database that may have gone out: free to try again.
             Verdict::NotSent { why, words } => {
                 recorder.release(tx).await?;
+                if !recorder.is_ours(tx, words).await? {
+                    continue;
+                }
                 recorder.not_sent(tx, *why, words, ended.attempted).await?;
             }
         }
@@ -69,10 +80,27 @@ pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<
 struct Recorder<'a> {
     env: &'a Env,
     mail: &'a Mail,
+    attempt: AttemptId,
     now: Timestamp,
 }
 
 impl Recorder<'_> {
+    /// Whether this send may still say what becomes of its step. Where it took so long that its
+    /// lease was given to another, that one's mail may be on its way: this one's failure says
+    /// nothing about it (SAFE-3, SCH-5).
+    async fn is_ours(&self, tx: &mut Tx, words: &str) -> Result<bool> {
+        let Mail {
+            job, lease, action, ..
+        } = self.mail;
+        actions::deny_attempt(tx, self.attempt, words, self.now).await?;
+        let elsewhere = actions::attempted(tx, action.workspace_id, &[action.id]).await?;
+        let ours = elsewhere.is_empty() && jobs::hold(tx, *job, self.env.host, *lease).await?;
+        if !ours {
+            tracing::warn!(job.id = %job, "a send failed after its lease had passed to another; it is left to that one");
+        }
+        Ok(ours)
+    }
+
     async fn unknown(&self, tx: &mut Tx, words: &str) -> Result<()> {
         let action = &self.mail.action;
         let reason = format!("it may have gone out: {words}");
@@ -90,6 +118,7 @@ impl Recorder<'_> {
             self.now,
         )
         .await?;
+        evidence::expect_in(tx, self.env, &self.mail.account, &[action.id], self.now).await?;
         self.park(tx, EnrollmentState::AmbiguousSend, reason).await
     }
 

@@ -1,99 +1,203 @@
-//! A person's word on a mail that may have gone out (SAFE-3).
+//! Settles mails that may have gone out (SAFE-3): by evidence, or by a person's word.
+
+use std::collections::HashSet;
 
 use overture_domain::{
-    EnrollmentId, WorkspaceId,
+    ActionId, Timestamp, WorkspaceId,
     accounts::Channel,
     enrollments::{ActionState, EnrollmentState, Outcome},
     events::{Event, EventKind},
-    people::Actor,
+    people::{Actor, Audit},
 };
-use overture_store::{actions, actions::Ended, enrollments, events, prospects};
+use overture_store::{
+    Tx, enrollments, events,
+    evidence::{self, Ambiguous, Settled},
+    prospects,
+};
 use serde_json::json;
 
-use crate::{Env, Error, Part, Result};
+use crate::{Env, Part, Result};
 
 use super::resumed_events;
 
-/// Decides an ambiguous send: it went out, and the sequence goes on; or it did not, and it is sent
-/// again with the same Message-ID.
+/// A person decides ambiguous sends: they went out, and the sequences go on; or they did not, and
+/// are sent again with the same Message-ID. The ids of those that were ambiguous; the others stay
+/// as they are.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::InvalidStatus`] when the enrollment's send isn't ambiguous.
+/// Only the store's.
 pub async fn resolve(
     env: &Env,
     ws: WorkspaceId,
-    id: EnrollmentId,
+    ids: &[ActionId],
     went_out: bool,
     actor: &Actor,
-) -> Result<()> {
-    let now = env.now();
+) -> Result<HashSet<ActionId>> {
     let mut tx = env.db.begin().await?;
-    let enrollment = enrollments::find(&mut tx, ws, id)
-        .await?
-        .ok_or(Error::NotFound("enrollment"))?;
-    let action = actions::list_by_enrollments(&mut tx, ws, &[id])
-        .await?
-        .into_iter()
-        .find(|action| action.state == ActionState::Ambiguous);
-    let Some(action) = action.filter(|_| enrollment.state == EnrollmentState::AmbiguousSend) else {
-        let message = format!(
-            "the enrollment is {}: there is nothing to decide",
-            enrollment.state
-        );
-        return Err(Error::InvalidStatus {
-            message,
-            details: Vec::new(),
-        });
+    let sends = evidence::find(&mut tx, ws, ids).await?;
+    let by = Word {
+        actor,
+        reason: "decided by hand",
     };
-    let (state, outcome) = if went_out {
-        (ActionState::Done, Outcome::Sent)
-    } else {
-        (ActionState::Retrying, Outcome::NotSent)
-    };
-    let ended = Ended {
-        action_id: action.id,
-        state,
-        deferrals: action.deferrals,
-        error: None,
-        outcome,
-        detail: Some(format!("decided by {actor}")),
-    };
-    actions::end(&mut tx, &[ended], now).await?;
-    if went_out {
-        let prospect = prospects::find(&mut tx, ws, enrollment.prospect_id).await?;
-        prospects::set_contacted(&mut tx, ws, &[enrollment.prospect_id], now).await?;
-        enrollments::advance(&mut tx, ws, &[(id, action.step_index)], now).await?;
-        let event = Event {
-            id: env.id(),
-            workspace_id: ws,
-            kind: EventKind::EmailSent,
-            channel: Some(Channel::Mail),
-            campaign_id: Some(action.campaign_id),
-            enrollment_id: Some(id),
-            prospect_id: Some(enrollment.prospect_id),
-            account_id: Some(action.account_id),
-            occurred_at: now,
-            dedup_key: Some(format!("sent:{}", action.id)),
-            data: json!({
-                "prospectId": enrollment.prospect_id,
-                "prospectEmail": prospect.map(|prospect| prospect.email),
-                "campaignId": action.campaign_id,
-                "enrollmentId": id,
-                "mailboxId": action.account_id,
-                "stepIndex": action.step_index,
-                "messageId": action.external_id,
-                "sentAt": now,
-            }),
-        };
-        events::insert(&mut tx, &[event]).await?;
-    } else {
-        let resumed =
-            enrollments::resume(&mut tx, ws, &[id], EnrollmentState::AmbiguousSend, now).await?;
-        events::insert(&mut tx, &resumed_events(env, &resumed, now)).await?;
-    }
+    let settled = settle_in(&mut tx, env, ws, &sends, went_out, &by, env.now()).await?;
     tx.commit().await?;
+    wake(env);
+    Ok(settled)
+}
+
+/// Something came that answers a mail or reports on it, in the caller's transaction: it went out.
+/// The caller wakes [`Part::Sends`] after the commit.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn prove_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    message_id: &str,
+) -> Result<()> {
+    let Some(send) = evidence::find_by_external_id(tx, ws, message_id).await? else {
+        return Ok(());
+    };
+    let by = Word {
+        actor: &Actor::Engine("SAFE-3"),
+        reason: "a mail came that names it",
+    };
+    settle_in(tx, env, ws, &[send], true, &by, env.now()).await?;
+    Ok(())
+}
+
+/// Whose word it is, and by what.
+pub(super) struct Word<'a> {
+    pub actor: &'a Actor,
+    pub reason: &'a str,
+}
+
+/// Settles ambiguous sends that all went out, or all did not. The ids of those that were still
+/// ambiguous.
+pub(super) async fn settle_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    sends: &[Ambiguous],
+    went_out: bool,
+    by: &Word<'_>,
+    now: Timestamp,
+) -> Result<HashSet<ActionId>> {
+    if sends.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<_> = sends.iter().map(|send| send.action.enrollment_id).collect();
+    let enrollments = enrollments::list_by_ids(tx, ws, &ids).await?;
+    let waiting: HashSet<_> = enrollments
+        .iter()
+        .filter(|enrollment| enrollment.state == EnrollmentState::AmbiguousSend)
+        .map(|enrollment| enrollment.id)
+        .collect();
+    let settled: Vec<_> = sends
+        .iter()
+        .map(|send| {
+            let outcome = if went_out {
+                Outcome::Sent
+            } else {
+                Outcome::NotSent
+            };
+            let state = match (went_out, waiting.contains(&send.action.enrollment_id)) {
+                (true, _) => ActionState::Done,
+                // As after a process that died: what was reserved is given back with the next
+                // hand-out.
+                (false, true) => ActionState::HandedOut,
+                // Its way has ended meanwhile: nothing is sent any more.
+                (false, false) => ActionState::Cancelled,
+            };
+            let audit = Audit {
+                id: env.id(),
+                workspace_id: ws,
+                subject_kind: evidence::SUBJECT.to_owned(),
+                subject_id: send.action.id.to_string(),
+                from_status: Some(ActionState::Ambiguous.to_string()),
+                to_status: outcome.to_string(),
+                reason: by.reason.to_owned(),
+                actor: by.actor.to_string(),
+                at: now,
+            };
+            Settled {
+                action_id: send.action.id,
+                state,
+                outcome,
+                audit,
+            }
+        })
+        .collect();
+    let changed = evidence::settle(tx, ws, &settled, now).await?;
+    let sends: Vec<_> = sends
+        .iter()
+        .filter(|send| changed.contains(&send.action.id))
+        .collect();
+    if went_out {
+        let done: Vec<_> = sends
+            .iter()
+            .map(|send| (send.action.enrollment_id, send.action.step_index))
+            .collect();
+        enrollments::advance(tx, ws, &done, now).await?;
+        let prospect = |send: &Ambiguous| {
+            let id = send.action.enrollment_id;
+            enrollments
+                .iter()
+                .find(|enrollment| enrollment.id == id)
+                .map(|e| e.prospect_id)
+        };
+        let contacted: Vec<_> = sends.iter().filter_map(|send| prospect(send)).collect();
+        prospects::set_contacted(tx, ws, &contacted, now).await?;
+        let told: Vec<_> = sends
+            .iter()
+            .filter_map(|send| Some(sent_event(env, send, prospect(send)?, now)))
+            .collect();
+        events::insert(tx, &told).await?;
+    } else {
+        let ids: Vec<_> = sends.iter().map(|send| send.action.enrollment_id).collect();
+        let resumed =
+            enrollments::resume(tx, ws, &ids, EnrollmentState::AmbiguousSend, now).await?;
+        events::insert(tx, &resumed_events(env, &resumed, now)).await?;
+    }
+    Ok(changed)
+}
+
+/// What follows from a settled send is planned and told by these.
+pub(super) fn wake(env: &Env) {
     for part in [Part::Sends, Part::Campaigns, Part::Dispatch] {
         env.wakes.wake(part);
     }
-    Ok(())
+}
+
+/// API-6. It went out when it was attempted; that it did is known now.
+fn sent_event(
+    env: &Env,
+    send: &Ambiguous,
+    prospect: overture_domain::ProspectId,
+    now: Timestamp,
+) -> Event {
+    let action = &send.action;
+    Event {
+        id: env.id(),
+        workspace_id: action.workspace_id,
+        kind: EventKind::EmailSent,
+        channel: Some(Channel::Mail),
+        campaign_id: Some(action.campaign_id),
+        enrollment_id: Some(action.enrollment_id),
+        prospect_id: Some(prospect),
+        account_id: Some(action.account_id),
+        occurred_at: now,
+        dedup_key: Some(format!("sent:{}", action.id)),
+        data: json!({
+            "prospectId": prospect,
+            "prospectEmail": send.prospect_email,
+            "campaignId": action.campaign_id,
+            "enrollmentId": action.enrollment_id,
+            "mailboxId": action.account_id,
+            "stepIndex": action.step_index,
+            "messageId": action.external_id,
+            "sentAt": send.attempted_at,
+        }),
+    }
 }

@@ -19,12 +19,14 @@ use serde_json::json;
 
 use crate::{Env, Result};
 
-use super::{compose::Composed, enrollment_event, finished_events, world::World};
+use super::{compose::Composed, enrollment_event, evidence, finished_events, world::World};
 
 /// A mail on its way: handed out and reserved, not yet tried.
 #[derive(Clone, Debug)]
 pub(super) struct Mail {
     pub job: JobId,
+    /// When the job was leased for this send, in real time: tells it from a later one.
+    pub lease: Option<Timestamp>,
     pub action: Action,
     pub campaign: Campaign,
     pub prospect: Prospect,
@@ -45,7 +47,7 @@ pub(super) enum Fate {
     /// Something fixable holds it.
     Park(EnrollmentState, String),
     /// It may have gone out in a process that died; a person or evidence decides (SAFE-3).
-    Ambiguous,
+    Ambiguous(Box<Action>),
     /// Its campaign doesn't run: planned anew when it does.
     Unplan(String),
     /// The step is done: on to the next.
@@ -75,6 +77,8 @@ pub(super) struct Writes<'a> {
     next: Vec<(EnrollmentId, i64)>,
     finished: Vec<(EnrollmentId, EnrollmentState, String)>,
     unclear: Vec<Ended>,
+    /// For which evidence is to be looked for, by mailbox.
+    expected: HashMap<AccountId, Vec<ActionId>>,
 }
 
 impl<'a> Writes<'a> {
@@ -96,6 +100,7 @@ impl<'a> Writes<'a> {
             next: Vec::new(),
             finished: Vec::new(),
             unclear: Vec::new(),
+            expected: HashMap::new(),
         }
     }
 
@@ -104,12 +109,18 @@ impl<'a> Writes<'a> {
         self.ended.push((job.id, JobState::Expired, None));
     }
 
+    /// What was reserved for a hand-out that never ended.
+    pub(super) fn given_back(&mut self, uses: Vec<Use>) {
+        self.uses.extend(uses);
+    }
+
     pub(super) fn note(&mut self, job: &Job, enrollment: &Enrollment, fate: Fate) {
         let ended = |state| (job.id, state, None);
         match fate {
             Fate::Go(mail) => {
                 let mail = Mail {
                     job: job.id,
+                    lease: job.leased_at,
                     ..*mail
                 };
                 let known = self.world.actions.get(&enrollment.id).into_iter().flatten();
@@ -124,11 +135,11 @@ impl<'a> Writes<'a> {
             Fate::Defer(at, reason) => self.deferred.push((job.id, at, reason)),
             Fate::Wait(lane) => self.waiting.push((job.id, lane)),
             Fate::Park(state, reason) => self.park(enrollment, state, reason),
-            Fate::Ambiguous => {
+            Fate::Ambiguous(action) => {
                 self.ended.push(ended(JobState::Ambiguous));
-                let actions = self.world.actions.get(&enrollment.id).into_iter().flatten();
-                let attempted = actions.filter(|action| self.world.attempted.contains(&action.id));
-                self.unclear.extend(attempted.map(unclear));
+                self.unclear.push(unclear(&action));
+                let of_account = self.expected.entry(action.account_id).or_default();
+                of_account.push(action.id);
                 let reason = "it may have gone out: the process that sent it died before it knew";
                 self.park(
                     enrollment,
@@ -184,6 +195,11 @@ impl<'a> Writes<'a> {
         enrollments::unplan(tx, ws, &self.unplanned, now).await?;
         enrollments::advance(tx, ws, &self.next, now).await?;
         actions::end(tx, &self.unclear, now).await?;
+        for (id, actions) in &self.expected {
+            if let Some(account) = self.world.accounts.get(id) {
+                evidence::expect_in(tx, self.env, account, actions, now).await?;
+            }
+        }
         for (id, state, reason) in &self.finished {
             let finished = enrollments::finish(tx, ws, &[*id], *state, reason, now).await?;
             self.told.extend(finished_events(self.env, &finished));

@@ -10,7 +10,7 @@ use super::{
     couriers::{self, Couriers, Place},
     request,
 };
-use crate::{Due, Env, Part, Result};
+use crate::{Due, Env, Failpoint, Part, Result, failpoints};
 
 /// Of all requests at a time, those to one endpoint: a sixteenth, at least two.
 const ENDPOINTS_SHARE: usize = 16;
@@ -97,6 +97,7 @@ async fn send_due(env: &Env) -> Result<Due> {
 }
 
 async fn carry(env: Env, place: Place, parcel: Parcel) {
+    failpoints::reached(Failpoint::DeliveryLeased, &parcel.webhook.id).await;
     let outcome = AssertUnwindSafe(request::make(&env, &parcel))
         .catch_unwind()
         .await;
@@ -104,12 +105,14 @@ async fn carry(env: Env, place: Place, parcel: Parcel) {
         let reason = "the host failed while it prepared the request; its log says more";
         request::held(&env, &parcel, reason.to_owned(), None)
     });
+    failpoints::reached(Failpoint::DeliveryAnswered, &parcel.webhook.id).await;
     env.couriers.come_back(outcome);
     if let Err(error) = couriers::record(&env).await {
         tracing::error!(
             "deliveries could not be recorded, and will be when the database is back: {error}"
         );
     }
+    failpoints::reached(Failpoint::DeliveryRecorded, &parcel.webhook.id).await;
     drop(place);
 }
 

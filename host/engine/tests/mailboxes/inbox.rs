@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A mail of `from` in answer to what was sent.
-fn answer(from: &str, sent: &Sent, text: &str) -> String {
+pub(crate) fn answer(from: &str, sent: &Sent, text: &str) -> String {
     let id = &sent.message_id;
     format!(
         "From: {from}\nTo: ada@sender.test\nSubject: Re: Hello\nMessage-ID: <{text_id}-{id}>\nIn-Reply-To: <{id}>\nReferences: <{id}>\n\n{text}\n",
@@ -26,7 +26,7 @@ fn answer(from: &str, sent: &Sent, text: &str) -> String {
     )
 }
 
-fn bounce(sent: &Sent, status: &str, diagnostic: &str) -> String {
+pub(crate) fn bounce(sent: &Sent, status: &str, diagnostic: &str) -> String {
     let (email, id) = (&sent.email, &sent.message_id);
     format!(
         "From: MAILER-DAEMON@mx.test\nTo: ada@sender.test\nSubject: Undelivered\nMessage-ID: <dsn-{status}-{id}>\n\

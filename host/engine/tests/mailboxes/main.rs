@@ -6,6 +6,7 @@ mod connecting;
 mod connections;
 mod inbox;
 mod native;
+mod proof;
 mod reading;
 mod real;
 mod script;

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use overture_domain::{
-    CampaignId, EnrollmentId, ProspectId, StepId, Timestamp, WorkspaceId,
+    ActionId, CampaignId, EnrollmentId, ProspectId, StepId, Timestamp, WorkspaceId,
     accounts::{Account, Channel},
     campaigns::{Campaign, CampaignKind, CampaignStatus, Step, StepKind, Window},
-    enrollments::{Action, ActionState, Enrollment, EnrollmentState, Outcome},
+    enrollments::{Action, ActionState, Attempt, Enrollment, EnrollmentState, Outcome},
     events::{Event, EventPosition},
     messages::Message,
     people::Actor,
@@ -36,6 +36,7 @@ pub(crate) struct World {
 
 /// A prospect whose first step went out.
 pub(crate) struct Sent {
+    pub(crate) action: ActionId,
     pub(crate) prospect: ProspectId,
     pub(crate) enrollment: EnrollmentId,
     pub(crate) email: String,
@@ -138,6 +139,51 @@ impl World {
 
     /// A prospect whose step went out. Its enrollment is through, or waits for a next step.
     pub(crate) async fn sent_to(&self, email: &str, state: EnrollmentState) -> Sent {
+        let sent = self.handed_out_to(email).await;
+        let now = self.now();
+        let mut tx = self.env().db.begin().await.unwrap();
+        let done = ended(&sent, ActionState::Done, Outcome::Sent);
+        actions::end(&mut tx, &[done], now).await.unwrap();
+        enrollments::advance(&mut tx, self.ws, &[(sent.enrollment, 0)], now)
+            .await
+            .unwrap();
+        if state != EnrollmentState::Active {
+            enrollments::finish(&mut tx, self.ws, &[sent.enrollment], state, "", now)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        sent
+    }
+
+    /// A prospect whose step may have gone out (SAFE-3).
+    pub(crate) async fn perhaps_sent_to(&self, email: &str) -> Sent {
+        let sent = self.handed_out_to(email).await;
+        let now = self.now();
+        let attempt = Attempt {
+            id: self.env().id(),
+            workspace_id: self.ws,
+            action_id: sent.action,
+            external_id: sent.message_id.clone(),
+            at: now,
+            outcome: None,
+            outcome_at: None,
+            detail: None,
+        };
+        let mut tx = self.env().db.begin().await.unwrap();
+        actions::insert_attempts(&mut tx, &[attempt]).await.unwrap();
+        let unknown = ended(&sent, ActionState::Ambiguous, Outcome::Ambiguous);
+        actions::end(&mut tx, &[unknown], now).await.unwrap();
+        let state = EnrollmentState::AmbiguousSend;
+        let parked = [(sent.enrollment, state, "no answer".to_owned())];
+        enrollments::park(&mut tx, self.ws, &parked, now)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        sent
+    }
+
+    async fn handed_out_to(&self, email: &str) -> Sent {
         let now = self.now();
         let prospect = prospect(self.env(), self.ws, email);
         let (enrollment, action) = (self.env().id(), self.env().id());
@@ -177,25 +223,9 @@ impl World {
             .await
             .unwrap();
         actions::insert(&mut tx, &[sent]).await.unwrap();
-        let done = actions::Ended {
-            action_id: action,
-            state: ActionState::Done,
-            deferrals: 0,
-            error: None,
-            outcome: Outcome::Sent,
-            detail: None,
-        };
-        actions::end(&mut tx, &[done], now).await.unwrap();
-        enrollments::advance(&mut tx, self.ws, &[(enrollment, 0)], now)
-            .await
-            .unwrap();
-        if state != EnrollmentState::Active {
-            enrollments::finish(&mut tx, self.ws, &[enrollment], state, "", now)
-                .await
-                .unwrap();
-        }
         tx.commit().await.unwrap();
         Sent {
+            action,
             prospect: prospect.id,
             enrollment,
             email: email.to_owned(),
@@ -295,6 +325,17 @@ impl World {
             .collect();
         kinds.sort_unstable();
         kinds
+    }
+}
+
+fn ended(sent: &Sent, state: ActionState, outcome: Outcome) -> actions::Ended {
+    actions::Ended {
+        action_id: sent.action,
+        state,
+        deferrals: 0,
+        error: None,
+        outcome,
+        detail: None,
     }
 }
 

@@ -17,7 +17,7 @@ use overture_plugin_host::{
     CallError, Problem,
     capabilities::mailbox::{Failure, Reply, Stage, Submission, SubmissionRecord},
 };
-use overture_store::{actions, caps, on_both, prospects, suppressions};
+use overture_store::{actions, audit, caps, evidence, on_both, prospects, suppressions};
 use overture_testkit::{MONDAY, Outreach, outreach::Fate};
 
 use super::{DAY, HOUR, all_are, monday, states};
@@ -40,7 +40,7 @@ fn failed(stage: Stage, code: &str, reply: Option<Reply>) -> Fate {
 }
 
 /// What is used of the mailbox's daily limit.
-async fn used(world: &Outreach, mailbox: overture_domain::AccountId) -> i64 {
+pub(super) async fn used(world: &Outreach, mailbox: overture_domain::AccountId) -> i64 {
     let limit = Limit {
         cap: Cap::MailboxDaily,
         subject: mailbox.to_string(),
@@ -206,10 +206,17 @@ on_both! {
         assert_eq!(all[0].reason, "it may have gone out: the plugin panicked: oops");
         let (env, ws) = (world.env(), world.ws);
         // It went out: the sequence goes on. It did not: it goes again, with the same Message-ID.
-        sends::resolve(env, ws, all[0].id, true, &Actor::Cli).await.unwrap();
-        sends::resolve(env, ws, all[1].id, false, &Actor::Cli).await.unwrap();
-        let error = sends::resolve(env, ws, all[0].id, true, &Actor::Cli).await.unwrap_err();
-        assert_eq!(error.code(), "invalid_status");
+        let waiting = evidence::list(&mut env.db.reader(), ws, None, 10).await.unwrap();
+        let of = |n: usize| waiting.iter().find(|send| send.action.enrollment_id == all[n].id).unwrap().action.id;
+        assert_eq!(waiting[0].next_look_at, None, "a service without folders");
+        let (first, second) = (of(0), of(1));
+        let sent = sends::resolve(env, ws, &[first], true, &Actor::Cli).await.unwrap();
+        let not_sent = sends::resolve(env, ws, &[second, first], false, &Actor::Cli).await.unwrap();
+        assert_eq!((sent, not_sent), ([first].into(), [second].into()), "a word is not taken back");
+        // SAFE-4
+        let log = audit::list(&mut env.db.reader(), ws, &second.to_string()).await.unwrap();
+        assert_eq!(log.len(), 1);
+        assert_eq!((log[0].from_status.as_deref(), &*log[0].to_status, &*log[0].actor), (Some("ambiguous"), "not_sent", "cli"));
         world.run_for(HOUR * 2).await;
         assert_eq!(states(&world, campaign).await, "1 ambiguous_send, 3 completed");
         let asked = world.post.asked();

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use overture_domain::{
     HostId, Id,
-    enrollments::{EnrollmentState, JobKind},
+    enrollments::{ActionState, EnrollmentState, JobKind},
     id::kinds,
     rng::SeededRng,
 };
 use overture_engine::{Env, Part, leases, sends};
-use overture_store::{jobs, lanes, on_both};
+use overture_plugin_host::capabilities::mailbox::{Failure, Stage, SubmissionRecord};
+use overture_store::{actions, evidence, jobs, lanes, on_both};
 use overture_testkit::{MONDAY, Outreach, outreach, outreach::Fate};
 
-use super::{HOUR, all_are};
+use super::{HOUR, all_are, outcomes::used};
 
 /// Another process on the same database.
 async fn another_host(world: &Outreach, n: u64) -> Env {
@@ -65,14 +66,78 @@ on_both! {
         outreach::settle(&other).await;
         assert_eq!(world.post.asked().len(), 1);
         // A person says that nothing went out.
-        let id = world.enrollments(campaign).await[0].id;
-        sends::resolve(&other, world.ws, id, false, &overture_domain::people::Actor::Cli).await.unwrap();
+        let waiting = evidence::list(&mut other.db.reader(), world.ws, None, 10).await.unwrap();
+        let ids: Vec<_> = waiting.iter().map(|send| send.action.id).collect();
+        let resolved = sends::resolve(&other, world.ws, &ids, false, &overture_domain::people::Actor::Cli).await.unwrap();
+        assert_eq!(resolved.len(), 1);
         world.kit.clock.advance(HOUR);
         outreach::settle(&other).await;
         world.kit.clock.advance(HOUR);
         outreach::settle(&other).await;
         all_are(&world, campaign, EnrollmentState::Completed).await;
         assert_eq!(world.post.asked().len(), 2);
+    }
+
+    // SAFE-3, SCH-5: who lost the lease says nothing about what its successor does.
+    async fn a_failure_that_comes_after_the_lease_has_passed_on(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        world.post.behind_smtp();
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        let go = std::sync::Arc::new(tokio::sync::Notify::new());
+        let lost = Fate::Dialogue(SubmissionRecord::Failed(Failure {
+            stage: Stage::Tcp, code: "timeout".into(), reply: None, detail: "no answer".into(),
+        }));
+        world.post.next("p0@d0.test", [Fate::After(go.clone(), Box::new(lost)), Fate::Silence]);
+        let campaign = world.running(&[&mailbox], &people).await;
+        die_sending(&world).await;
+        world.kit.clock.advance(Duration::from_secs(31));
+        let other = another_host(&world, 9).await;
+        leases::tick(&other).await.unwrap();
+        sends::tick(&other).await.unwrap();
+        while world.post.asked().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        // The first was only asleep.
+        go.notify_one();
+        world.env().under_way.settled().await;
+        let id = world.enrollments(campaign).await[0].id;
+        let on = &mut other.db.reader();
+        let action = &actions::list_by_enrollments(on, world.ws, &[id]).await.unwrap()[0];
+        assert_eq!(action.state, ActionState::HandedOut);
+        world.kit.clock.advance(HOUR);
+        sends::tick(world.env()).await.unwrap();
+        assert_eq!(world.post.asked().len(), 2, "nobody sends it a third time");
+    }
+
+    // SAFE-3: what an earlier step has sent stays sent when a host dies in a later one.
+    async fn a_later_attempt_of_a_dead_host_leaves_the_earlier_alone(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        let campaign = world.draft(&[&mailbox], &[("One", "<p>Hi</p>"), ("Two", "<p>Hi again</p>")]).await;
+        world.enroll(campaign, &people).await;
+        world.start(campaign).await;
+        world.run_for(HOUR).await;
+        assert_eq!(world.post.taken().len(), 1);
+        world.post.next("p0@d0.test", [Fate::Silence]);
+        while world.env().under_way.count(Part::Sends) == 0 {
+            let next = world.settle().await.unwrap();
+            world.kit.clock.advance_to(next);
+            sends::tick(world.env()).await.unwrap();
+        }
+        while world.post.asked().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        world.kit.clock.advance(Duration::from_secs(31));
+        let other = another_host(&world, 9).await;
+        leases::tick(&other).await.unwrap();
+        outreach::settle(&other).await;
+        all_are(&world, campaign, EnrollmentState::AmbiguousSend).await;
+        let id = world.enrollments(campaign).await[0].id;
+        let actions = actions::list_by_enrollments(&mut other.db.reader(), world.ws, &[id]).await.unwrap();
+        let states: Vec<_> = actions.iter().map(|action| action.state).collect();
+        assert_eq!(states, [ActionState::Done, ActionState::Ambiguous]);
     }
 
     // SCH-5, SAFE-3: a host that dies before the attempt has sent nothing: another sends it.
@@ -107,6 +172,7 @@ on_both! {
         all_are(&world, campaign, EnrollmentState::Completed).await;
         assert_eq!(world.post.asked().len(), 2);
         assert_ne!(first, other.host);
+        assert_eq!(used(&world, mailbox.id).await, 1, "CAP-2: one mail counts once");
     }
 
     // SCH-5: a living host that holds a job for ever gets a strike each time; the third ends it.

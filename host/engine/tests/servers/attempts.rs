@@ -8,7 +8,7 @@ use overture_domain::{
     people::Actor,
 };
 use overture_engine::sends;
-use overture_store::actions;
+use overture_store::{actions, evidence};
 use overture_testkit::{
     proxy::{At, Harm},
     servers::wait_until,
@@ -126,7 +126,9 @@ async fn is_ambiguous(at: At, harm: Harm, taken: bool) {
         assert_eq!(step.copies(), 1, "{shown}");
     }
     let (env, ws) = (world.env(), world.ws);
-    sends::resolve(env, ws, enrollment.id, taken, &Actor::Cli)
+    let waiting = evidence::list(&mut env.db.reader(), ws, None, 10).await;
+    let waiting: Vec<_> = waiting.unwrap().iter().map(|send| send.action.id).collect();
+    sends::resolve(env, ws, &waiting, taken, &Actor::Cli)
         .await
         .unwrap();
     world.run_for(HOUR * 3).await;

@@ -3,6 +3,7 @@
 use std::{io, path::Path};
 
 use overture_domain::Timestamp;
+use overture_engine::Failpoint;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -15,7 +16,7 @@ use tokio::{
 pub struct Driver(Mutex<BufReader<UnixStream>>);
 
 /// What the process says about its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Status {
     /// What its clock shows.
@@ -24,6 +25,8 @@ pub struct Status {
     pub next: Option<Timestamp>,
     /// How many pieces of work go on or are about to begin.
     pub under_way: usize,
+    /// For whom of these work stands at the failpoint where it is held.
+    pub held: Vec<String>,
 }
 
 impl Driver {
@@ -50,6 +53,15 @@ impl Driver {
     /// When the process is gone.
     pub async fn ask(&self) -> Status {
         self.request(&json!({})).await
+    }
+
+    /// Holds all work that reaches a failpoint there (`overture_engine::Failpoint`), until the
+    /// process is killed.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    pub async fn hold(&self, failpoint: Failpoint) -> Status {
+        self.request(&json!({ "hold": failpoint })).await
     }
 
     async fn request(&self, request: &Value) -> Status {
