@@ -24,6 +24,7 @@ mod page;
 mod prospects;
 mod rates;
 mod request_id;
+mod sends;
 mod suppressions;
 mod tracking;
 mod unsubscribe;

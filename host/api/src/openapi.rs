@@ -14,7 +14,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, prospects,
+    campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, prospects, sends,
     suppressions, webhooks,
 };
 
@@ -59,6 +59,7 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .merge(suppressions::routes())
         .merge(mailboxes::routes())
         .merge(campaigns::routes())
+        .merge(sends::routes())
         .merge(webhooks::routes())
         .merge(events::routes())
 }

@@ -9,6 +9,7 @@ use crate::{
     client::Server,
     commands::{
         campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, serve,
+        campaign, demo, doctor, events, import, key, mailbox, migrate, plugin, send, serve,
         template, user,
     },
     config::Config,
@@ -54,6 +55,9 @@ enum Command {
     Import(RemoteArgs<import::Options>),
     /// Campaigns, through the API
     Campaign(Remote<campaign::Command>),
+    /// Mails on their way, through the API
+    #[command(subcommand_required = true)]
+    Send(Remote<send::Command>),
     /// What happened, through the API
     Events(RemoteArgs<events::Options>),
     /// A small campaign in the sandbox, on virtual time
@@ -105,6 +109,7 @@ impl Cli {
             Command::Campaign(remote) => {
                 campaign::run(&remote.server.connect()?, remote.command).await
             }
+            Command::Send(remote) => send::run(&remote.server.connect()?, remote.command).await,
             Command::Events(remote) => {
                 events::run(&remote.server.connect()?, &remote.options).await
             }

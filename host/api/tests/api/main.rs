@@ -18,6 +18,7 @@ mod me;
 mod openapi;
 mod operations;
 mod prospects;
+mod sends;
 mod suppressions;
 mod tracking;
 mod twice;

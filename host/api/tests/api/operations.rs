@@ -98,6 +98,13 @@ pub(crate) fn all() -> Vec<Operation> {
             "enrollments:write",
             Some(json!({"emails": ["ada@example.com"]})),
         ),
+        ("GET", "/sends/ambiguous", "campaigns:read", None),
+        (
+            "POST",
+            "/sends/resolve",
+            "enrollments:write",
+            Some(json!({"ids": [], "outcome": "sent"})),
+        ),
         ("GET", "/webhooks", "webhooks:read", None),
         (
             "POST",

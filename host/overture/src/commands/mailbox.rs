@@ -49,6 +49,9 @@ pub struct Add {
     /// The server files sent mails into Sent by itself
     #[arg(long)]
     files_sent: Option<bool>,
+    /// And every mail within so many minutes
+    #[arg(long, value_name = "MINUTES")]
+    sent_within: Option<u32>,
     /// Mails a day
     #[arg(long)]
     daily_limit: Option<i64>,
@@ -115,6 +118,7 @@ fn body(add: Add) -> Result<Value> {
     optional("provider", json!(add.provider));
     optional("userName", json!(add.user));
     optional("filesSent", json!(add.files_sent));
+    optional("sentWithinMinutes", json!(add.sent_within));
     optional("dailyLimit", json!(add.daily_limit));
     if let Some(server) = &add.smtp {
         optional("smtp", self::server(server, add.smtp_tls.as_deref(), 465)?);

@@ -10,6 +10,7 @@ pub mod mail;
 pub mod mailbox;
 pub mod migrate;
 pub mod plugin;
+pub mod send;
 pub mod serve;
 pub mod template;
 pub mod user;
