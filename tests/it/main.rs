@@ -4,5 +4,6 @@ mod demo;
 mod driven;
 mod errors;
 mod inspect;
+mod kill;
 mod readme;
 mod story;

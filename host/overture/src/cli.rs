@@ -8,8 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, serve,
-        campaign, demo, doctor, events, import, key, mailbox, migrate, plugin, send, serve,
+        campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, send, serve,
         template, user,
     },
     config::Config,

@@ -56,7 +56,13 @@ impl App {
             .success();
         let key = installation.run(&["key", "create", "--quiet"]).await;
         let key = key.success().trim().to_owned();
+        Self::serve(installation, key, now).await
+    }
+
+    async fn serve(installation: Installation, key: String, now: Timestamp) -> Self {
         let socket = installation.path("clock.sock");
+        // Left over where the last process was killed.
+        let _ = std::fs::remove_file(&socket);
         let mut process = installation
             .command(&[
                 "serve",
@@ -85,6 +91,21 @@ impl App {
             process,
             log,
         }
+    }
+
+    /// Kills the process where it stands (SIGKILL) and serves again from the moment that its clock
+    /// showed; the id of the one that was killed. The address is another one then.
+    ///
+    /// # Panics
+    /// When it has ended by itself, or does not come up again.
+    pub async fn kill(&mut self) -> u32 {
+        let now = self.status().await.now;
+        let id = self.process.id();
+        let id = id.unwrap_or_else(|| panic!("it had ended; its log:\n{}", self.log.tail()));
+        self.process.kill().await.expect("it was ours");
+        let installation = self.installation.clone();
+        *self = Self::serve(installation, self.key.clone(), now).await;
+        id
     }
 
     /// Runs a command that talks to this server.
@@ -132,16 +153,20 @@ impl App {
     /// # Panics
     /// When work does not end.
     pub async fn idle(&self) -> Status {
+        self.wait_for(|status| status.under_way == 0).await
+    }
+
+    async fn wait_for(&self, is_so: impl Fn(&Status) -> bool) -> Status {
         let mut last = None;
         let idle = tokio::time::timeout(SETTLES_WITHIN, async {
             let mut turns = tokio::time::interval(Duration::from_millis(2));
             loop {
                 turns.tick().await;
                 let status = self.status().await;
-                last = Some(status);
-                if status.under_way == 0 {
+                if is_so(&status) {
                     return status;
                 }
+                last = Some(status);
             }
         })
         .await;
@@ -155,6 +180,15 @@ impl App {
 
     async fn status(&self) -> Status {
         self.clock.ask().await
+    }
+
+    /// Waits until nothing is under way but what is held at a failpoint.
+    ///
+    /// # Panics
+    /// When work does not end.
+    pub async fn idle_or_held(&self) -> Status {
+        self.wait_for(|status| status.under_way == status.held.len())
+            .await
     }
 
     /// Everything that the server logged so far.

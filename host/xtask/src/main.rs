@@ -14,6 +14,7 @@ mod codegen;
 mod command;
 mod corpora;
 mod demo;
+mod kill_test;
 mod machine;
 mod plugins;
 mod servers;
@@ -71,6 +72,13 @@ enum Task {
         #[arg(long)]
         once: bool,
     },
+    /// Kills a sending process again and again, on real servers and both databases, and checks that
+    /// no mail is lost or comes twice.
+    KillTest {
+        /// How often, on each database.
+        #[arg(long, value_name = "N", default_value_t = 300)]
+        kills: usize,
+    },
     /// Starts mail servers and PostgreSQL until its input ends, and says how to reach them.
     Servers {
         /// Also writes ports, accounts and the CA file as shell variables.
@@ -92,6 +100,7 @@ fn main() -> ExitCode {
         }
         Task::Corpora => corpora::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Demo { once } => demo::run(&workspace, once).map(|()| ExitCode::SUCCESS),
+        Task::KillTest { kills } => kill_test::run(&workspace, kills).map(|()| ExitCode::SUCCESS),
         Task::Servers { env } => servers::run(env.as_deref()).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {

@@ -13,10 +13,10 @@ use crate::workspace::Workspace;
 use crate::{binaries, plugins, system};
 
 /// Path of `overture`, for tests that run it as a process of its own.
-const PLAIN_VARIABLE: &str = "OVERTURE_BIN";
+pub(crate) const PLAIN_VARIABLE: &str = "OVERTURE_BIN";
 
 /// Path of `overture` with the feature `test-clock`.
-const DRIVEN_VARIABLE: &str = "OVERTURE_BIN_DRIVEN";
+pub(crate) const DRIVEN_VARIABLE: &str = "OVERTURE_BIN_DRIVEN";
 
 /// Runs the tests of both workspaces. An error when they could not be run at all.
 pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {

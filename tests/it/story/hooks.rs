@@ -85,7 +85,7 @@ impl Hooks {
 }
 
 // API-7
-fn check_signatures(one: &Received, secret: &str) {
+pub(crate) fn check_signatures(one: &Received, secret: &str) {
     let verifier = standardwebhooks::Webhook::new(secret).expect("a secret of Standard Webhooks");
     verifier
         .verify(&one.body, &one.headers)
@@ -109,7 +109,7 @@ fn check_signatures(one: &Received, secret: &str) {
     assert_eq!(header(one, "x-warmy-event-id"), header(one, "webhook-id"));
 }
 
-fn header<'a>(one: &'a Received, name: &str) -> &'a str {
+pub(crate) fn header<'a>(one: &'a Received, name: &str) -> &'a str {
     let value = one.headers.get(name).unwrap_or_else(|| panic!("no {name}"));
     value.to_str().expect("a readable header")
 }

@@ -12,7 +12,7 @@
 //! | `outside` | what people do with their mail programs |
 
 mod campaign;
-mod hooks;
+pub(crate) mod hooks;
 mod mails;
 mod outside;
 mod people;

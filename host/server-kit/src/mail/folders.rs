@@ -1,7 +1,8 @@
 //! What lies in the mailboxes, read from the disk.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::MailServers;
@@ -41,6 +42,16 @@ impl MailServers {
         // A name begins with seconds and microseconds of the delivery, and lacks no digit.
         files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
         Ok(files)
+    }
+
+    /// Whether Postfix still has a mail that it took, or is about to take one.
+    pub fn has_queued_mail(&self) -> Result<bool> {
+        for queue in ["maildrop", "incoming", "active", "deferred"] {
+            if holds_a_file(&self.directory.join("pq").join(queue))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn maildir(&self, address: &str, folder: &str) -> PathBuf {
@@ -86,4 +97,19 @@ impl MailServers {
         }
         Ok(())
     }
+}
+
+/// Queues that grow are spread over folders of their own.
+fn holds_a_file(folder: &Path) -> Result<bool> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries.map_err(Error::io(folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(Error::io(folder))?.path();
+        if !path.is_dir() || holds_a_file(&path)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -4,15 +4,17 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
 };
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// Where `overture` is installed for one test; the folder goes away with it.
+/// Where `overture` is installed for one test; the folder goes away with the last of its clones.
+#[derive(Clone)]
 pub struct Installation {
     binary: PathBuf,
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 /// `overture` as it is released: from `OVERTURE_BIN`, else what cargo built last.
@@ -59,7 +61,10 @@ impl Installation {
     /// When it can't be made.
     pub fn bare(binary: PathBuf) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        Self { binary, folder }
+        Self {
+            binary,
+            folder: Arc::new(folder),
+        }
     }
 
     /// A path in the folder.
