@@ -64,6 +64,8 @@ pub struct Enrollment {
     pub step_index: i64,
     /// The run time of its live job (SCH-3), or when its lane has room where that is later.
     pub next_action_at: Option<Timestamp>,
+    /// The person is away until then (CLS-2).
+    pub not_before: Option<Timestamp>,
     /// What its last reply was judged to be.
     pub label: Option<Label>,
     pub created_at: Timestamp,

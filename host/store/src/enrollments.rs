@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Whoever waits in a lane without room acts when there is some, and waits for that reason.
-const COLUMNS: &str = "SELECT e.id, e.workspace_id, e.campaign_id, e.prospect_id, e.account_id, e.state, e.step_index, e.label, e.created_at, e.updated_at, e.finished_at,
+const COLUMNS: &str = "SELECT e.id, e.workspace_id, e.campaign_id, e.prospect_id, e.account_id, e.state, e.step_index, e.not_before, e.label, e.created_at, e.updated_at, e.finished_at,
     CASE WHEN l.room_at > e.next_action_at THEN l.reason ELSE e.reason END AS reason,
     CASE WHEN l.room_at > e.next_action_at THEN l.room_at ELSE e.next_action_at END AS next_action_at
     FROM enrollments e
@@ -43,6 +43,7 @@ impl Record for Enrollment {
             reason: row.text("reason")?,
             step_index: row.int("step_index")?,
             next_action_at: row.opt_time("next_action_at")?,
+            not_before: row.opt_time("not_before")?,
             label: row.opt_parsed("label")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
@@ -93,7 +94,7 @@ pub async fn insert(
                        'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send'))) q
          WHERE TRUE
          ON CONFLICT (campaign_id, prospect_id) DO NOTHING
-         RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at"
+         RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, not_before, label, created_at, updated_at, finished_at"
     ))
     .bind(ws)
     .bind(campaign)
@@ -229,7 +230,7 @@ pub async fn finish(
          WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $2})
            AND (state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
                    'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send') OR ($6 AND state = 'completed'))
-         RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at"
+         RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, not_before, label, created_at, updated_at, finished_at"
     ))
     .bind(ws)
     .bind_json(&values(ids))
@@ -499,7 +500,7 @@ pub async fn resume_with_accounts(tx: &mut Tx, now: Timestamp) -> Result<Vec<Enr
 }
 
 const RESUME: &str = "UPDATE enrollments SET state = 'active', reason = '', next_action_at = NULL, updated_at = $2 WHERE state = $1";
-const RESUMED: &str = " RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, label, created_at, updated_at, finished_at";
+const RESUMED: &str = " RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, not_before, label, created_at, updated_at, finished_at";
 
 /// Sets what the last reply of an enrollment was judged to be (CLS-1).
 pub async fn set_label(tx: &mut Tx, ws: WorkspaceId, id: EnrollmentId, label: Label) -> Result<()> {

@@ -155,6 +155,12 @@ impl<'a> Batch<'a> {
         if let Some(fate) = self.not_to_be_written_to(prospect) {
             return Ok(fate);
         }
+        let zone = plan::zone_of(campaign, &prospect.time_zone);
+        // They may have said so while the job was claimed, or waited for a retry.
+        if let Some(until) = enrollment.not_before.filter(|until| *until > world.now) {
+            let (at, _) = plan::clamp(campaign, &zone, until);
+            return Ok(Fate::Defer(at, plan::AWAY.to_owned()));
+        }
         let steps = world.steps.get(&campaign.id).map_or(&[][..], Vec::as_slice);
         let Some(step) = steps
             .iter()
@@ -191,7 +197,6 @@ impl<'a> Batch<'a> {
             // `park` keeps the account, so that its return finds whom it holds.
             return Ok(Fate::Park(EnrollmentState::PausedAccount, reason));
         }
-        let zone = plan::zone_of(campaign, &prospect.time_zone);
         let lane = plan::lane_of(campaign.id, sticky, &zone);
         let room = self.rooms.entry(lane.clone()).or_insert_with(|| Room {
             campaign,

@@ -95,7 +95,7 @@ fn next_run(
     let zone = zone_of(campaign, &open.time_zone);
     let (run_at, waits) = clamp(campaign, &zone, earliest);
     let reason = match (held, waits) {
-        (Some(_), _) => "out of office until then",
+        (Some(_), _) => AWAY,
         (None, true) => OUTSIDE,
         (None, false) => "",
     };
@@ -108,6 +108,9 @@ fn next_run(
         reason: reason.to_owned(),
     }
 }
+
+/// Why something waits for a person's return (CLS-2).
+pub(super) const AWAY: &str = "out of office until then";
 
 /// Why something waits for the window.
 pub(super) const OUTSIDE: &str = "outside the sending window";

@@ -6,7 +6,7 @@ use overture_engine::{
     campaigns::{self, CampaignPatch, StepIn},
     mailboxes, unsubscribe,
 };
-use overture_store::{messages, on_both};
+use overture_store::{enrollments, messages, on_both};
 use overture_testkit::Outreach;
 
 use super::{DAY, HOUR, all_are, header};
@@ -49,6 +49,32 @@ on_both! {
         // The token works.
         unsubscribe::by_token(world.env(), token).await.unwrap();
         all_are(&world, campaign, EnrollmentState::Unsubscribed).await;
+    }
+
+    // CLS-2: also where a host holds the step when the notice comes in.
+    async fn nothing_goes_out_before_a_return(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        let campaign = world.running(&[&mailbox], &people).await;
+        world.settle().await;
+        let planned = world.enrollments(campaign).await[0].clone();
+        let due = planned.next_action_at.unwrap();
+        let (env, back) = (world.env(), due + DAY);
+        let database = &world.kit.database;
+        database.execute_raw("UPDATE jobs SET state = 'processing', lane = NULL").await.unwrap();
+        let mut tx = env.db.begin().await.unwrap();
+        enrollments::hold(&mut tx, world.ws, planned.id, back, "away", env.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        // The host gives it back.
+        database.execute_raw("UPDATE jobs SET state = 'pending'").await.unwrap();
+
+        world.run_until(due + HOUR).await;
+        assert!(world.post.taken().is_empty());
+        let enrollment = &world.enrollments(campaign).await[0];
+        assert_eq!((enrollment.next_action_at, enrollment.reason.as_str()), (Some(back), "out of office until then"));
+        world.run_until(back + HOUR).await;
+        assert_eq!(world.post.taken().len(), 1);
     }
 
     // RFC 8058 §3.1 wants https: an instance without it offers the mail address alone.
