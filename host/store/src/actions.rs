@@ -214,6 +214,40 @@ pub async fn insert_attempts(tx: &mut Tx, attempts: &[Attempt]) -> Result<HashSe
     .collect()
 }
 
+/// A mail that went out came back undelivered: its attempt has sent nothing after all, and the
+/// action may be handed out again (SAF-4). `refusals` are added to its deferrals. How many it has
+/// now; None where it has not gone out.
+pub async fn take_back(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: ActionId,
+    refusals: i64,
+    words: &str,
+    now: Timestamp,
+) -> Result<Option<i64>> {
+    let taken = query(sql!(
+        "UPDATE actions SET state = 'retrying', deferrals = actions.deferrals + $3, last_error = $4, done_at = NULL
+         WHERE workspace_id = $1 AND id = $2 AND state = 'done' RETURNING deferrals"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(refusals)
+    .bind(words)
+    .rows(tx)
+    .await?;
+    query(sql!(
+        "UPDATE attempts SET outcome = 'not_sent', outcome_at = $3, detail = $4
+         WHERE workspace_id = $1 AND action_id = $2 AND outcome = 'sent'"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(now)
+    .bind(words)
+    .execute(tx)
+    .await?;
+    taken.first().map(|row| row.int("deferrals")).transpose()
+}
+
 /// How an action's turn ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {

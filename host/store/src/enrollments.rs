@@ -570,6 +570,49 @@ pub async fn advance(
     Ok(())
 }
 
+/// The last step of an enrollment has to go out again, because its mail came back: the enrollment
+/// stands at it once more, unplanned, also when it was through. False where it is not at the step
+/// behind, is over in another way, or a host works on that step: then nothing changes.
+pub async fn step_back(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: EnrollmentId,
+    step_index: i64,
+    now: Timestamp,
+) -> Result<bool> {
+    // Whoever claims the job waits for this transaction, or was here first.
+    let planned = query(sql!(
+        "UPDATE jobs SET state = 'expired', finished_at = $3
+         WHERE workspace_id = $1 AND kind = 'send_step' AND subject_id = $2 AND state = 'pending'"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    let back = query(sql!(
+        "UPDATE enrollments SET state = 'active', step_index = $3, next_action_at = NULL, reason = '', finished_at = NULL, updated_at = $4
+         WHERE workspace_id = $1 AND id = $2 AND step_index = $3 + 1 AND state IN ('queued', 'active', 'waiting', 'completed')
+           AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'send_step' AND j.subject_id = enrollments.id AND j.state = 'processing')"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(step_index)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    if planned > 0 && back == 0 {
+        query(sql!(
+            "UPDATE enrollments SET next_action_at = NULL WHERE workspace_id = $1 AND id = $2"
+        ))
+        .bind(ws)
+        .bind(id)
+        .execute(tx)
+        .await?;
+    }
+    Ok(back == 1)
+}
+
 /// Takes a deleted account from the enrollments that it sent for: they go on from another, an
 /// hour later (MB-5). Call it in the transaction that deletes the account. How many.
 pub async fn leave_account(

@@ -36,8 +36,6 @@ pub enum Passing {
     Soft,
     /// Blocked for policy, reputation or content: it counts against the mailbox.
     Blocked,
-    /// A quota of the mailbox that sent it (CAP-3).
-    SenderLimit,
 }
 
 impl Passing {
@@ -45,7 +43,6 @@ impl Passing {
         match self {
             Self::Soft => "soft",
             Self::Blocked => "block",
-            Self::SenderLimit => "sender_limit",
         }
     }
 }
@@ -87,6 +84,31 @@ pub async fn passing_in(
 ) -> Result<()> {
     let kind = EventKind::EmailSoftBounced;
     let told = event(env, kind, bounce, passing.name(), env.now(), None);
+    events::insert(tx, &[told]).await?;
+    Ok(())
+}
+
+/// A quota of the mailbox that sent it (CAP-3): no bounce is counted, the mail waits.
+///
+/// # Errors
+/// Only the store's.
+pub async fn deferred_in(
+    tx: &mut Tx,
+    env: &Env,
+    bounce: &Bounce<'_>,
+    until: Timestamp,
+) -> Result<()> {
+    let kind = EventKind::EmailDeferred;
+    let mut told = event(env, kind, bounce, "sender_limit", env.now(), None);
+    told.data = json!({
+        "prospectId": bounce.prospect_id,
+        "prospectEmail": bounce.prospect_email,
+        "campaignId": bounce.campaign_id,
+        "enrollmentId": bounce.enrollment_id,
+        "mailboxId": bounce.account_id,
+        "reason": bounce.reason,
+        "until": until,
+    });
     events::insert(tx, &[told]).await?;
     Ok(())
 }

@@ -21,7 +21,8 @@ use overture_store::{
 use serde_json::{Value, json};
 
 use crate::{
-    Env, Result, sends,
+    Env, Result,
+    sends::{self, Again, Returned, returned_in},
     suppressions::{Suppress, suppress_in},
     unsubscribe::unsubscribe_in,
 };
@@ -238,25 +239,52 @@ impl Apply<'_> {
         match report.map(|recipient| recipient.class) {
             Some(ReplyClass::Hard) => bounces::hard_in(tx, self.env, &bounce).await,
             Some(ReplyClass::SenderLimit) => {
-                self.back_off(tx).await?;
-                bounces::passing_in(tx, self.env, &bounce, Passing::SenderLimit).await
+                let until = self.back_off(tx).await?;
+                bounces::deferred_in(tx, self.env, &bounce, until).await?;
+                self.again(tx, judged, &bounce, Again::From(until)).await
             }
             Some(ReplyClass::Policy | ReplyClass::Content | ReplyClass::Auth) => {
                 bounces::passing_in(tx, self.env, &bounce, Passing::Blocked).await
             }
-            _ => bounces::passing_in(tx, self.env, &bounce, Passing::Soft).await,
+            _ => {
+                bounces::passing_in(tx, self.env, &bounce, Passing::Soft).await?;
+                self.again(tx, judged, &bounce, Again::Soft).await
+            }
         }
     }
 
+    /// A mail that did not arrive is tried again, where the report names it by its Message-ID.
+    async fn again(
+        &self,
+        tx: &mut Tx,
+        judged: &Judged,
+        bounce: &Bounce<'_>,
+        again: Again,
+    ) -> Result<()> {
+        let told = judged.mail.arrival.mail.report.is_some();
+        if !told || judged.mail.by == Attribution::Address {
+            return Ok(());
+        }
+        let returned = Returned {
+            workspace_id: bounce.workspace_id,
+            enrollment_id: bounce.enrollment_id,
+            external_id: &judged.mail.origin.external_id,
+            words: bounce.reason,
+            again,
+        };
+        returned_in(tx, self.env, returned).await?;
+        Ok(())
+    }
+
     /// The mailbox has used up a quota of its own (CAP-3).
-    async fn back_off(&self, tx: &mut Tx) -> Result<()> {
+    async fn back_off(&self, tx: &mut Tx) -> Result<Timestamp> {
         let rung = self.account.backoff_rung + 1;
         let until = self.now + pacing::backoff(rung);
         if until > self.account.backoff_until {
             let (ws, id) = (self.account.workspace_id, self.account.id);
             accounts::set_backoff(tx, ws, id, rung, until).await?;
         }
-        Ok(())
+        Ok(until.max(self.account.backoff_until))
     }
 
     /// Writes the event of a mail that came in.

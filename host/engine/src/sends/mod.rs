@@ -13,6 +13,7 @@
 //! | `journal`, `groups` | attempts and outcomes are committed here, many at once |
 //! | `record` | what follows from an outcome (SAF-4, CAP-3) |
 //! | `evidence` | looks for mails that may have gone out (SAFE-3) |
+//! | `returned` | mails that went out and came back: tried again, or given up (SAF-4) |
 //! | `resolve` | settles them: by evidence, or by a person's word |
 //!
 //! Nothing is dropped: what can't go now is put off to its next legal time, with the reason on the
@@ -29,6 +30,7 @@ mod limits;
 mod plan;
 mod record;
 mod resolve;
+mod returned;
 mod slots;
 mod told;
 mod verdict;
@@ -50,6 +52,7 @@ pub use journal::Journal;
 pub(crate) use limits::{move_zone_in, of_mailbox_calendar};
 pub(crate) use resolve::prove_in;
 pub use resolve::resolve;
+pub(crate) use returned::{Again, Returned, returned_in};
 pub(crate) use told::{enrollment_event, finished_events, resumed_events};
 
 /// Jobs of a kind that one tick takes: heads of lanes, and those with a time of their own.

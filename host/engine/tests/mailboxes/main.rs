@@ -9,6 +9,7 @@ mod native;
 mod proof;
 mod reading;
 mod real;
+mod returned;
 mod script;
 mod session;
 mod trial;

@@ -142,6 +142,8 @@ impl World {
         let sent = self.handed_out_to(email).await;
         let now = self.now();
         let mut tx = self.env().db.begin().await.unwrap();
+        let attempt = self.attempt(&sent);
+        actions::insert_attempts(&mut tx, &[attempt]).await.unwrap();
         let done = ended(&sent, ActionState::Done, Outcome::Sent);
         actions::end(&mut tx, &[done], now).await.unwrap();
         enrollments::advance(&mut tx, self.ws, &[(sent.enrollment, 0)], now)
@@ -160,16 +162,7 @@ impl World {
     pub(crate) async fn perhaps_sent_to(&self, email: &str) -> Sent {
         let sent = self.handed_out_to(email).await;
         let now = self.now();
-        let attempt = Attempt {
-            id: self.env().id(),
-            workspace_id: self.ws,
-            action_id: sent.action,
-            external_id: sent.message_id.clone(),
-            at: now,
-            outcome: None,
-            outcome_at: None,
-            detail: None,
-        };
+        let attempt = self.attempt(&sent);
         let mut tx = self.env().db.begin().await.unwrap();
         actions::insert_attempts(&mut tx, &[attempt]).await.unwrap();
         let unknown = ended(&sent, ActionState::Ambiguous, Outcome::Ambiguous);
@@ -181,6 +174,19 @@ impl World {
             .unwrap();
         tx.commit().await.unwrap();
         sent
+    }
+
+    fn attempt(&self, sent: &Sent) -> Attempt {
+        Attempt {
+            id: self.env().id(),
+            workspace_id: self.ws,
+            action_id: sent.action,
+            external_id: sent.message_id.clone(),
+            at: self.now(),
+            outcome: None,
+            outcome_at: None,
+            detail: None,
+        }
     }
 
     async fn handed_out_to(&self, email: &str) -> Sent {
