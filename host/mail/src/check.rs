@@ -153,15 +153,15 @@ async fn try_imap(
 
 /// A dialer for when somebody waits for the answer.
 pub fn impatient(dialer: &Dialer) -> Dialer {
-    let Timeouts {
-        connect,
-        command,
-        transfer,
-    } = dialer.timeouts;
+    let own = dialer.timeouts;
+    let seconds = Duration::from_secs;
     let timeouts = Timeouts {
-        connect: connect.min(Duration::from_secs(15)),
-        command: command.min(Duration::from_secs(20)),
-        transfer: transfer.min(Duration::from_secs(30)),
+        connect: own.connect.min(seconds(15)),
+        greeting: own.greeting.min(seconds(20)),
+        command: own.command.min(seconds(20)),
+        data: own.data.min(seconds(20)),
+        block: own.block.min(seconds(20)),
+        transfer: own.transfer.min(seconds(30)),
     };
     Dialer {
         timeouts,

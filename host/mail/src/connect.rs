@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use overture_egress::{AddressPolicy, ConnectError, Resolver};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -119,15 +120,32 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How long each step may take, on the real clock.
-#[derive(Clone, Copy, Debug)]
+/// How long each step may take, on the real clock. In settings they are whole seconds.
+///
+/// RFC 5321 §4.5.3.2 asks for 5 minutes (greeting, `MAIL`, `RCPT`), 2 (`DATA`), 3 (each piece of the
+/// body) and 10 (the answer to it). What comes before the body is given up sooner by default: then
+/// nothing was sent, and trying again costs nothing. After the body nothing is.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
     /// Name lookup and opening the connection together; then the TLS handshake.
+    #[serde(deserialize_with = "seconds")]
     pub connect: Duration,
-    /// From a command to its answer; also the greeting.
+    /// From the connection to the server's first line.
+    #[serde(deserialize_with = "seconds")]
+    pub greeting: Duration,
+    /// From a command to its answer.
+    #[serde(deserialize_with = "seconds")]
     pub command: Duration,
-    /// From the end of a mail's body to the answer, and a whole transfer over IMAP. RFC 5321
-    /// §4.5.3.2.6 asks for 10 minutes: giving up earlier makes mails ambiguous.
+    /// From `DATA` to the 354.
+    #[serde(deserialize_with = "seconds")]
+    pub data: Duration,
+    /// For each piece of a mail's body to leave.
+    #[serde(deserialize_with = "seconds")]
+    pub block: Duration,
+    /// From the end of a mail's body to the answer, and a whole transfer over IMAP. Giving up
+    /// earlier makes mails ambiguous.
+    #[serde(deserialize_with = "seconds")]
     pub transfer: Duration,
 }
 
@@ -135,9 +153,20 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(20),
+            greeting: Duration::from_secs(60),
             command: Duration::from_secs(60),
+            data: Duration::from_secs(120),
+            block: Duration::from_secs(180),
             transfer: Duration::from_secs(600),
         }
+    }
+}
+
+/// At least one second.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Duration, D::Error> {
+    match u32::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("a limit in seconds is at least 1")),
+        n => Ok(Duration::from_secs(n.into())),
     }
 }
 

@@ -74,6 +74,7 @@ pub struct Mail {
     pub allowed_ports: Vec<u16>,
     pub extra_ca_file: PathBuf,
     pub connections: overture_engine::mailboxes::ConnectionLimits,
+    pub timeouts: overture_mail::Timeouts,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -234,6 +235,11 @@ mod tests {
         let config = load("").unwrap();
         assert_eq!(config.server.listen.port(), 8080);
         assert_eq!(path_if_set(&config.mail.extra_ca_file), None);
+        assert_eq!(config.mail.timeouts, overture_mail::Timeouts::default());
+        assert_eq!(
+            config.mail.connections,
+            overture_engine::mailboxes::ConnectionLimits::default()
+        );
     }
 
     #[test]
@@ -264,6 +270,10 @@ mod tests {
             (
                 "[engine]\nhost_dead_after_seconds = 0\n",
                 "host_dead_after_seconds is 1 to 3600",
+            ),
+            (
+                "[mail.timeouts]\ncommand = 0\n",
+                "a limit in seconds is at least 1",
             ),
         ] {
             let error = format!("{:#}", load(text).unwrap_err());

@@ -213,8 +213,8 @@ fn dialer(config: &Config, resolver: Resolver) -> Result<Dialer> {
     );
     let tls = Tls::new(path_if_set(&config.mail.extra_ca_file))
         .context("mail.extra_ca_file can't be used")?;
-    Ok(Dialer::new(
-        Arc::new(NetConnector { resolver, policy }),
-        tls,
-    ))
+    Ok(Dialer {
+        timeouts: config.mail.timeouts,
+        ..Dialer::new(Arc::new(NetConnector { resolver, policy }), tls)
+    })
 }

@@ -1,22 +1,23 @@
 //! Defer, don't burn (SAFE-2): what waits, why, and what lets it go on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use overture_domain::{
-    accounts::AccountStatus,
+    accounts::{AccountStatus, MailServer, MailSettings, TlsMode},
     enrollments::EnrollmentState,
     events::EventKind,
     people::Actor,
     prospects::{ProspectStatus, SuppressionSource},
 };
 use overture_engine::{
+    BeforeBody,
     campaigns::{self, CampaignPatch, StepIn},
-    mailboxes,
+    mailboxes::{self, NewMailbox},
     suppressions::{self, Suppress},
 };
 use overture_plugin_host::{
     Problem,
-    capabilities::mailbox::{Failure, Reply, Stage},
+    capabilities::mailbox::{Envelope, Failure, MailSession, Outgoing, Reply, Stage},
 };
 use overture_store::{accounts, on_both, prospects};
 use overture_testkit::{Outreach, outreach::Fate};
@@ -169,5 +170,50 @@ on_both! {
         let parked = &world.enrollments(campaign).await[0];
         assert_eq!(parked.state, EnrollmentState::InvalidProspect, "{}", parked.reason);
         assert!(world.post.asked().is_empty());
+    }
+
+    // SAF-3: while a mail host is left alone, its mails wait with the reason, and count nowhere.
+    async fn a_host_that_is_left_alone_keeps_its_mails_waiting(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        world.post.behind_smtp();
+        let (env, ws) = (world.env(), world.ws);
+        // Loopback, and nobody listens there.
+        let server = MailServer { host: "127.0.0.1".into(), port: 465, tls: TlsMode::Implicit };
+        let settings = MailSettings { smtp: server.clone(), imap: server, user_name: "ada".into(), pinned_certificate: None, files_sent: true, sent_within_minutes: None };
+        let new = NewMailbox {
+            address: "ada@sender.test".into(), preset: Some("post".into()), password: Some("secret".into()),
+            settings: Some(serde_json::to_value(settings).unwrap()), ..NewMailbox::default()
+        };
+        let mailbox = mailboxes::connect(env, ws, new, &Actor::Cli).await.unwrap().account;
+        for _ in 0..5 {
+            let session = mailboxes::Session::open(env, &mailbox).await.unwrap().before_body(Arc::new(Never));
+            let mail = Outgoing {
+                envelope: Envelope { sender: "ada@sender.test".into(), recipient: "p0@d0.test".into() },
+                message_id: "1@sender.test".into(),
+                bytes: b"Subject: x\r\n\r\n"[..].into(),
+            };
+            assert_eq!(session.submit(&mail).await.unwrap_err().code, "connection_refused");
+        }
+        let people = world.prospects(1).await;
+        let campaign = world.running(&[&mailbox], &people).await;
+        let first = world.settle().await.unwrap();
+        world.kit.clock.advance_to(first);
+        let left_alone = env.now();
+        world.settle().await;
+        let waiting = &world.enrollments(campaign).await[0];
+        assert!(waiting.reason.starts_with("not sent yet: 127.0.0.1 can't be reached"), "{}", waiting.reason);
+        assert!(waiting.next_action_at.unwrap() > left_alone, "{waiting:?}");
+        assert!(world.post.asked().is_empty(), "the plugin was not even called");
+        world.run_for(HOUR).await;
+        assert_eq!(world.post.asked().len(), 1);
+    }
+}
+
+struct Never;
+
+#[async_trait::async_trait]
+impl BeforeBody for Never {
+    async fn commit_attempt(&self) -> Result<(), String> {
+        panic!("no connection came about")
     }
 }

@@ -65,6 +65,9 @@ pub struct Session {
 /// RFC 5321 §4.5.3.1.5 allows 512; real servers write more.
 const LINE_LIMIT: usize = 4096;
 
+/// A piece of a mail's body, each with a limit of its own (RFC 5321 §4.5.3.2.5). Most mails are one.
+const BLOCK: usize = 64 * 1024;
+
 impl Session {
     /// Connects, secures, greets and signs in (with `credentials`, else not).
     ///
@@ -87,7 +90,7 @@ impl Session {
             state: State::Idle,
         };
         let greeting = session
-            .answer(Stage::Greeting, dialer.timeouts.command)
+            .answer(Stage::Greeting, dialer.timeouts.greeting)
             .await?;
         expect(&greeting, Stage::Greeting, greeting.code == 220)?;
         session.ehlo(&dialer.hello).await?;
@@ -175,10 +178,8 @@ impl Session {
         }
         // Until the answer is read whole, also when this future is dropped.
         self.state = State::Dead;
-        let limit = self.timeouts.transfer;
-        let sent = within(limit, self.wire.send(&stuffed(mail))).await;
-        let reply = match sent {
-            Ok(()) => self.answer(Stage::Body, limit).await?,
+        let reply = match self.send_blocks(&stuffed(mail)).await {
+            Ok(()) => self.answer(Stage::Body, self.timeouts.transfer).await?,
             // A server may refuse and hang up while we still write: its refusal counts.
             Err(Cause::Io(broken)) => match self.answer(Stage::Body, self.timeouts.command).await {
                 Ok(reply) if !reply.is_positive() => reply,
@@ -196,6 +197,13 @@ impl Session {
         };
         expect(&reply, Stage::Body, reply.is_positive())?;
         Ok(reply)
+    }
+
+    async fn send_blocks(&mut self, body: &[u8]) -> std::result::Result<(), Cause> {
+        for block in body.chunks(BLOCK) {
+            within(self.timeouts.block, self.wire.send(block)).await?;
+        }
+        Ok(())
     }
 
     /// Gives up the mail that was begun with [`envelope`](Self::envelope).
@@ -298,7 +306,10 @@ impl Session {
         if !self.wire.arrived().is_empty() {
             return Err(self.spoke_first(stage));
         }
-        let limit = self.timeouts.command;
+        let limit = match stage {
+            Stage::Data => self.timeouts.data,
+            _ => self.timeouts.command,
+        };
         let sent = within(limit, self.wire.send(format!("{line}\r\n").as_bytes())).await;
         // A server that hangs up says why before (421), so read even when writing failed.
         let reply = match (sent, self.answer(stage, limit).await) {

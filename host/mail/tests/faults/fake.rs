@@ -128,7 +128,10 @@ pub(crate) fn dialer(scripts: Vec<Script>) -> Dialer {
     let tls = Tls::new(Some(Path::new("tests/certificates/ca.pem"))).unwrap();
     let timeouts = Timeouts {
         connect: Duration::from_secs(5),
-        command: Duration::from_millis(200),
+        greeting: Duration::from_millis(500),
+        command: Duration::from_millis(500),
+        data: Duration::from_millis(500),
+        block: Duration::from_millis(400),
         transfer: Duration::from_millis(400),
     };
     Dialer {

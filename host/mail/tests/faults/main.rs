@@ -4,5 +4,6 @@
 
 mod fake;
 mod imap;
+mod limits;
 mod smtp;
 mod tls;
