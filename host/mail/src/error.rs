@@ -242,3 +242,28 @@ pub(crate) fn printable(words: &str) -> String {
         .collect();
     line.trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // SAF-3, MB-12
+    #[test]
+    fn own_refusals_say_nothing_about_a_host() {
+        let port = ConnectError::Port {
+            port: 1,
+            allowed: "25".into(),
+        };
+        assert!(!Cause::Connect(port).at(Stage::Tcp).is_connection_failure());
+        assert!(Cause::Closed.at(Stage::Greeting).is_connection_failure());
+        let limit = Duration::from_secs(60);
+        assert!(
+            Cause::Timeout(limit)
+                .at(Stage::Auth)
+                .is_connection_failure()
+        );
+        // The host is there: it speaks.
+        let speaks = Cause::NotOffered("AUTH").at(Stage::Auth);
+        assert!(!speaks.is_connection_failure());
+    }
+}

@@ -359,6 +359,8 @@ impl Place {
         connection.mails += 1;
         let limits = self.env.config.connections;
         let mut state = self.env.connections.lock();
+        // A server that has just answered is there.
+        state.host(&self.env, &self.endpoint).breaker.succeeded();
         let over = state.closed
             || self.retired.load(Ordering::SeqCst)
             || connection.mails >= limits.mails
