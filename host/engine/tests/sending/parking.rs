@@ -17,7 +17,9 @@ use overture_engine::{
 };
 use overture_plugin_host::{
     Problem,
-    capabilities::mailbox::{Envelope, Failure, MailSession, Outgoing, Reply, Stage},
+    capabilities::mailbox::{
+        Envelope, Failure, MailSession, Outgoing, Reply, Stage, Submission, SubmissionRecord,
+    },
 };
 use overture_store::{accounts, on_both, prospects};
 use overture_testkit::{Outreach, outreach::Fate};
@@ -195,6 +197,8 @@ on_both! {
             assert_eq!(session.submit(&mail).await.unwrap_err().code, "connection_refused");
         }
         let people = world.prospects(1).await;
+        let accepted = Submission { reply: Reply { code: Some(250), enhanced: None, text: "ok".into() } };
+        world.post.next("p0@d0.test", [Fate::Dialogue(SubmissionRecord::Accepted(accepted))]);
         let campaign = world.running(&[&mailbox], &people).await;
         let first = world.settle().await.unwrap();
         world.kit.clock.advance_to(first);
@@ -206,6 +210,7 @@ on_both! {
         assert!(world.post.asked().is_empty(), "the plugin was not even called");
         world.run_for(HOUR).await;
         assert_eq!(world.post.asked().len(), 1);
+        all_are(&world, campaign, EnrollmentState::Completed).await;
     }
 }
 

@@ -26,7 +26,10 @@ use tempfile::TempDir;
 /// Every step has to end within these, and what follows within a few of them.
 pub(crate) const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(6),
+    greeting: Duration::from_secs(6),
     command: Duration::from_secs(6),
+    data: Duration::from_secs(6),
+    block: Duration::from_secs(8),
     transfer: Duration::from_secs(8),
 };
 
