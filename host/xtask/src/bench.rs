@@ -59,6 +59,18 @@ const BENCHES: &[Bench] = &[
         peer: None,
     },
     Bench {
+        name: "send",
+        package: "overture-engine",
+        example: "bench_send",
+        plugins: true,
+        program: false,
+        peer: Some(Peer {
+            package: "nodemailer",
+            version: "10.6.0",
+            variable: "NODEMAILER",
+        }),
+    },
+    Bench {
         name: "template",
         package: "overture-template",
         example: "bench_template",
