@@ -31,9 +31,10 @@ use tokio::{
 use crate::real::{Hook, Real, real};
 
 /// The way to the server, which a test can watch and cut.
-struct Cable {
+pub(crate) struct Cable {
     inner: Arc<dyn Connector>,
     dialled: AtomicUsize,
+    most: AtomicUsize,
     /// Nobody answers.
     down: AtomicBool,
     open: Arc<Mutex<Vec<Arc<Ends>>>>,
@@ -48,8 +49,19 @@ struct Ends {
 }
 
 impl Cable {
-    fn dialled(&self) -> usize {
+    pub(crate) fn dialled(&self) -> usize {
         self.dialled.load(Ordering::SeqCst)
+    }
+
+    /// How many connections were open at the same time, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+
+    /// Counts anew.
+    pub(crate) fn forget(&self) {
+        self.dialled.store(0, Ordering::SeqCst);
+        self.most.store(0, Ordering::SeqCst);
     }
 
     /// How many connections are open.
@@ -86,6 +98,7 @@ impl Connector for Cable {
         let stream = self.inner.connect(host, port, limit).await?;
         let ends = Arc::<Ends>::default();
         self.open.lock().unwrap().push(Arc::clone(&ends));
+        self.most.fetch_max(self.open(), Ordering::SeqCst);
         Ok(Box::new(Cuttable { stream, ends }))
     }
 }
@@ -131,17 +144,18 @@ impl AsyncWrite for Cuttable {
 }
 
 /// A mailbox at Postfix behind a cable.
-struct Wired {
-    real: Real,
-    cable: Arc<Cable>,
+pub(crate) struct Wired {
+    pub(crate) real: Real,
+    pub(crate) cable: Arc<Cable>,
 }
 
-async fn wired(limits: ConnectionLimits) -> Wired {
+pub(crate) async fn wired(limits: ConnectionLimits) -> Wired {
     let mut real = real().await;
     let env = &mut real.world.kit.env;
     let cable = Arc::new(Cable {
         inner: Arc::clone(&env.dialer.connector),
         dialled: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
         down: AtomicBool::new(false),
         open: Arc::default(),
     });
@@ -172,7 +186,7 @@ impl Wired {
     }
 
     /// Waits until so many connections are open.
-    async fn open(&self, n: usize) {
+    pub(crate) async fn open(&self, n: usize) {
         let look = async {
             while self.cable.open() != n {
                 tokio::task::yield_now().await;

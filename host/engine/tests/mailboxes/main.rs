@@ -4,6 +4,7 @@
 
 mod connecting;
 mod connections;
+mod host_limits;
 mod inbox;
 mod native;
 mod proof;
