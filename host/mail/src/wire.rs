@@ -6,8 +6,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{BoxedStream, Cause};
 
-/// What is read from the socket at once.
-const CHUNK: usize = 8 * 1024;
+/// What is read from the socket at once, at least. There are thousands of connections that wait for
+/// one line, and TLS writes zeros into all that it may read into: each waits with so much memory.
+const LEAST: usize = 512;
+
+/// And at most.
+const MOST: usize = 16 * 1024;
 
 /// A connection with what was read from it and not yet taken. All reading is cancel-safe: what
 /// has arrived stays in the buffer.
@@ -47,7 +51,8 @@ impl Wire {
 
     /// Waits until more has arrived.
     pub(crate) async fn fill(&mut self) -> Result<(), Cause> {
-        self.buffer.reserve(CHUNK);
+        // As much as there is already: a large answer comes in few reads.
+        self.buffer.reserve(self.buffer.len().clamp(LEAST, MOST));
         match self.stream.read_buf(&mut self.buffer).await? {
             0 => Err(Cause::Closed),
             _ => Ok(()),

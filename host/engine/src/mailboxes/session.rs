@@ -274,22 +274,14 @@ impl Session {
         .await
     }
 
-    /// Waits until a folder changes; `None` when the server can't tell by itself (RFC 2177).
+    /// Only the IMAP connection, with `folder` selected: all that waiting for changes needs.
     ///
     /// # Errors
-    /// At the stages up to `idle`.
-    pub async fn watch(
-        &self,
-        folder: &str,
-        longest: std::time::Duration,
-    ) -> Result<Option<imap::Idle>, Failure> {
-        self.reading(Some(folder), async |reading| {
-            if !reading.imap.can_idle() {
-                return Ok(None);
-            }
-            reading.imap.idle(longest).await.map(Some)
-        })
-        .await
+    /// At the stages up to `select`.
+    pub(crate) async fn into_folder(self, folder: &str) -> Result<imap::Session, Failure> {
+        self.reading(Some(folder), async |_| Ok(())).await?;
+        let reading = self.reading.into_inner();
+        Ok(reading.expect("it was just used, and it worked").imap)
     }
 
     fn servers(&self) -> Result<&Servers, Failure> {
@@ -346,7 +338,8 @@ impl Session {
         let mut reading = match place.take() {
             Some(reading) => reading,
             None => Reading {
-                imap: self.connect_imap(servers).await?,
+                // Rare, and far larger than the rest.
+                imap: Box::pin(self.connect_imap(servers)).await?,
                 selected: None,
                 listed: HashMap::new(),
             },
