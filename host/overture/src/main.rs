@@ -15,6 +15,7 @@ mod demo;
 mod driven;
 mod embedded;
 mod loops;
+mod memory;
 mod services;
 
 use std::process::ExitCode;

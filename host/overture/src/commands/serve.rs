@@ -15,6 +15,7 @@ use crate::{
     clock::{SystemClock, Time},
     config::{Config, LogFormat},
     loops::Loops,
+    memory,
     services::{self, Services},
 };
 
@@ -64,6 +65,7 @@ pub async fn run(config: Config, options: Options) -> Result<()> {
     let (stop, stopping) = watch::channel(false);
     let running = tokio::spawn(Arc::clone(&loops).run(stopping.clone()));
     let watching = tokio::spawn(inbox::watch::run(env.clone()));
+    tokio::spawn(memory::keep_small());
     crate::commands::say(format_args!("listening on http://{address}"));
     tracing::info!(%address, database = env.db.dialect().name(), "serving");
 

@@ -24,6 +24,10 @@ const SOURCES: &[(&str, &str)] = &[
         "connections are held on real time",
     ),
     (
+        "host/overture/src/memory.rs",
+        "the allocator is tidied on real time",
+    ),
+    (
         "host/vault/src/rng.rs",
         "keys come from the operating system",
     ),
