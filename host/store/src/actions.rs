@@ -1,6 +1,6 @@
 //! Steps that were handed out, and every attempt to bring them out (SAFE-3).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use overture_domain::{
     AccountId, ActionId, AttemptId, EnrollmentId, Timestamp, WorkspaceId,
@@ -164,15 +164,15 @@ pub async fn list_attempts(
 }
 
 /// Which of the actions have an attempt of which nobody knows that it sent nothing: they must not
-/// be tried again (SAFE-3).
+/// be tried again (SAFE-3). With that attempt: the database lets no action have two.
 pub async fn attempted(
     on: &mut impl Read,
     ws: WorkspaceId,
     actions: &[ActionId],
-) -> Result<HashSet<ActionId>> {
+) -> Result<HashMap<ActionId, AttemptId>> {
     let rows: Vec<_> = actions.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
-        "SELECT action_id FROM attempts WHERE workspace_id = $1 AND action_id IN (SELECT r.value->>'v' FROM {rows $2})
+        "SELECT action_id, id FROM attempts WHERE workspace_id = $1 AND action_id IN (SELECT r.value->>'v' FROM {rows $2})
            AND (outcome IS NULL OR outcome <> 'not_sent')"
     ))
     .bind(ws)
@@ -180,13 +180,29 @@ pub async fn attempted(
     .rows(on)
     .await?
     .iter()
-    .map(|row| row.id("action_id"))
+    .map(|row| Ok((row.id("action_id")?, row.id("id")?)))
+    .collect()
+}
+
+/// Keeps actions as they are until this transaction ends, and lets no attempt begin meanwhile. What
+/// they are.
+pub async fn lock(tx: &mut Tx, ids: &[ActionId]) -> Result<HashMap<ActionId, ActionState>> {
+    let rows: Vec<_> = ids.iter().map(|id| json!({"v": id})).collect();
+    query(sql!(
+        "SELECT id, state FROM actions WHERE id IN (SELECT r.value->>'v' FROM {rows $1}) ORDER BY id {for_update}"
+    ))
+    .bind_json(&rows)
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| Ok((row.id("id")?, row.parsed("state")?)))
     .collect()
 }
 
 /// Commits attempts right before their bodies go out (SAFE-3). One is refused where its action was
-/// cancelled meanwhile, or where an earlier attempt may have sent the mail: then nothing may go
-/// out. The ids of those that may.
+/// cancelled meanwhile or waits for another turn, or where an earlier attempt may have sent the
+/// mail: then nothing may go out. The ids of those that may. The actions stay as they are until the
+/// commit.
 pub async fn insert_attempts(tx: &mut Tx, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
     let rows: Vec<_> = attempts
         .iter()
@@ -203,7 +219,7 @@ pub async fn insert_attempts(tx: &mut Tx, attempts: &[Attempt]) -> Result<HashSe
         "INSERT INTO attempts (id, workspace_id, action_id, external_id, at)
          SELECT r.value->>'id', a.workspace_id, a.id, r.value->>'external_id', CAST(r.value->>'at' AS BIGINT)
          FROM {rows $1} JOIN actions a ON a.id = r.value->>'action' AND a.state = 'handed_out'
-         WHERE TRUE
+         WHERE TRUE ORDER BY a.id {for_share}
          ON CONFLICT DO NOTHING RETURNING id"
     ))
     .bind_json(&rows)
@@ -248,7 +264,7 @@ pub async fn take_back(
     taken.first().map(|row| row.int("deferrals")).transpose()
 }
 
-/// How an action's turn ended.
+/// How a turn of an action ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     pub action_id: ActionId,
@@ -256,8 +272,8 @@ pub struct Ended {
     /// Soft refusals so far (SAF-4).
     pub deferrals: i64,
     pub error: Option<String>,
-    /// What became of the attempt that is open, if one is.
-    pub outcome: Outcome,
+    /// The attempt of this turn, and what became of it; None: it has none, or one that was denied.
+    pub attempt: Option<(AttemptId, Outcome)>,
     /// The server's words.
     pub detail: Option<String>,
 }
@@ -276,46 +292,64 @@ pub async fn deny_attempt(tx: &mut Tx, id: AttemptId, detail: &str, now: Timesta
     Ok(())
 }
 
-/// Writes how actions ended, and the outcome of their open attempts. An action that was cancelled
-/// meanwhile stays so unless its mail went out.
-pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<()> {
-    if ended.is_empty() {
-        return Ok(());
+/// Writes how turns ended: what became of the attempt of each, and of its action. An attempt that
+/// was settled meanwhile keeps its outcome, and so does its action. A turn that has sent nothing
+/// leaves an action alone in which the attempt of another may have (SAFE-3), and one that was
+/// cancelled meanwhile. The actions that it wrote.
+pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<HashSet<ActionId>> {
+    let attempted: Vec<_> = ended
+        .iter()
+        .filter_map(|end| Some((end, end.attempt?)))
+        .map(|(end, (id, outcome))| json!({"v": id, "outcome": outcome, "detail": end.detail}))
+        .collect();
+    let mut told: HashSet<AttemptId> = HashSet::new();
+    if !attempted.is_empty() {
+        told = query(sql!(
+            "UPDATE attempts SET outcome = r.value->>'outcome', outcome_at = $2, detail = r.value->>'detail'
+             FROM {rows $1} WHERE attempts.id = r.value->>'v' AND (attempts.outcome IS NULL OR attempts.outcome = 'ambiguous')
+             RETURNING attempts.id"
+        ))
+        .bind_json(&attempted)
+        .bind(now)
+        .rows(tx)
+        .await?
+        .iter()
+        .map(|row| row.id("id"))
+        .collect::<Result<_>>()?;
     }
     let rows: Vec<_> = ended
         .iter()
+        .filter(|end| end.attempt.is_none_or(|(id, _)| told.contains(&id)))
         .map(|end| {
             json!({
                 "v": end.action_id,
                 "state": end.state,
                 "deferrals": end.deferrals,
                 "error": end.error,
-                "outcome": end.outcome,
-                "detail": end.detail,
+                "attempt": end.attempt.map(|(id, _)| id),
             })
         })
         .collect();
-    query(sql!(
-        "UPDATE attempts SET outcome = r.value->>'outcome', outcome_at = $2, detail = r.value->>'detail'
-         FROM {rows $1} WHERE attempts.action_id = r.value->>'v' AND (attempts.outcome IS NULL OR attempts.outcome <> 'not_sent')
-           AND (attempts.outcome IS NULL OR attempts.outcome = 'ambiguous')"
-    ))
-    .bind_json(&rows)
-    .bind(now)
-    .execute(tx)
-    .await?;
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
     query(sql!(
         "UPDATE actions SET state = r.value->>'state', deferrals = CAST(r.value->>'deferrals' AS BIGINT), last_error = r.value->>'error',
              done_at = CASE WHEN r.value->>'state' = 'done' THEN CAST($2 AS BIGINT) END
          FROM {rows $1} WHERE actions.id = r.value->>'v'
            AND (actions.state IN ('handed_out', 'retrying', 'ambiguous') OR r.value->>'state' = 'done'
-                OR (r.value->>'state' = 'ambiguous' AND actions.state = 'cancelled'))"
+                OR (r.value->>'state' = 'ambiguous' AND actions.state = 'cancelled'))
+           AND (r.value->>'attempt' IS NOT NULL OR NOT EXISTS (
+                SELECT 1 FROM attempts t WHERE t.action_id = actions.id AND (t.outcome IS NULL OR t.outcome <> 'not_sent')))
+         RETURNING actions.id"
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
-    Ok(())
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect()
 }
 
 /// How many mails went out from an account since a moment (CAP-3, ROT-1).

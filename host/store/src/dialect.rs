@@ -6,6 +6,7 @@
 //! | `{rows $1}` | the elements of a JSON array as rows of `r(value)`; read fields with `r.value->>'id'`, `CAST(r.value->>'n' AS BIGINT)` |
 //! | `{fields p.custom}` | the names of a JSON object's fields as rows of `f(key)` |
 //! | `{for_update}` | locks the selected rows until the transaction ends; SQLite has one writer anyway |
+//! | `{for_share}` | keeps the selected rows as they are until the transaction ends |
 //! | `{skip_locked}` | the same, passing over rows that another host holds |
 //! | `{each SELECT id …}` | runs a SELECT for every row of the tables before it, to which it may refer; its ids as rows of `e(value, key)`, `key` counting from 0. PostgreSQL locks them, passing over rows that another host holds |
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
@@ -51,9 +52,10 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
 fn piece(name: &str, dialect: Dialect) -> String {
     use Dialect::{Postgres, Sqlite};
     match (name, dialect) {
-        ("for_update" | "skip_locked", Sqlite) => String::new(),
+        ("for_update" | "for_share" | "skip_locked", Sqlite) => String::new(),
         // Rows that refer to the locked one can still be written.
         ("for_update", Postgres) => "FOR NO KEY UPDATE".into(),
+        ("for_share", Postgres) => "FOR SHARE".into(),
         ("skip_locked", Postgres) => "FOR UPDATE SKIP LOCKED".into(),
         ("settled", Sqlite) => "TRUE".into(),
         ("settled", Postgres) => {

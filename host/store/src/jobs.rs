@@ -291,18 +291,21 @@ pub async fn release(tx: &mut Tx, ids: &[JobId]) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that nobody else has a job until this transaction ends. False: the lease of that
-/// moment was given back or to another. A job that is over is nobody's.
+/// Makes sure that nobody else has an enrollment's step until this transaction ends. False: the
+/// lease of that moment was given back or to another, or the step was planned anew. A job that is
+/// over, with none after it, is nobody's.
 pub async fn hold(
     tx: &mut Tx,
+    enrollment: EnrollmentId,
     id: JobId,
     host: HostId,
     leased_at: Option<Timestamp>,
 ) -> Result<bool> {
     let elsewhere = query(sql!(
-        "UPDATE jobs SET leased_at = leased_at WHERE id = $1 AND state IN ('pending', 'processing')
-           AND (host_id IS NULL OR host_id <> $2 OR leased_at <> $3)"
+        "UPDATE jobs SET leased_at = leased_at WHERE kind = 'send_step' AND subject_id = $1 AND state IN ('pending', 'processing')
+           AND (id <> $2 OR host_id IS NULL OR host_id <> $3 OR leased_at <> $4)"
     ))
+    .bind(enrollment)
     .bind(id)
     .bind(host)
     .bind(leased_at)
@@ -328,6 +331,28 @@ pub async fn finish(
         "UPDATE jobs SET state = r.value->>'state', last_error = r.value->>'error', host_id = NULL, leased_at = NULL, finished_at = $2
          FROM {rows $1} WHERE jobs.id = r.value->>'v' AND jobs.state = 'processing'"
     ))
+    .bind_json(&rows)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends the live jobs of enrollments whose step is done, whoever has them: a send that lost its
+/// lease and went out all the same leaves no second turn behind (SAFE-3).
+pub async fn finish_steps(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    done: &[EnrollmentId],
+    now: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> = done.iter().map(|id| json!({"v": id})).collect();
+    query(sql!(
+        "UPDATE jobs SET state = 'completed', host_id = NULL, leased_at = NULL, finished_at = $3
+         WHERE workspace_id = $1 AND kind = 'send_step' AND state IN ('pending', 'processing')
+           AND subject_id IN (SELECT r.value->>'v' FROM {rows $2})"
+    ))
+    .bind(ws)
     .bind_json(&rows)
     .bind(now)
     .execute(tx)

@@ -282,7 +282,7 @@ impl<'a> Batch<'a> {
         match action.state {
             ActionState::Done => Some(Fate::Next),
             // A process died between attempt and outcome.
-            _ if self.world.attempted.contains(&action.id) => {
+            _ if self.world.attempted.contains_key(&action.id) => {
                 Some(Fate::Ambiguous(Box::new(action.clone())))
             }
             ActionState::Ambiguous => Some(Fate::Ambiguous(Box::new(action.clone()))),

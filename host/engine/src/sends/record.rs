@@ -3,10 +3,14 @@
 
 mod sent;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use overture_domain::{
-    AttemptId, Timestamp, WorkspaceId,
+    ActionId, AttemptId, Timestamp, WorkspaceId,
     enrollments::{ActionState, EnrollmentState, JobState, Outcome},
     events::EventKind,
     pacing,
@@ -39,35 +43,52 @@ pub(super) struct Ended {
     pub attempted: bool,
 }
 
+impl Ended {
+    /// The attempt of this send, with what became of it.
+    fn told(&self, outcome: Outcome) -> Option<(AttemptId, Outcome)> {
+        self.attempted.then_some((self.attempt, outcome))
+    }
+}
+
 /// Writes what became of mails, and what follows from it.
 ///
 /// # Errors
 /// Only the store's; then nothing of it may be kept.
 pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<()> {
     let now = env.now();
-    let mut sent: BTreeMap<WorkspaceId, Vec<(&Mail, &str)>> = BTreeMap::new();
+    let mut sent: BTreeMap<WorkspaceId, Vec<(&Ended, &str)>> = BTreeMap::new();
+    let not_sent = all
+        .iter()
+        .filter(|ended| matches!(ended.verdict, Verdict::NotSent { .. }));
+    let not_sent: Vec<ActionId> = not_sent.map(|ended| ended.mail.action.id).collect();
+    let states = if not_sent.is_empty() {
+        HashMap::new()
+    } else {
+        actions::lock(tx, &not_sent).await?
+    };
     for ended in all {
-        let mail = &*ended.mail;
-        let attempt = ended.attempt;
-        let recorder = Recorder {
-            env,
-            mail,
-            attempt,
-            now,
-        };
+        let recorder = Recorder { env, ended, now };
+        let action = &ended.mail.action;
         match &ended.verdict {
             Verdict::Sent { words } => {
-                let mails = sent.entry(mail.action.workspace_id).or_default();
-                mails.push((mail, words));
+                let ended_so = sent.entry(action.workspace_id).or_default();
+                ended_so.push((&**ended, words));
             }
             Verdict::Unknown { words } => recorder.unknown(tx, words).await?,
             // Nothing stands in the database that may have gone out: free to try again.
             Verdict::NotSent { why, words } => {
-                recorder.release(tx).await?;
-                if !recorder.is_ours(tx, words).await? {
-                    continue;
+                if recorder.is_ours(tx, words).await? {
+                    recorder.release(tx).await?;
+                    let why = match (why, states.get(&action.id)) {
+                        // Whoever kept the attempt back has gone away.
+                        (
+                            NotSent::Cancelled,
+                            Some(ActionState::HandedOut | ActionState::Retrying),
+                        ) => NotSent::Unreachable,
+                        (why, _) => *why,
+                    };
+                    recorder.not_sent(tx, why, words).await?;
                 }
-                recorder.not_sent(tx, *why, words, ended.attempted).await?;
             }
         }
     }
@@ -79,22 +100,23 @@ pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<
 
 struct Recorder<'a> {
     env: &'a Env,
-    mail: &'a Mail,
-    attempt: AttemptId,
+    ended: &'a Ended,
     now: Timestamp,
 }
 
 impl Recorder<'_> {
-    /// Whether this send may still say what becomes of its step. Where it took so long that its
-    /// lease was given to another, that one's mail may be on its way: this one's failure says
-    /// nothing about it (SAFE-3, SCH-5).
+    /// Whether this send may still say what becomes of its step, its action being locked. Where it
+    /// took so long that its lease was given to another, that one's mail may be on its way: this
+    /// one's failure says nothing about it (SAFE-3, SCH-5). Nor does it release anything: the caps
+    /// that it had reserved were given back when the other began (CAP-2).
     async fn is_ours(&self, tx: &mut Tx, words: &str) -> Result<bool> {
         let Mail {
             job, lease, action, ..
-        } = self.mail;
-        actions::deny_attempt(tx, self.attempt, words, self.now).await?;
+        } = &*self.ended.mail;
+        actions::deny_attempt(tx, self.ended.attempt, words, self.now).await?;
         let elsewhere = actions::attempted(tx, action.workspace_id, &[action.id]).await?;
-        let ours = elsewhere.is_empty() && jobs::hold(tx, *job, self.env.host, *lease).await?;
+        let (enrollment, host) = (action.enrollment_id, self.env.host);
+        let ours = elsewhere.is_empty() && jobs::hold(tx, enrollment, *job, host, *lease).await?;
         if !ours {
             tracing::warn!(job.id = %job, "a send failed after its lease had passed to another; it is left to that one");
         }
@@ -102,34 +124,33 @@ impl Recorder<'_> {
     }
 
     async fn unknown(&self, tx: &mut Tx, words: &str) -> Result<()> {
-        let action = &self.mail.action;
+        let action = &self.mail().action;
         let reason = format!("it may have gone out: {words}");
-        self.end(
-            tx,
-            ActionState::Ambiguous,
-            Outcome::Ambiguous,
-            action.deferrals,
-            words,
-        )
-        .await?;
+        let ended = actions::Ended {
+            action_id: action.id,
+            state: ActionState::Ambiguous,
+            deferrals: action.deferrals,
+            error: Some(words.to_owned()),
+            attempt: self.ended.told(Outcome::Ambiguous),
+            detail: Some(words.to_owned()),
+        };
+        if actions::end(tx, &[ended], self.now).await?.is_empty() {
+            tracing::warn!(action.id = %action.id, "what became of a send was settled before it ended");
+            return Ok(());
+        }
         jobs::finish(
             tx,
-            &[(self.mail.job, JobState::Ambiguous, Some(words.to_owned()))],
+            &[(self.mail().job, JobState::Ambiguous, Some(words.to_owned()))],
             self.now,
         )
         .await?;
-        evidence::expect_in(tx, self.env, &self.mail.account, &[action.id], self.now).await?;
+        evidence::expect_in(tx, self.env, &self.mail().account, &[action.id], self.now).await?;
         self.park(tx, EnrollmentState::AmbiguousSend, reason).await
     }
 
-    async fn not_sent(
-        &self,
-        tx: &mut Tx,
-        why: NotSent,
-        words: &str,
-        attempted: bool,
-    ) -> Result<()> {
-        let action = &self.mail.action;
+    async fn not_sent(&self, tx: &mut Tx, why: NotSent, words: &str) -> Result<()> {
+        let action = &self.mail().action;
+        let attempted = self.ended.attempted;
         let retrying = |deferrals| (ActionState::Retrying, deferrals);
         tracing::info!(action.id = %action.id, ?why, attempted, "a mail has not gone out");
         match why {
@@ -137,7 +158,7 @@ impl Recorder<'_> {
                 self.end_with(tx, (ActionState::Failed, action.deferrals), words)
                     .await?;
                 bounces::hard_in(tx, self.env, &self.bounce(words)).await?;
-                let ended = [(self.mail.job, JobState::Completed, Some(words.to_owned()))];
+                let ended = [(self.mail().job, JobState::Completed, Some(words.to_owned()))];
                 Ok(jobs::finish(tx, &ended, self.now).await?)
             }
             NotSent::Soft | NotSent::Policy => {
@@ -165,7 +186,7 @@ impl Recorder<'_> {
                 self.end_with(tx, retrying(action.deferrals), words).await?;
                 let until = self.back_off(tx).await?;
                 let more =
-                    json!({"reason": words, "mailboxId": self.mail.account.id, "until": until});
+                    json!({"reason": words, "mailboxId": self.mail().account.id, "until": until});
                 self.tell(tx, EventKind::EmailDeferred, more).await?;
                 self.again(
                     tx,
@@ -176,12 +197,12 @@ impl Recorder<'_> {
             }
             NotSent::Auth => {
                 self.end_with(tx, retrying(action.deferrals), words).await?;
-                let (ws, id) = (action.workspace_id, self.mail.account.id);
+                let (ws, id) = (action.workspace_id, self.mail().account.id);
                 if let Some(account) = accounts::find(tx, ws, id).await? {
                     let reason = format!("the server refused the sign-in: {words}");
                     mailboxes::status::auth_refused_in(tx, self.env, &account, &reason).await?;
                 }
-                let reason = format!("{} can't sign in: {words}", self.mail.account.address);
+                let reason = format!("{} can't sign in: {words}", self.mail().account.address);
                 self.park(tx, EnrollmentState::PausedAccount, reason).await
             }
             NotSent::Unreachable | NotSent::Provider => {
@@ -201,19 +222,22 @@ impl Recorder<'_> {
             NotSent::Cancelled => {
                 self.end_with(tx, (ActionState::Cancelled, action.deferrals), words)
                     .await?;
-                Ok(jobs::finish(tx, &[(self.mail.job, JobState::Expired, None)], self.now).await?)
+                Ok(
+                    jobs::finish(tx, &[(self.mail().job, JobState::Expired, None)], self.now)
+                        .await?,
+                )
             }
         }
     }
 
     /// Three retries over 72 hours are enough (SAF-4).
     async fn give_up(&self, tx: &mut Tx, refusals: i64, words: &str) -> Result<()> {
-        let action = &self.mail.action;
+        let action = &self.mail().action;
         self.end_with(tx, (ActionState::Failed, refusals), words)
             .await?;
         jobs::finish(
             tx,
-            &[(self.mail.job, JobState::Failed, Some(words.to_owned()))],
+            &[(self.mail().job, JobState::Failed, Some(words.to_owned()))],
             self.now,
         )
         .await?;
@@ -227,7 +251,7 @@ impl Recorder<'_> {
 
     /// One rung up the ladder (CAP-3). Until when the mailbox rests.
     async fn back_off(&self, tx: &mut Tx) -> Result<Timestamp> {
-        let (ws, id) = (self.mail.action.workspace_id, self.mail.account.id);
+        let (ws, id) = (self.mail().action.workspace_id, self.mail().account.id);
         let rung = accounts::find(tx, ws, id)
             .await?
             .map_or(0, |account| account.backoff_rung)
@@ -239,15 +263,15 @@ impl Recorder<'_> {
 
     /// The mail waits for its next turn, clamped into the window (SCH-2).
     async fn again(&self, tx: &mut Tx, earliest: Timestamp, reason: String) -> Result<()> {
-        let zone = plan::zone_of(&self.mail.campaign, &self.mail.prospect.time_zone);
-        let (at, _) = plan::clamp(&self.mail.campaign, &zone, earliest);
-        Ok(jobs::defer(tx, &[(self.mail.job, at, reason)], self.now).await?)
+        let zone = plan::zone_of(&self.mail().campaign, &self.mail().prospect.time_zone);
+        let (at, _) = plan::clamp(&self.mail().campaign, &zone, earliest);
+        Ok(jobs::defer(tx, &[(self.mail().job, at, reason)], self.now).await?)
     }
 
     async fn park(&self, tx: &mut Tx, state: EnrollmentState, reason: String) -> Result<()> {
         let (ws, id) = (
-            self.mail.action.workspace_id,
-            self.mail.action.enrollment_id,
+            self.mail().action.workspace_id,
+            self.mail().action.enrollment_id,
         );
         let more = json!({"state": state, "reason": reason});
         if enrollments::park(tx, ws, &[(id, state, reason)], self.now).await? == 1 {
@@ -259,7 +283,7 @@ impl Recorder<'_> {
     /// CAP-2: what has definitely not gone out counts nowhere.
     async fn release(&self, tx: &mut Tx) -> Result<()> {
         let back: Vec<Use> = self
-            .mail
+            .mail()
             .reserved
             .iter()
             .map(|used| Use {
@@ -267,54 +291,48 @@ impl Recorder<'_> {
                 ..used.clone()
             })
             .collect();
-        Ok(caps::add(tx, self.mail.action.workspace_id, &back).await?)
+        Ok(caps::add(tx, self.mail().action.workspace_id, &back).await?)
     }
 
+    /// Ends the turn, which has sent nothing.
     async fn end_with(
         &self,
         tx: &mut Tx,
         (state, deferrals): (ActionState, i64),
         words: &str,
     ) -> Result<()> {
-        self.end(tx, state, Outcome::NotSent, deferrals, words)
-            .await
-    }
-
-    async fn end(
-        &self,
-        tx: &mut Tx,
-        state: ActionState,
-        outcome: Outcome,
-        deferrals: i64,
-        words: &str,
-    ) -> Result<()> {
         let ended = actions::Ended {
-            action_id: self.mail.action.id,
+            action_id: self.mail().action.id,
             state,
             deferrals,
             error: Some(words.to_owned()),
-            outcome,
-            detail: Some(words.to_owned()),
+            attempt: None,
+            detail: None,
         };
-        Ok(actions::end(tx, &[ended], self.now).await?)
+        actions::end(tx, &[ended], self.now).await?;
+        Ok(())
+    }
+
+    fn mail(&self) -> &Mail {
+        &self.ended.mail
     }
 
     fn bounce<'a>(&'a self, reason: &'a str) -> Bounce<'a> {
         Bounce {
-            workspace_id: self.mail.action.workspace_id,
-            campaign_id: self.mail.campaign.id,
-            enrollment_id: self.mail.action.enrollment_id,
-            prospect_id: self.mail.prospect.id,
-            prospect_email: &self.mail.prospect.email,
-            account_id: self.mail.account.id,
+            workspace_id: self.mail().action.workspace_id,
+            campaign_id: self.mail().campaign.id,
+            enrollment_id: self.mail().action.enrollment_id,
+            prospect_id: self.mail().prospect.id,
+            prospect_email: &self.mail().prospect.email,
+            account_id: self.mail().account.id,
             reason,
         }
     }
 
     async fn tell(&self, tx: &mut Tx, kind: EventKind, more: serde_json::Value) -> Result<()> {
         let (ws, id) = (
-            self.mail.action.workspace_id,
-            self.mail.action.enrollment_id,
+            self.mail().action.workspace_id,
+            self.mail().action.enrollment_id,
         );
         if let Some(enrollment) = enrollments::find(tx, ws, id).await? {
             events::insert(tx, &[enrollment_event(self.env, &enrollment, kind, more)]).await?;

@@ -4,7 +4,7 @@
 use overture_domain::{
     EnrollmentId, Timestamp, WorkspaceId,
     campaigns::CampaignStatus,
-    enrollments::{Action, ActionState, EnrollmentState, Outcome},
+    enrollments::{Action, ActionState, EnrollmentState},
     pacing,
 };
 use overture_store::{
@@ -120,8 +120,8 @@ async fn give_up(
         state: ActionState::Failed,
         deferrals: refusals,
         error: Some(returned.words.to_owned()),
-        outcome: Outcome::NotSent,
-        detail: Some(returned.words.to_owned()),
+        attempt: None,
+        detail: None,
     };
     actions::end(tx, &[ended], now).await?;
     let reason = format!(

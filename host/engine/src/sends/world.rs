@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    AccountId, ActionId, CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId,
+    AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus},
     campaigns::{Campaign, PoolAccount, Step},
     caps::{Limit, Usage},
@@ -36,7 +36,7 @@ pub(super) struct World {
     pub paces: HashMap<AccountId, i64>,
     pub actions: HashMap<EnrollmentId, Vec<Action>>,
     /// Actions with an attempt that may have sent the mail (SAFE-3).
-    pub attempted: HashSet<ActionId>,
+    pub attempted: HashMap<ActionId, AttemptId>,
     pub suppressed: HashSet<String>,
     pub last_mails: HashMap<ProspectId, Vec<(CampaignId, Timestamp)>>,
     pub usage: Usage,

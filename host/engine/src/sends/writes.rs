@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use overture_domain::{
-    AccountId, ActionId, EnrollmentId, JobId, Timestamp, WorkspaceId,
+    AccountId, ActionId, AttemptId, EnrollmentId, JobId, Timestamp, WorkspaceId,
     accounts::Account,
     campaigns::Campaign,
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, JobState, Lane, Outcome},
@@ -137,7 +137,8 @@ impl<'a> Writes<'a> {
             Fate::Park(state, reason) => self.park(enrollment, state, reason),
             Fate::Ambiguous(action) => {
                 self.ended.push(ended(JobState::Ambiguous));
-                self.unclear.push(unclear(&action));
+                let attempt = self.world.attempted.get(&action.id).copied();
+                self.unclear.push(unclear(&action, attempt));
                 let of_account = self.expected.entry(action.account_id).or_default();
                 of_account.push(action.id);
                 let reason = "it may have gone out: the process that sent it died before it knew";
@@ -210,13 +211,13 @@ impl<'a> Writes<'a> {
     }
 }
 
-fn unclear(action: &Action) -> Ended {
+fn unclear(action: &Action, attempt: Option<AttemptId>) -> Ended {
     Ended {
         action_id: action.id,
         state: ActionState::Ambiguous,
         deferrals: action.deferrals,
         error: Some("nobody knows whether it went out".to_owned()),
-        outcome: Outcome::Ambiguous,
+        attempt: attempt.map(|id| (id, Outcome::Ambiguous)),
         detail: None,
     }
 }

@@ -54,7 +54,7 @@ impl World {
             state: ActionState::Done,
             deferrals: action.deferrals,
             error: None,
-            outcome: Outcome::Sent,
+            attempt: Some((attempt.id, Outcome::Sent)),
             detail: None,
         };
         let mut tx = self.env().db.begin().await.unwrap();

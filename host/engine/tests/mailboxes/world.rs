@@ -143,8 +143,8 @@ impl World {
         let now = self.now();
         let mut tx = self.env().db.begin().await.unwrap();
         let attempt = self.attempt(&sent);
+        let done = ended(&attempt, ActionState::Done, Outcome::Sent);
         actions::insert_attempts(&mut tx, &[attempt]).await.unwrap();
-        let done = ended(&sent, ActionState::Done, Outcome::Sent);
         actions::end(&mut tx, &[done], now).await.unwrap();
         enrollments::advance(&mut tx, self.ws, &[(sent.enrollment, 0)], now)
             .await
@@ -164,8 +164,8 @@ impl World {
         let now = self.now();
         let attempt = self.attempt(&sent);
         let mut tx = self.env().db.begin().await.unwrap();
+        let unknown = ended(&attempt, ActionState::Ambiguous, Outcome::Ambiguous);
         actions::insert_attempts(&mut tx, &[attempt]).await.unwrap();
-        let unknown = ended(&sent, ActionState::Ambiguous, Outcome::Ambiguous);
         actions::end(&mut tx, &[unknown], now).await.unwrap();
         let state = EnrollmentState::AmbiguousSend;
         let parked = [(sent.enrollment, state, "no answer".to_owned())];
@@ -334,13 +334,13 @@ impl World {
     }
 }
 
-fn ended(sent: &Sent, state: ActionState, outcome: Outcome) -> actions::Ended {
+fn ended(attempt: &Attempt, state: ActionState, outcome: Outcome) -> actions::Ended {
     actions::Ended {
-        action_id: sent.action,
+        action_id: attempt.action_id,
         state,
         deferrals: 0,
         error: None,
-        outcome,
+        attempt: Some((attempt.id, outcome)),
         detail: None,
     }
 }

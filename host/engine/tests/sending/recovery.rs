@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use overture_domain::{
     HostId, Id,
-    enrollments::{ActionState, EnrollmentState, JobKind},
+    enrollments::{ActionState, Attempt, EnrollmentState, JobKind},
     id::kinds,
     rng::SeededRng,
 };
 use overture_engine::{Env, Part, leases, sends};
-use overture_plugin_host::capabilities::mailbox::{Failure, Stage, SubmissionRecord};
+use overture_plugin_host::capabilities::mailbox::{Failure, Reply, Stage, SubmissionRecord};
 use overture_store::{actions, evidence, jobs, lanes, on_both};
 use overture_testkit::{MONDAY, Outreach, outreach, outreach::Fate};
 
@@ -106,9 +106,57 @@ on_both! {
         let on = &mut other.db.reader();
         let action = &actions::list_by_enrollments(on, world.ws, &[id]).await.unwrap()[0];
         assert_eq!(action.state, ActionState::HandedOut);
+        assert_eq!(used(&world, mailbox.id).await, 1, "CAP-2: the second counts");
         world.kit.clock.advance(HOUR);
         sends::tick(world.env()).await.unwrap();
         assert_eq!(world.post.asked().len(), 2, "nobody sends it a third time");
+    }
+
+    // SAFE-3, SCH-5: a turn that is refused says nothing about the one before it, whose body may
+    // have gone out meanwhile.
+    async fn a_refusal_while_an_earlier_turn_sends(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        world.post.behind_smtp();
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        let go = std::sync::Arc::new(tokio::sync::Notify::new());
+        let later = Reply { code: Some(450), enhanced: Some("4.7.1".into()), text: "try again later".into() };
+        let refused = Fate::Dialogue(SubmissionRecord::Failed(Failure {
+            stage: Stage::Recipient, code: "server_refused".into(), reply: Some(later), detail: String::new(),
+        }));
+        world.post.next("p0@d0.test", [Fate::Silence, Fate::After(go.clone(), Box::new(refused))]);
+        let campaign = world.running(&[&mailbox], &people).await;
+        die_sending(&world).await;
+        world.kit.clock.advance(Duration::from_secs(10 * 60));
+        let other = another_host(&world, 9).await;
+        leases::tick(&other).await.unwrap();
+        sends::tick(&other).await.unwrap();
+        while world.post.asked().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        // The first has only now come to its body.
+        let id = world.enrollments(campaign).await[0].id;
+        let action = async || actions::list_by_enrollments(&mut other.db.reader(), world.ws, &[id]).await.unwrap().remove(0);
+        let begun = action().await;
+        let attempt = Attempt {
+            id: other.id(), workspace_id: world.ws, action_id: begun.id, external_id: begun.external_id,
+            at: other.now(), outcome: None, outcome_at: None, detail: None,
+        };
+        let mut tx = other.db.begin().await.unwrap();
+        assert_eq!(actions::insert_attempts(&mut tx, &[attempt]).await.unwrap().len(), 1);
+        tx.commit().await.unwrap();
+        go.notify_one();
+        other.under_way.settled().await;
+        assert_eq!(action().await.state, ActionState::HandedOut);
+        let attempts = actions::list_attempts(&mut other.db.reader(), world.ws, begun.id).await.unwrap();
+        assert_eq!(attempts.iter().map(|attempt| attempt.outcome).collect::<Vec<_>>(), [None]);
+        assert_eq!(used(&world, mailbox.id).await, 1, "CAP-2: one mail counts once");
+        // Nobody hears of the first again: it may have gone out.
+        world.kit.clock.advance(HOUR);
+        leases::tick(&other).await.unwrap();
+        outreach::settle(&other).await;
+        all_are(&world, campaign, EnrollmentState::AmbiguousSend).await;
+        assert_eq!(world.post.asked().len(), 2);
     }
 
     // SAFE-3: what an earlier step has sent stays sent when a host dies in a later one.

@@ -20,9 +20,9 @@ use std::{
 };
 
 use overture_domain::{
-    Timestamp,
+    AttemptId, Timestamp,
     campaigns::Step,
-    enrollments::{Action, ActionState, Attempt, Job, JobState, Lane, Outcome},
+    enrollments::{Action, ActionState, Attempt, Lane, Outcome},
     events::Event,
 };
 use overture_server_kit::{Durability, start_postgres};
@@ -91,26 +91,16 @@ async fn run(world: &World, jobs: usize) -> Vec<Duration> {
 }
 
 /// Takes the head of the lane: claim, caps, actions, attempts.
-async fn take(world: &World, step: &Step, lane: &Lane) -> Vec<(Job, Action)> {
+async fn take(world: &World, step: &Step, lane: &Lane) -> Vec<(Action, AttemptId)> {
     let mut tx = world.db.begin().await.unwrap();
     assert_eq!(lanes::list_due(&mut tx, NOW, 1, 9).await.unwrap().len(), 1);
     let heads = [(lane, BATCH as i64)];
     let claimed = lanes::claim(&mut tx, &heads, world.host, NOW, NOW).await;
     assert!(people::lock_workspace(&mut tx, world.ws).await.unwrap());
-    let taken: Vec<(Job, Action)> = claimed
-        .unwrap()
-        .into_iter()
-        .map(|job| {
-            let action = world.action(step, &job);
-            (job, action)
-        })
-        .collect();
-    let uses: Vec<Use> = taken
-        .iter()
-        .flat_map(|(_, action)| world.uses(action))
-        .collect();
+    let claimed = claimed.unwrap();
+    let new: Vec<Action> = claimed.iter().map(|job| world.action(step, job)).collect();
+    let uses: Vec<Use> = new.iter().flat_map(|action| world.uses(action)).collect();
     caps::add(&mut tx, world.ws, &uses).await.unwrap();
-    let new: Vec<Action> = taken.iter().map(|(_, action)| action.clone()).collect();
     actions::insert(&mut tx, &new).await.unwrap();
     let acting: Vec<_> = new
         .iter()
@@ -128,39 +118,42 @@ async fn take(world: &World, step: &Step, lane: &Lane) -> Vec<(Job, Action)> {
     };
     lanes::settle(&mut tx, world.ws, &[look]).await.unwrap();
     tx.commit().await.unwrap();
-    taken
+    let ids = attempts.iter().map(|attempt| attempt.id);
+    new.into_iter().zip(ids).collect()
 }
 
 /// Outcome, job, next step, event.
-async fn record(world: &World, taken: &[(Job, Action)]) {
+async fn record(world: &World, taken: &[(Action, AttemptId)]) {
     let mut tx = world.db.begin().await.unwrap();
     let ended: Vec<actions::Ended> = taken
         .iter()
-        .map(|(_, action)| actions::Ended {
+        .map(|(action, attempt)| actions::Ended {
             action_id: action.id,
             state: ActionState::Done,
             deferrals: 0,
             error: None,
-            outcome: Outcome::Sent,
+            attempt: Some((*attempt, Outcome::Sent)),
             detail: Some("250 2.0.0 Ok: queued as 4F2A".into()),
         })
         .collect();
     actions::end(&mut tx, &ended, NOW).await.unwrap();
-    let done: Vec<_> = taken
+    let through: Vec<_> = taken
         .iter()
-        .map(|(job, _)| (job.id, JobState::Completed, None))
+        .map(|(action, _)| action.enrollment_id)
         .collect();
-    jobs::finish(&mut tx, &done, NOW).await.unwrap();
+    jobs::finish_steps(&mut tx, world.ws, &through, NOW)
+        .await
+        .unwrap();
     let steps: Vec<_> = taken
         .iter()
-        .map(|(_, action)| (action.enrollment_id, action.step_index))
+        .map(|(action, _)| (action.enrollment_id, action.step_index))
         .collect();
     enrollments::advance(&mut tx, world.ws, &steps, NOW)
         .await
         .unwrap();
     let told: Vec<Event> = taken
         .iter()
-        .map(|(_, action)| world.event(action))
+        .map(|(action, _)| world.event(action))
         .collect();
     events::insert(&mut tx, &told).await.unwrap();
     tx.commit().await.unwrap();

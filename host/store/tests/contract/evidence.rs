@@ -28,7 +28,11 @@ async fn ambiguous(db: &Database, world: &World) -> Vec<Action> {
         for (n, action) in (0..).zip(&all) {
             let allowed = actions::insert_attempts(tx, &[attempt(action, n)]).await;
             assert_eq!(allowed.unwrap().len(), 1);
-            let unknown = ended(action, ActionState::Ambiguous, Outcome::Ambiguous);
+            let unknown = ended(
+                action,
+                ActionState::Ambiguous,
+                Some((n, Outcome::Ambiguous)),
+            );
             actions::end(tx, &[unknown], later(5)).await.unwrap();
         }
     })
@@ -142,11 +146,80 @@ on_both! {
         assert_eq!(outcome(second.id), Some((None, None)));
     }
 
+    // SAFE-3: a turn that has sent nothing takes no action from one that may have, and an attempt
+    // that is settled keeps its outcome, whoever comes later.
+    async fn a_turn_ends_for_its_own_attempt_alone(test: TestDatabase) {
+        let world = world(&test.db).await;
+        let (ws, one) = (world.ws, action(&world, 0, 1));
+        let end = async |state, attempt| {
+            let turn = ended(&one, state, attempt);
+            write(&test.db, async |tx| actions::end(tx, &[turn], later(5)).await.unwrap().len()).await
+        };
+        let stands = async |state, outcomes: &[Option<Outcome>]| {
+            let on = &mut test.db.reader();
+            assert_eq!(actions::find(on, ws, one.id).await.unwrap().unwrap().state, state);
+            let attempts = actions::list_attempts(on, ws, one.id).await.unwrap();
+            assert_eq!(attempts.iter().map(|attempt| attempt.outcome).collect::<Vec<_>>(), outcomes);
+        };
+        let again = async |n| write(&test.db, async |tx| {
+            actions::hand_out_again(tx, &[(one.id, world.account)], NOW).await.unwrap();
+            actions::insert_attempts(tx, &[attempt(&one, n)]).await.unwrap().len()
+        }).await;
+        write(&test.db, async |tx| actions::insert(tx, std::slice::from_ref(&one)).await.unwrap()).await;
+        assert_eq!(again(1).await, 1);
+        // Another turn of the same action is refused before its body.
+        for state in [ActionState::Retrying, ActionState::Failed, ActionState::Cancelled] {
+            assert_eq!(end(state, None).await, 0);
+            stands(ActionState::HandedOut, &[None]).await;
+        }
+        assert_eq!(end(ActionState::Ambiguous, Some((1, Outcome::Ambiguous))).await, 1);
+        assert_eq!(end(ActionState::Retrying, None).await, 0);
+        stands(ActionState::Ambiguous, &[Some(Outcome::Ambiguous)]).await;
+        // A person says that nothing went out, and it is sent once more.
+        let not_sent = settled(&one, ActionState::HandedOut, Outcome::NotSent, 30);
+        write(&test.db, async |tx| evidence::settle(tx, ws, &[not_sent], later(6)).await.unwrap()).await;
+        assert_eq!(again(2).await, 1);
+        assert_eq!(end(ActionState::Done, Some((1, Outcome::Sent))).await, 0, "it is settled");
+        stands(ActionState::HandedOut, &[Some(Outcome::NotSent), None]).await;
+        assert_eq!(end(ActionState::Done, Some((2, Outcome::Sent))).await, 1);
+        // It comes back: what its own turn says afterwards changes nothing (SAF-4).
+        let returned = write(&test.db, async |tx| actions::take_back(tx, ws, one.id, 1, "full", later(7)).await.unwrap()).await;
+        assert_eq!(returned, Some(2));
+        assert_eq!(end(ActionState::Done, Some((2, Outcome::Sent))).await, 0);
+        stands(ActionState::Retrying, &[Some(Outcome::NotSent), Some(Outcome::NotSent)]).await;
+        assert_eq!(end(ActionState::Failed, None).await, 1, "nothing stands in the way");
+    }
+
+    // SAFE-3: whoever says that nothing was sent, and whoever begins to send, come one after the other.
+    async fn no_attempt_begins_while_its_action_is_locked(test: TestDatabase) {
+        let world = world(&test.db).await;
+        let one = action(&world, 0, 1);
+        write(&test.db, async |tx| actions::insert(tx, std::slice::from_ref(&one)).await.unwrap()).await;
+        let mut tx = test.db.begin().await.unwrap();
+        let states = actions::lock(&mut tx, &[one.id]).await.unwrap();
+        assert_eq!(states, [(one.id, ActionState::HandedOut)].into());
+        assert!(actions::attempted(&mut tx, world.ws, &[one.id]).await.unwrap().is_empty());
+        let (db, begun) = (test.db.clone(), attempt(&one, 1));
+        let attempting = tokio::spawn(async move {
+            write(&db, async |tx| actions::insert_attempts(tx, &[begun]).await.unwrap().len()).await
+        });
+        // It has time to do what it must not.
+        for _ in 0..3 {
+            assert!(actions::attempted(&mut tx, world.ws, &[one.id]).await.unwrap().is_empty());
+            tokio::task::yield_now().await;
+        }
+        assert!(!attempting.is_finished());
+        actions::end(&mut tx, &[ended(&one, ActionState::Retrying, None)], NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(attempting.await.unwrap(), 0, "it waits for another turn");
+    }
+
     // SCH-5
     async fn a_lease_is_held_by_who_has_it(test: TestDatabase) {
         let world = world(&test.db).await;
+        let enrollment = world.enrolled[0].id;
         let (mine, other) = (host(&test.db, 1, NOW).await, host(&test.db, 2, NOW).await);
-        let hold = async |host, leased| write(&test.db, async |tx| jobs::hold(tx, id(10), host, leased).await.unwrap()).await;
+        let hold = async |host, leased| write(&test.db, async |tx| jobs::hold(tx, enrollment, id(10), host, leased).await.unwrap()).await;
         write(&test.db, async |tx| {
             jobs::plan(tx, &[plan(&world, 0, 10, NOW)], NOW).await.unwrap();
             jobs::claim(tx, JobKind::SendStep, mine, NOW, later(3), 10).await.unwrap();
@@ -161,5 +234,7 @@ on_both! {
             jobs::finish(tx, &[(id(10), overture_domain::enrollments::JobState::Expired, None)], NOW).await.unwrap();
         }).await;
         assert!(hold(mine, Some(later(4))).await, "one that is over is nobody else's");
+        write(&test.db, async |tx| jobs::plan(tx, &[plan(&world, 0, 11, NOW)], NOW).await.unwrap()).await;
+        assert!(!hold(mine, Some(later(4))).await, "the step was planned anew");
     }
 }

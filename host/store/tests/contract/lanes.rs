@@ -2,7 +2,7 @@
 
 use overture_domain::{
     EnrollmentId, HostId, Timestamp,
-    enrollments::{ActionState, Job, JobKind, Lane, Outcome},
+    enrollments::{ActionState, Job, JobKind, Lane},
 };
 use overture_store::{
     Tx, actions, campaigns, enrollments, jobs,
@@ -164,7 +164,7 @@ on_both! {
             assert_eq!(jobs::claim(tx, JobKind::SendStep, host, NOW, NOW, 9).await.unwrap().len(), 1);
             let refused = action(&world, 1, 1);
             actions::insert(tx, std::slice::from_ref(&refused)).await.unwrap();
-            actions::end(tx, &[ended(&refused, ActionState::Retrying, Outcome::NotSent)], NOW).await.unwrap();
+            actions::end(tx, &[ended(&refused, ActionState::Retrying, None)], NOW).await.unwrap();
             assert_eq!(jobs::unplan_campaign(tx, world.ws, world.campaign.id, NOW).await.unwrap(), 1);
         }).await;
         for (place, next) in [None, Some(later(90)), Some(NOW)].into_iter().enumerate() {

@@ -245,13 +245,18 @@ pub(super) fn attempt(action: &Action, n: u64) -> Attempt {
     }
 }
 
-pub(super) fn ended(action: &Action, state: ActionState, outcome: Outcome) -> actions::Ended {
+/// How a turn with this attempt ended, or one without any.
+pub(super) fn ended(
+    action: &Action,
+    state: ActionState,
+    attempt: Option<(u64, Outcome)>,
+) -> actions::Ended {
     actions::Ended {
         action_id: action.id,
         state,
         deferrals: 1,
         error: Some("words".into()),
-        outcome,
+        attempt: attempt.map(|(n, outcome)| (id(900 + n), outcome)),
         detail: Some("250 ok".into()),
     }
 }
@@ -442,21 +447,21 @@ on_both! {
         let world = world(&test.db).await;
         let (first, second) = (action(&world, 0, 1), action(&world, 1, 2));
         let attempts = async |list: &[Attempt]| write(&test.db, async |tx| actions::insert_attempts(tx, list).await.unwrap().len()).await;
-        let end = async |list: &[actions::Ended]| write(&test.db, async |tx| actions::end(tx, list, later(5)).await.unwrap()).await;
+        let end = async |list: &[actions::Ended]| write(&test.db, async |tx| actions::end(tx, list, later(5)).await.unwrap().len()).await;
         write(&test.db, async |tx| actions::insert(tx, &[first.clone(), second.clone()]).await.unwrap()).await;
         assert_eq!(attempts(&[attempt(&first, 1)]).await, 1);
         assert_eq!(attempts(&[attempt(&first, 2)]).await, 0, "the first may have gone out");
-        end(&[ended(&first, ActionState::Retrying, Outcome::NotSent)]).await;
+        assert_eq!(end(&[ended(&first, ActionState::Retrying, Some((1, Outcome::NotSent)))]).await, 1);
         let mut on = test.db.reader();
         let found = actions::find(&mut on, world.ws, first.id).await.unwrap().unwrap();
         assert_eq!((found.state, found.deferrals, found.last_error.as_deref(), found.done_at), (ActionState::Retrying, 1, Some("words"), None));
         assert_eq!(attempts(&[attempt(&first, 3)]).await, 0, "it is not handed out");
         write(&test.db, async |tx| actions::hand_out_again(tx, &[(first.id, world.account)], later(6)).await.unwrap()).await;
         assert_eq!(attempts(&[attempt(&first, 4)]).await, 1);
-        end(&[ended(&first, ActionState::Ambiguous, Outcome::Ambiguous)]).await;
+        assert_eq!(end(&[ended(&first, ActionState::Ambiguous, Some((4, Outcome::Ambiguous)))]).await, 1);
         assert_eq!(attempts(&[attempt(&first, 5)]).await, 0);
-        assert_eq!(actions::attempted(&mut on, world.ws, &[first.id, second.id]).await.unwrap(), [first.id].into());
-        end(&[ended(&first, ActionState::Done, Outcome::Sent)]).await;
+        assert_eq!(actions::attempted(&mut on, world.ws, &[first.id, second.id]).await.unwrap(), [(first.id, id(904))].into());
+        assert_eq!(end(&[ended(&first, ActionState::Done, Some((4, Outcome::Sent)))]).await, 1);
         let found = actions::find(&mut on, world.ws, first.id).await.unwrap().unwrap();
         assert_eq!((found.state, found.done_at), (ActionState::Done, Some(later(5))));
         let outcomes: Vec<_> = actions::list_attempts(&mut on, world.ws, first.id).await.unwrap().iter().map(|a| a.outcome).collect();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use overture_domain::{
     EnrollmentId, Timestamp, WorkspaceId,
     accounts::Channel,
-    enrollments::{ActionState, Enrollment, EnrollmentState, JobState, Outcome},
+    enrollments::{ActionState, Enrollment, EnrollmentState, Outcome},
     events::{Event, EventKind},
     messages::Message,
     pacing,
@@ -17,32 +17,34 @@ use serde_json::json;
 
 use crate::{Env, Result};
 
-use super::super::{finished_events, plan, writes::Mail};
+use super::{
+    super::{finished_events, plan, writes::Mail},
+    Ended,
+};
 
 /// Writes that mails of a workspace went out, each with its server's words, and plans what comes
-/// next.
+/// next. Of one whose send was settled before, only the message is kept.
 pub(super) async fn write(
     tx: &mut Tx,
     env: &Env,
     ws: WorkspaceId,
-    mails: &[(&Mail, &str)],
+    all: &[(&Ended, &str)],
     now: Timestamp,
 ) -> Result<()> {
-    let ended: Vec<_> = mails
+    let turns: Vec<_> = all
         .iter()
-        .map(|(mail, words)| actions::Ended {
-            action_id: mail.action.id,
+        .map(|(ended, words)| actions::Ended {
+            action_id: ended.mail.action.id,
             state: ActionState::Done,
-            deferrals: mail.action.deferrals,
+            deferrals: ended.mail.action.deferrals,
             error: None,
-            outcome: Outcome::Sent,
+            attempt: ended.told(Outcome::Sent),
             detail: Some((*words).to_owned()),
         })
         .collect();
-    actions::end(tx, &ended, now).await?;
-    let mails: Vec<&Mail> = mails.iter().map(|(mail, _)| *mail).collect();
-    let kept: Vec<_> = mails
-        .iter()
+    let done = actions::end(tx, &turns, now).await?;
+    let mails = || all.iter().map(|(ended, _)| &*ended.mail);
+    let kept: Vec<_> = mails()
         .map(|mail| {
             let message = Message {
                 at: now,
@@ -52,13 +54,20 @@ pub(super) async fn write(
         })
         .collect();
     messages::insert(tx, &kept, now).await?;
+    let mails: Vec<&Mail> = mails()
+        .filter(|mail| done.contains(&mail.action.id))
+        .collect();
+    if mails.len() < all.len() {
+        let settled = all.len() - mails.len();
+        tracing::warn!(
+            settled,
+            "what became of sends was settled before they ended"
+        );
+    }
     let contacted: Vec<_> = mails.iter().map(|mail| mail.prospect.id).collect();
     prospects::set_contacted(tx, ws, &contacted, now).await?;
-    let done: Vec<_> = mails
-        .iter()
-        .map(|mail| (mail.job, JobState::Completed, None))
-        .collect();
-    jobs::finish(tx, &done, now).await?;
+    let done: Vec<_> = mails.iter().map(|mail| mail.action.enrollment_id).collect();
+    jobs::finish_steps(tx, ws, &done, now).await?;
     for mail in &mails {
         recover(tx, ws, mail, now).await?;
     }
