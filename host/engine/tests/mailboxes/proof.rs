@@ -34,14 +34,27 @@ on_both! {
         assert_eq!((&*log[0].to_status, &*log[0].actor), ("sent", "engine:SAFE-3"));
     }
 
-    // SAFE-3
+    // SAFE-3: it went out, and the policy of the other side sent it back.
     async fn a_passing_bounce_lets_the_sequence_go_on(test: TestDatabase) {
+        let world = World::new(test).await;
+        let grace = world.perhaps_sent_to(GRACE).await;
+        world.arrive(&[&bounce(&grace, "5.7.1", "550 5.7.1 blocked by policy")]).await;
+        let enrollment = world.enrollment(&grace).await;
+        assert_eq!((enrollment.state, enrollment.step_index), (EnrollmentState::Active, 1));
+        assert_eq!(action_state(&world, &grace).await, ActionState::Done);
+    }
+
+    // SAFE-3, SAF-4: it went out and came back, so the step is tried again.
+    async fn a_soft_bounce_brings_the_step_back(test: TestDatabase) {
         let world = World::new(test).await;
         let grace = world.perhaps_sent_to(GRACE).await;
         world.arrive(&[&bounce(&grace, "4.2.2", "452 4.2.2 mailbox full")]).await;
         let enrollment = world.enrollment(&grace).await;
-        assert_eq!((enrollment.state, enrollment.step_index), (EnrollmentState::Active, 1));
-        assert_eq!(action_state(&world, &grace).await, ActionState::Done);
+        assert_eq!((enrollment.state, enrollment.step_index), (EnrollmentState::Active, 0));
+        assert_eq!(action_state(&world, &grace).await, ActionState::Retrying);
+        let on = &mut world.env().db.reader();
+        let attempts = actions::list_attempts(on, world.ws, grace.action).await.unwrap();
+        assert_eq!(attempts[0].outcome, Some(Outcome::NotSent));
     }
 
     // SAFE-3, TRK-3
