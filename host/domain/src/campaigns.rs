@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, AuditId, CampaignId, StepId, Timestamp, WorkspaceId, accounts::Channel, names,
+    AccountId, AuditId, CampaignId, EnrollmentId, StepId, Timestamp, VariantId, WorkspaceId,
+    accounts::Channel,
+    names,
+    variants::{self, Text, Variant},
 };
 
 names! {
@@ -64,10 +67,17 @@ pub struct Campaign {
     pub daily_send_limit: i64,
     /// Default 50 (CAP-1).
     pub max_sends_per_mailbox_per_day: i64,
+    /// People who get their first step a day (CAP-5); None: as many as the other limits allow.
+    pub new_prospects_per_day: Option<i64>,
+    /// Follow-ups go before first steps (CAP-5); else after them.
+    pub follow_ups_first: bool,
+    pub rotation: Rotation,
     /// SCH-4; default 5.
     pub minutes_between_sends: i64,
     pub stop_on_reply: bool,
     pub stop_on_bounce: bool,
+    /// A reply also stops everybody else in the campaign at the same company domain (SEQ-3).
+    pub stop_on_company_reply: bool,
     /// A pixel in each mail (TRK-1); off by default.
     pub track_opens: bool,
     /// Links lead through this instance (TRK-1); off by default: links stay untouched.
@@ -78,6 +88,19 @@ pub struct Campaign {
     pub finished_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+names! {
+    /// Which mailbox a mail leaves from, where several may at the same moment (ROT-1).
+    Rotation {
+        /// The one that sent the fewest mails of this campaign today.
+        RoundRobin = "round_robin",
+        /// The same by weight: one of weight 3 sends three times as many as one of weight 1.
+        Weighted = "weighted",
+        /// The one that sent the fewest mails of all campaigns today.
+        LeastUsed = "least_used",
+        Random = "random",
+    }
 }
 
 /// One stretch of the week in which a campaign may send (SCH-1). `start == end` means all day;
@@ -124,6 +147,38 @@ pub struct Step {
     pub body_html: String,
     /// None: derived from the HTML.
     pub body_text: Option<String>,
+    /// Up to 26; where there are some they stand in place of the text above.
+    pub variants: Vec<Variant>,
+}
+
+impl Step {
+    /// The variant that an enrollment gets, where the step has some; see [`variants::assign`].
+    pub fn assign(&self, enrollment: EnrollmentId) -> Option<VariantId> {
+        variants::assign(&self.variants, enrollment, self.id).map(|variant| variant.id)
+    }
+
+    /// The text of a variant, or of the step itself. A variant that has left the step meanwhile
+    /// has the text of the first.
+    pub fn text(&self, variant: Option<VariantId>) -> Text<'_> {
+        let known = variant.and_then(|id| self.variants.iter().find(|variant| variant.id == id));
+        known
+            .or(self.variants.first())
+            .map_or_else(|| self.own_text(), Variant::text)
+    }
+
+    /// Every text that may be sent: of the variants, or of a step without any its own.
+    pub fn texts(&self) -> impl Iterator<Item = Text<'_>> {
+        let own = self.variants.is_empty().then(|| self.own_text());
+        self.variants.iter().map(Variant::text).chain(own)
+    }
+
+    fn own_text(&self) -> Text<'_> {
+        Text {
+            subject: &self.subject,
+            body_html: &self.body_html,
+            body_text: self.body_text.as_deref(),
+        }
+    }
 }
 
 /// An account in a campaign's pool.

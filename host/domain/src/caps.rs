@@ -27,6 +27,8 @@ names! {
         PresetPerMinute = "preset_per_minute",
         CampaignDaily = "campaign_daily",
         CampaignMailboxDaily = "campaign_mailbox_daily",
+        /// People who get their first step (CAP-5).
+        CampaignNewDaily = "campaign_new_daily",
         ProspectDaily = "prospect_daily",
         /// From one sending domain to one recipient domain.
         RecipientDomainDaily = "recipient_domain_daily",
@@ -73,6 +75,7 @@ impl Cap {
             Self::PresetPerMinute => (MINUTE, None),
             Self::CampaignDaily => (Span::Day(ZoneOf::Campaign), Some(100)),
             Self::CampaignMailboxDaily => (Span::Day(ZoneOf::Campaign), Some(50)),
+            Self::CampaignNewDaily => (Span::Day(ZoneOf::Campaign), None),
             Self::ProspectDaily => (Span::Day(ZoneOf::Workspace), Some(3)),
             Self::RecipientDomainDaily => (Span::Day(ZoneOf::Workspace), Some(50)),
             Self::ProviderPerMinute => (MINUTE, Some(30)),
@@ -104,6 +107,7 @@ impl Cap {
             Self::PresetPerMinute => "the mail service's limit a minute",
             Self::CampaignDaily => "the campaign's daily limit",
             Self::CampaignMailboxDaily => "the campaign's daily limit for one mailbox",
+            Self::CampaignNewDaily => "the campaign's daily limit for new prospects",
             Self::ProspectDaily => "the daily limit for one prospect",
             Self::RecipientDomainDaily => "the daily limit for the recipient's domain",
             Self::ProviderPerMinute => "the limit a minute for all mailboxes of the provider",

@@ -2,7 +2,8 @@
 
 use crate::{
     AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, HostId, JobId, ProspectId, StepId,
-    Timestamp, WorkspaceId, accounts::Channel, campaigns::StepKind, messages::Label, names,
+    Timestamp, VariantId, WorkspaceId, accounts::Channel, campaigns::StepKind, messages::Label,
+    names,
 };
 
 names! {
@@ -97,6 +98,8 @@ pub struct Action {
     pub enrollment_id: EnrollmentId,
     pub step_id: StepId,
     pub step_index: i64,
+    /// The text that it has, where its step has several (TPL-7).
+    pub variant_id: Option<VariantId>,
     pub account_id: AccountId,
     pub channel: Channel,
     pub kind: StepKind,
@@ -139,7 +142,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// The lane of a campaign's steps in a time zone, given by its IANA name.
+    /// The lane of a campaign's follow-ups in a time zone, given by its IANA name.
     pub fn new(campaign_id: CampaignId, account_id: Option<AccountId>, zone: &str) -> Self {
         let id = match account_id {
             Some(account) => format!("{campaign_id} {zone} {account}"),
@@ -149,6 +152,15 @@ impl Lane {
             campaign_id,
             account_id,
             id,
+        }
+    }
+
+    /// The lane of its first steps, which have a limit of their own (CAP-5).
+    pub fn of_first_steps(campaign_id: CampaignId, zone: &str) -> Self {
+        Self {
+            campaign_id,
+            account_id: None,
+            id: format!("{campaign_id} {zone} first"),
         }
     }
 }

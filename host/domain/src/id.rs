@@ -165,6 +165,8 @@ ids! {
     ImportId, Import, "imp";
     CampaignId, Campaign, "cmp";
     StepId, Step, "stp";
+    /// One of the texts of a step.
+    VariantId, Variant, "var";
     EnrollmentId, Enrollment, "enr";
     /// One step for one enrollment.
     ActionId, Action, "act";

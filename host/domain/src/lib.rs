@@ -21,13 +21,14 @@ pub mod prospects;
 pub mod rng;
 pub mod time;
 pub mod tracking;
+pub mod variants;
 pub mod webhooks;
 pub mod windows;
 
 pub use id::{
     AccountId, ActionId, ApiKeyId, AttemptId, AuditId, CampaignId, DeliveryId, EnrollmentId,
     EventId, HitId, HostId, Id, ImportId, JobId, ListId, MessageId, ProspectId, RequestId, StepId,
-    SuppressionId, UserId, WebhookId, WorkspaceId,
+    SuppressionId, UserId, VariantId, WebhookId, WorkspaceId,
 };
 pub use rng::Rng;
 pub use time::{Clock, Timestamp};

@@ -16,8 +16,12 @@ mod outcomes;
 mod parking;
 #[path = "sending/recovery.rs"]
 mod recovery;
+#[path = "sending/rotation.rs"]
+mod rotation;
 #[path = "sending/sequence.rs"]
 mod sequence;
+#[path = "sending/variants.rs"]
+mod variants;
 
 use std::time::Duration;
 

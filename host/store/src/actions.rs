@@ -24,6 +24,7 @@ impl Record for Action {
             enrollment_id: row.id("enrollment_id")?,
             step_id: row.id("step_id")?,
             step_index: row.int("step_index")?,
+            variant_id: row.opt_id("variant_id")?,
             account_id: row.id("account_id")?,
             channel: row.parsed("channel")?,
             kind: row.parsed("kind")?,
@@ -69,6 +70,7 @@ pub async fn insert(tx: &mut Tx, actions: &[Action]) -> Result<()> {
                 "enrollment_id": action.enrollment_id,
                 "step_id": action.step_id,
                 "step_index": action.step_index,
+                "variant_id": action.variant_id,
                 "account_id": action.account_id,
                 "channel": action.channel,
                 "kind": action.kind,
@@ -79,9 +81,9 @@ pub async fn insert(tx: &mut Tx, actions: &[Action]) -> Result<()> {
         })
         .collect();
     query(sql!(
-        "INSERT INTO actions (id, workspace_id, campaign_id, enrollment_id, step_id, step_index, account_id, channel, kind, state, external_id, handed_out_at)
+        "INSERT INTO actions (id, workspace_id, campaign_id, enrollment_id, step_id, step_index, variant_id, account_id, channel, kind, state, external_id, handed_out_at)
          SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'campaign_id', r.value->>'enrollment_id', r.value->>'step_id',
-                CAST(r.value->>'step_index' AS BIGINT), r.value->>'account_id', r.value->>'channel', r.value->>'kind', r.value->>'state',
+                CAST(r.value->>'step_index' AS BIGINT), r.value->>'variant_id', r.value->>'account_id', r.value->>'channel', r.value->>'kind', r.value->>'state',
                 r.value->>'external_id', CAST(r.value->>'at' AS BIGINT)
          FROM {rows $1}"
     ))
@@ -123,7 +125,7 @@ pub async fn list_by_enrollments(
 ) -> Result<Vec<Action>> {
     let rows: Vec<_> = enrollments.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
-        "SELECT id, workspace_id, campaign_id, enrollment_id, step_id, step_index, account_id, channel, kind, state, external_id,
+        "SELECT id, workspace_id, campaign_id, enrollment_id, step_id, step_index, variant_id, account_id, channel, kind, state, external_id,
                 deferrals, last_error, handed_out_at, done_at
          FROM actions WHERE workspace_id = $1 AND enrollment_id IN (SELECT r.value->>'v' FROM {rows $2})
          ORDER BY handed_out_at, id"
@@ -137,7 +139,7 @@ pub async fn list_by_enrollments(
 /// One action.
 pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: ActionId) -> Result<Option<Action>> {
     query(sql!(
-        "SELECT id, workspace_id, campaign_id, enrollment_id, step_id, step_index, account_id, channel, kind, state, external_id,
+        "SELECT id, workspace_id, campaign_id, enrollment_id, step_id, step_index, variant_id, account_id, channel, kind, state, external_id,
                 deferrals, last_error, handed_out_at, done_at
          FROM actions WHERE workspace_id = $1 AND id = $2"
     ))

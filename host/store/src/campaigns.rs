@@ -12,7 +12,7 @@ use crate::{
     query::{query, sql},
 };
 
-const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, paused_at, paused_reason, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, track_opens, track_clicks, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
+const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, paused_at, paused_reason, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation, track_opens, track_clicks, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
 
 impl Record for Campaign {
     const TABLE: &'static str = "campaigns";
@@ -34,6 +34,10 @@ impl Record for Campaign {
             minutes_between_sends: row.int("minutes_between_sends")?,
             stop_on_reply: row.bool("stop_on_reply")?,
             stop_on_bounce: row.bool("stop_on_bounce")?,
+            stop_on_company_reply: row.bool("stop_on_company_reply")?,
+            new_prospects_per_day: row.opt_int("new_prospects_per_day")?,
+            follow_ups_first: row.bool("follow_ups_first")?,
+            rotation: row.parsed("rotation")?,
             track_opens: row.bool("track_opens")?,
             track_clicks: row.bool("track_clicks")?,
             start_at: row.opt_time("start_at")?,
@@ -61,6 +65,7 @@ impl Record for Step {
             subject: row.text("subject")?,
             body_html: row.text("body_html")?,
             body_text: row.opt_text("body_text")?,
+            variants: row.json("variants")?,
         })
     }
 }
@@ -101,8 +106,8 @@ pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> 
     query(sql!(
         "INSERT INTO campaigns (id, workspace_id, name, kind, status, status_audit_id, time_zone, windows, daily_send_limit,
              max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, track_opens, track_clicks,
-             start_at, end_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)"
+             start_at, end_at, created_at, updated_at, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19, $20, $21, $22)"
     ))
     .bind(campaign.id)
     .bind(campaign.workspace_id)
@@ -122,6 +127,10 @@ pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> 
     .bind(campaign.start_at)
     .bind(campaign.end_at)
     .bind(campaign.created_at)
+    .bind(campaign.stop_on_company_reply)
+    .bind(campaign.new_prospects_per_day)
+    .bind(campaign.follow_ups_first)
+    .bind(campaign.rotation.name())
     .execute(tx)
     .await?;
     Ok(())
@@ -132,7 +141,8 @@ pub async fn update(tx: &mut Tx, campaign: &Campaign) -> Result<bool> {
     let n = query(sql!(
         "UPDATE campaigns SET name = $3, time_zone = $4, windows = $5, daily_send_limit = $6, max_sends_per_mailbox_per_day = $7,
              minutes_between_sends = $8, stop_on_reply = $9, stop_on_bounce = $10, track_opens = $11, track_clicks = $12,
-             start_at = $13, end_at = $14, updated_at = $15
+             start_at = $13, end_at = $14, updated_at = $15, stop_on_company_reply = $16, new_prospects_per_day = $17,
+             follow_ups_first = $18, rotation = $19
          WHERE workspace_id = $1 AND id = $2"
     ))
     .bind(campaign.workspace_id)
@@ -150,6 +160,10 @@ pub async fn update(tx: &mut Tx, campaign: &Campaign) -> Result<bool> {
     .bind(campaign.start_at)
     .bind(campaign.end_at)
     .bind(campaign.updated_at)
+    .bind(campaign.stop_on_company_reply)
+    .bind(campaign.new_prospects_per_day)
+    .bind(campaign.follow_ups_first)
+    .bind(campaign.rotation.name())
     .execute(tx)
     .await?;
     Ok(n == 1)
@@ -270,7 +284,7 @@ pub async fn list_steps(
     campaigns: &[CampaignId],
 ) -> Result<Vec<Step>> {
     query(sql!(
-        "SELECT id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text
+        "SELECT id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text, variants
          FROM steps WHERE workspace_id = $1 AND step_index IS NOT NULL AND campaign_id IN (SELECT r.value->>'v' FROM {rows $2})
          ORDER BY campaign_id, step_index"
     ))
@@ -308,16 +322,18 @@ pub async fn set_steps(
                 "subject": step.subject,
                 "body_html": step.body_html,
                 "body_text": step.body_text,
+                "variants": step.variants,
             })
         })
         .collect();
     query(sql!(
-        "INSERT INTO steps (id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text, created_at, updated_at)
+        "INSERT INTO steps (id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text, variants, created_at, updated_at)
          SELECT r.value->>'id', $1, $2, CAST(r.value->>'step_index' AS BIGINT), r.value->>'channel', r.value->>'kind',
-                CAST(r.value->>'delay_minutes' AS BIGINT), r.value->>'subject', r.value->>'body_html', r.value->>'body_text', $4, $4
+                CAST(r.value->>'delay_minutes' AS BIGINT), r.value->>'subject', r.value->>'body_html', r.value->>'body_text', r.value->'variants', $4, $4
          FROM {rows $3} WHERE TRUE
          ON CONFLICT (id) DO UPDATE SET step_index = excluded.step_index, delay_minutes = excluded.delay_minutes,
-             subject = excluded.subject, body_html = excluded.body_html, body_text = excluded.body_text, updated_at = excluded.updated_at"
+             subject = excluded.subject, body_html = excluded.body_html, body_text = excluded.body_text, variants = excluded.variants,
+             updated_at = excluded.updated_at"
     ))
     .bind(ws)
     .bind(campaign)

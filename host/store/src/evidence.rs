@@ -48,7 +48,7 @@ impl Record for Ambiguous {
     }
 }
 
-const AMBIGUOUS: &str = "SELECT a.id, a.workspace_id, a.campaign_id, a.enrollment_id, a.step_id, a.step_index, a.account_id, a.channel, a.kind,
+const AMBIGUOUS: &str = "SELECT a.id, a.workspace_id, a.campaign_id, a.enrollment_id, a.step_id, a.step_index, a.variant_id, a.account_id, a.channel, a.kind,
         a.state, a.external_id, a.deferrals, a.last_error, a.handed_out_at, a.done_at,
         p.email AS prospect_email, s.address AS mailbox_address, COALESCE(t.at, a.handed_out_at) AS attempted_at,
         COALESCE(t.outcome_at, t.at, a.handed_out_at) AS since, j.run_at AS next_look_at

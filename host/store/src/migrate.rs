@@ -27,6 +27,7 @@ migrations! {
     4 "0004_events";
     5 "0005_plugins";
     6 "0006_laws";
+    7 "0007_sequences";
 }
 
 /// How far a database is.

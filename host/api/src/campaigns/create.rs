@@ -8,7 +8,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    CampaignDetailsOut, StepBody, mailbox_ids, steps,
+    CampaignDetailsOut, MailboxSettingsBody, StepBody, mailbox_ids, mailbox_settings, rotation,
+    steps,
     window::{WindowOut, windows},
 };
 use crate::{Answer, Body, Caller, Created, Error, error::ErrorEnvelope};
@@ -47,6 +48,21 @@ pub(super) struct CampaignBody {
     windows: Option<Vec<WindowOut>>,
     stop_on_reply: Option<bool>,
     stop_on_bounce: Option<bool>,
+    /// A reply also stops everybody else in the campaign at the same company domain; off by
+    /// default. Free-mail domains are no company.
+    stop_on_company_reply: Option<bool>,
+    /// People who get their first mail a day, 1 to 10,000; as many as the other limits allow by
+    /// default.
+    new_prospects_per_day: Option<i64>,
+    /// Follow-ups go before first mails; on by default.
+    follow_ups_first: Option<bool>,
+    /// Which mailbox a mail leaves from: `round_robin` (default: the one that sent the fewest of this
+    /// campaign today), `weighted`, `least_used` (the fewest of all campaigns) or `random`.
+    #[schema(example = "round_robin")]
+    rotation: Option<String>,
+    /// Of mailboxes that are used otherwise than the rest.
+    #[serde(default)]
+    mailbox_settings: Vec<MailboxSettingsBody>,
     /// A pixel in each mail tells that it was opened; off by default.
     track_opens: Option<bool>,
     /// Links lead through this instance, which tells that they were clicked; off by default.
@@ -84,6 +100,11 @@ pub(super) async fn create(
         minutes_between_sends: body.minutes_between_sends,
         stop_on_reply: body.stop_on_reply,
         stop_on_bounce: body.stop_on_bounce,
+        stop_on_company_reply: body.stop_on_company_reply,
+        new_prospects_per_day: body.new_prospects_per_day.map(Some),
+        follow_ups_first: body.follow_ups_first,
+        rotation: rotation(body.rotation)?,
+        mailbox_settings: mailbox_settings(body.mailbox_settings)?,
         track_opens: body.track_opens,
         track_clicks: body.track_clicks,
         start_at: body.start_date,

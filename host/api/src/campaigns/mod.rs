@@ -14,12 +14,15 @@ mod update;
 mod window;
 
 use overture_domain::{
-    AccountId, Timestamp,
-    campaigns::{Campaign, Step},
+    AccountId, Id, Timestamp,
+    campaigns::{Campaign, Rotation, Step},
+    id::{Kind, ParseIdError},
+    names::UnknownName,
+    variants::Variant,
 };
 use overture_engine::{
     Env,
-    campaigns::{CampaignDetails, StepIn},
+    campaigns::{CampaignDetails, MailboxSettingsIn, StepIn, VariantIn},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -65,6 +68,12 @@ pub(crate) struct CampaignOut {
     minutes_between_sends: i64,
     stop_on_reply: bool,
     stop_on_bounce: bool,
+    stop_on_company_reply: bool,
+    /// Null: as many as the other limits allow.
+    new_prospects_per_day: Option<i64>,
+    follow_ups_first: bool,
+    /// round_robin, weighted, least_used or random.
+    rotation: String,
     track_opens: bool,
     track_clicks: bool,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -97,6 +106,10 @@ impl From<Campaign> for CampaignOut {
             minutes_between_sends: campaign.minutes_between_sends,
             stop_on_reply: campaign.stop_on_reply,
             stop_on_bounce: campaign.stop_on_bounce,
+            stop_on_company_reply: campaign.stop_on_company_reply,
+            new_prospects_per_day: campaign.new_prospects_per_day,
+            follow_ups_first: campaign.follow_ups_first,
+            rotation: campaign.rotation.to_string(),
             track_opens: campaign.track_opens,
             track_clicks: campaign.track_clicks,
             start_date: campaign.start_at,
@@ -117,6 +130,19 @@ pub(crate) struct CampaignDetailsOut {
     campaign: CampaignOut,
     steps: Vec<StepOut>,
     mailbox_ids: Vec<String>,
+    /// How each of them is used.
+    mailbox_settings: Vec<MailboxSettingsOut>,
+}
+
+/// How a campaign uses one of its mailboxes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MailboxSettingsOut {
+    id: String,
+    /// Its share where the rotation is weighted.
+    weight: i64,
+    /// One that is off begins with nobody new, and keeps its follow-ups.
+    active: bool,
 }
 
 impl From<CampaignDetails> for CampaignDetailsOut {
@@ -126,8 +152,17 @@ impl From<CampaignDetails> for CampaignDetailsOut {
             steps: details.steps.into_iter().map(StepOut::from).collect(),
             mailbox_ids: details
                 .pool
-                .into_iter()
+                .iter()
                 .map(|account| account.account_id.to_string())
+                .collect(),
+            mailbox_settings: details
+                .pool
+                .iter()
+                .map(|account| MailboxSettingsOut {
+                    id: account.account_id.to_string(),
+                    weight: account.weight,
+                    active: account.active,
+                })
                 .collect(),
         }
     }
@@ -145,6 +180,33 @@ struct StepOut {
     body_text: Option<String>,
     delay_days: i64,
     delay_hours: i64,
+    /// Texts that are tried against each other; they stand in place of the step's own.
+    variants: Vec<VariantOut>,
+}
+
+/// One of the texts of a step.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct VariantOut {
+    id: String,
+    /// Its share of the people is this to the sum of the weights.
+    weight: i64,
+    subject: String,
+    body_html: String,
+    /// Null: derived from the HTML.
+    body_text: Option<String>,
+}
+
+impl From<Variant> for VariantOut {
+    fn from(variant: Variant) -> Self {
+        Self {
+            id: variant.id.to_string(),
+            weight: variant.weight,
+            subject: variant.subject,
+            body_html: variant.body_html,
+            body_text: variant.body_text,
+        }
+    }
 }
 
 impl From<Step> for StepOut {
@@ -157,6 +219,7 @@ impl From<Step> for StepOut {
             body_text: step.body_text,
             delay_days: step.delay_minutes / 1_440,
             delay_hours: step.delay_minutes % 1_440 / 60,
+            variants: step.variants.into_iter().map(VariantOut::from).collect(),
         }
     }
 }
@@ -174,6 +237,8 @@ struct StepBody {
     #[serde(default)]
     #[schema(example = "A question, {{firstName}}")]
     subject: String,
+    /// Needed, but for a step with variants.
+    #[serde(default)]
     #[schema(example = "<p>Hello {{firstName}},</p>")]
     body_html: String,
     /// Left out: derived from the HTML.
@@ -184,6 +249,51 @@ struct StepBody {
     delay_days: Option<i64>,
     #[serde(default)]
     delay_hours: Option<i64>,
+    /// Up to 26 texts in place of the one above, which is left out then. Each person gets one of
+    /// them, by weight, and keeps it.
+    #[serde(default)]
+    variants: Vec<VariantBody>,
+}
+
+/// A variant to send.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct VariantBody {
+    /// The variant to change; leave out for a new one.
+    #[serde(default)]
+    id: Option<String>,
+    /// 0 to 1,000, against the weights of the others: 1 and 1 share people by halves, as 50 and 50
+    /// do. 1 by default; one with 0 gets nobody new.
+    #[serde(default)]
+    weight: Option<i64>,
+    /// May be empty in a follow-up: then it answers in the thread.
+    #[serde(default)]
+    subject: String,
+    body_html: String,
+    /// Left out: derived from the HTML.
+    #[serde(default)]
+    body_text: Option<String>,
+}
+
+impl VariantBody {
+    /// `field` is where it stands.
+    fn parse(self, field: &str) -> Result<VariantIn, Error> {
+        Ok(VariantIn {
+            id: parse_id(self.id, field)?,
+            weight: self.weight,
+            subject: self.subject,
+            body_html: self.body_html,
+            body_text: self.body_text,
+        })
+    }
+}
+
+/// The id in the body of what stands at `field`.
+fn parse_id<K: Kind>(text: Option<String>, field: &str) -> Result<Option<Id<K>>, Error> {
+    let id = text.map(|text| text.parse()).transpose();
+    id.map_err(|error: ParseIdError| {
+        Error::field(format!("{field}.id"), "invalid", error.to_string())
+    })
 }
 
 /// The steps in the order of their index.
@@ -199,21 +309,22 @@ fn steps(mut bodies: Vec<StepBody>) -> Result<Vec<StepIn>, Error> {
             );
             return Err(Error::field(field("stepIndex"), "not_unique", message));
         }
-        let id = body.id.map(|id| id.parse()).transpose();
-        let id = id.map_err(|error: overture_domain::id::ParseIdError| {
-            Error::field(field("id"), "invalid", error.to_string())
-        })?;
+        let variants = body.variants.into_iter().enumerate();
+        let variants = variants
+            .map(|(n, variant)| variant.parse(&field(&format!("variants[{n}]"))))
+            .collect::<Result<_, _>>()?;
         let delay = |days: Option<i64>, hours: Option<i64>| {
             let minutes = days.unwrap_or(0).saturating_mul(1_440);
             minutes.saturating_add(hours.unwrap_or(0).saturating_mul(60))
         };
         steps.push(StepIn {
-            id,
+            id: parse_id(body.id, &format!("steps[{index}]"))?,
             subject: body.subject,
             body_html: body.body_html,
             body_text: body.body_text,
             delay_minutes: (body.delay_days.is_some() || body.delay_hours.is_some())
                 .then(|| delay(body.delay_days, body.delay_hours)),
+            variants,
         });
     }
     Ok(steps)
@@ -222,10 +333,43 @@ fn steps(mut bodies: Vec<StepBody>) -> Result<Vec<StepIn>, Error> {
 /// The ids of mailboxes; one that is no id is the id of nothing.
 fn mailbox_ids(texts: &[String]) -> Result<Vec<AccountId>, Error> {
     let parse = |(index, text): (usize, &String)| {
-        text.parse()
-            .map_err(|error: overture_domain::id::ParseIdError| {
-                Error::field(format!("mailboxIds[{index}]"), "invalid", error.to_string())
-            })
+        text.parse().map_err(|error: ParseIdError| {
+            Error::field(format!("mailboxIds[{index}]"), "invalid", error.to_string())
+        })
     };
     texts.iter().enumerate().map(parse).collect()
+}
+
+/// How a campaign uses one of its mailboxes.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct MailboxSettingsBody {
+    /// One of `mailboxIds`.
+    id: String,
+    /// 1 to 100, 1 by default: its share where the rotation is weighted.
+    #[serde(default)]
+    weight: Option<i64>,
+    /// On by default. One that is off begins with nobody new, and keeps its follow-ups.
+    #[serde(default)]
+    active: Option<bool>,
+}
+
+fn mailbox_settings(bodies: Vec<MailboxSettingsBody>) -> Result<Vec<MailboxSettingsIn>, Error> {
+    let parse = |(index, body): (usize, MailboxSettingsBody)| {
+        let id = body.id.parse().map_err(|error: ParseIdError| {
+            let field = format!("mailboxSettings[{index}].id");
+            Error::field(field, "invalid", error.to_string())
+        })?;
+        Ok(MailboxSettingsIn {
+            id,
+            weight: body.weight,
+            active: body.active,
+        })
+    };
+    bodies.into_iter().enumerate().map(parse).collect()
+}
+
+fn rotation(name: Option<String>) -> Result<Option<Rotation>, Error> {
+    let rotation = name.map(|name| name.parse()).transpose();
+    rotation.map_err(|error: UnknownName| Error::field("rotation", "unknown", error.to_string()))
 }

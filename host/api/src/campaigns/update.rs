@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::{
-    CampaignDetailsOut, StepBody, mailbox_ids, steps,
+    CampaignDetailsOut, MailboxSettingsBody, StepBody, mailbox_ids, mailbox_settings, rotation,
+    steps,
     window::{WindowOut, windows},
 };
 use crate::{Answer, Body, Caller, Error, PathId, error::ErrorEnvelope};
@@ -31,6 +32,19 @@ pub(super) struct CampaignPatchBody {
     windows: Option<Vec<WindowOut>>,
     stop_on_reply: Option<bool>,
     stop_on_bounce: Option<bool>,
+    /// A reply also stops everybody else in the campaign at the same company domain; off by
+    /// default. Free-mail domains are no company.
+    stop_on_company_reply: Option<bool>,
+    /// Null takes the limit away.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<i64>)]
+    new_prospects_per_day: Option<Option<i64>>,
+    follow_ups_first: Option<bool>,
+    /// `round_robin`, `weighted`, `least_used` or `random`.
+    rotation: Option<String>,
+    /// Of single mailboxes; the others keep theirs.
+    #[serde(default)]
+    mailbox_settings: Vec<MailboxSettingsBody>,
     /// A pixel in each mail tells that it was opened; off by default.
     track_opens: Option<bool>,
     /// Links lead through this instance, which tells that they were clicked; off by default.
@@ -46,9 +60,9 @@ pub(super) struct CampaignPatchBody {
 }
 
 /// Tells a field that is null from one that is left out.
-fn given<'de, D: Deserializer<'de>>(
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
-) -> Result<Option<Option<Timestamp>>, D::Error> {
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -85,6 +99,11 @@ pub(super) async fn update(
         minutes_between_sends: body.minutes_between_sends,
         stop_on_reply: body.stop_on_reply,
         stop_on_bounce: body.stop_on_bounce,
+        stop_on_company_reply: body.stop_on_company_reply,
+        new_prospects_per_day: body.new_prospects_per_day,
+        follow_ups_first: body.follow_ups_first,
+        rotation: rotation(body.rotation)?,
+        mailbox_settings: mailbox_settings(body.mailbox_settings)?,
         track_opens: body.track_opens,
         track_clicks: body.track_clicks,
         start_at: body.start_date,

@@ -58,6 +58,10 @@ on_both! {
                 "minutesBetweenSends": 5,
                 "stopOnReply": true,
                 "stopOnBounce": true,
+                "stopOnCompanyReply": false,
+                "newProspectsPerDay": null,
+                "followUpsFirst": true,
+                "rotation": "round_robin",
                 "trackOpens": false,
                 "trackClicks": false,
                 "startDate": null,
@@ -74,7 +78,8 @@ on_both! {
                     "bodyHtml": "<p>Hello {{ firstName }},</p>",
                     "bodyText": null,
                     "delayDays": 0,
-                    "delayHours": 0
+                    "delayHours": 0,
+                    "variants": []
                   },
                   {
                     "id": "stp_2",
@@ -83,11 +88,19 @@ on_both! {
                     "bodyHtml": "<p>Did you see it?</p>",
                     "bodyText": null,
                     "delayDays": 2,
-                    "delayHours": 6
+                    "delayHours": 6,
+                    "variants": []
                   }
                 ],
                 "mailboxIds": [
                   "acc_1"
+                ],
+                "mailboxSettings": [
+                  {
+                    "id": "acc_1",
+                    "weight": 1,
+                    "active": true
+                  }
                 ]
               }
             }
@@ -106,6 +119,10 @@ on_both! {
             "dailySendLimit": 20, "maxSendsPerMailboxPerDay": 10, "minutesBetweenSends": 15,
             "timezone": "Europe/Berlin", "sendingWindowStart": "08:30", "sendingWindowEnd": "12:00", "scheduleDays": [2, 4],
             "stopOnReply": false, "stopOnBounce": false,
+ "stopOnCompanyReply": false,
+ "newProspectsPerDay": null,
+ "followUpsFirst": true,
+ "rotation": "round_robin",
             "startDate": "2026-03-10T08:00:00Z", "endDate": "2026-04-01T00:00:00+02:00",
         });
         shows!(api.post("/campaigns", new.clone()).await, r#"
@@ -133,6 +150,10 @@ on_both! {
                 "minutesBetweenSends": 15,
                 "stopOnReply": false,
                 "stopOnBounce": false,
+                "stopOnCompanyReply": false,
+                "newProspectsPerDay": null,
+                "followUpsFirst": true,
+                "rotation": "round_robin",
                 "trackOpens": false,
                 "trackClicks": false,
                 "startDate": "2026-03-10T08:00:00Z",
@@ -149,7 +170,8 @@ on_both! {
                     "bodyHtml": "<p>Hello {{ firstName }},</p>",
                     "bodyText": null,
                     "delayDays": 0,
-                    "delayHours": 0
+                    "delayHours": 0,
+                    "variants": []
                   },
                   {
                     "id": "stp_2",
@@ -158,11 +180,19 @@ on_both! {
                     "bodyHtml": "<p>Did you see it?</p>",
                     "bodyText": null,
                     "delayDays": 2,
-                    "delayHours": 6
+                    "delayHours": 6,
+                    "variants": []
                   }
                 ],
                 "mailboxIds": [
                   "acc_1"
+                ],
+                "mailboxSettings": [
+                  {
+                    "id": "acc_1",
+                    "weight": 1,
+                    "active": true
+                  }
                 ]
               }
             }
@@ -199,6 +229,15 @@ on_both! {
         check(json!({"steps": [{"stepIndex": 0, "subject": "Hi", "bodyHtml": "{{ firstName | shout }}"}]}), &["steps[0].bodyHtml"]).await;
         check(json!({"steps": [{"stepIndex": 0, "id": "one", "subject": "Hi", "bodyHtml": "x"}]}), &["steps[0].id"]).await;
         check(json!({"steps": [{"stepIndex": 0, "subject": "Hi", "bodyHtml": "x", "delayDays": 900}]}), &["steps[0].delayDays"]).await;
+        let variants = |variants: Value| json!({"steps": [{"stepIndex": 0, "variants": variants}]});
+        let one = json!({"subject": "Hi", "bodyHtml": "x"});
+        check(json!({"steps": [{"stepIndex": 0, "subject": "Hi", "variants": [one]}]}), &["steps[0].subject"]).await;
+        check(variants(json!([one, {"bodyHtml": ""}])), &["steps[0].variants[1].subject", "steps[0].variants[1].bodyHtml"]).await;
+        check(variants(json!([{"subject": "{{ oops", "bodyHtml": "x"}])), &["steps[0].variants[0].subject"]).await;
+        check(variants(json!([{"subject": "Hi", "bodyHtml": "x", "weight": -1}])), &["steps[0].variants[0].weight"]).await;
+        check(variants(json!([{"subject": "Hi", "bodyHtml": "x", "weight": 0}])), &["steps[0].variants"]).await;
+        check(variants(json!(vec![one.clone(); 27])), &["steps[0].variants"]).await;
+        check(variants(json!([{"subject": "Hi", "bodyHtml": "x", "id": "me"}])), &["steps[0].variants[0].id"]).await;
         check(json!({"mailboxIds": []}), &["mailboxIds"]).await;
         check(json!({"mailboxIds": ["me"]}), &["mailboxIds[0]"]).await;
         check(json!({"sendingWindowStart": "9"}), &["sendingWindowStart"]).await;

@@ -3,14 +3,19 @@
 use overture_domain::{
     AccountId, WorkspaceId,
     accounts::{Account, Channel},
-    campaigns::{Campaign, CampaignKind, CampaignStatus, PoolAccount, Step, StepKind, Window},
+    campaigns::{
+        Campaign, CampaignKind, CampaignStatus, PoolAccount, Rotation, Step, StepKind, Window,
+    },
     people::Actor,
+    variants::Variant,
 };
 use overture_store::{Read, accounts, campaigns as store, campaigns::StatusChange, people};
 
 use crate::{Env, Error, FieldError, Result};
 
-use super::{CampaignDetails, CampaignIn, StepIn, details, input, templates};
+use super::{
+    CampaignDetails, CampaignIn, MailboxSettingsIn, StepIn, VariantIn, details, input, templates,
+};
 
 /// Makes a draft.
 ///
@@ -46,6 +51,10 @@ pub async fn create(
         minutes_between_sends: given.minutes_between_sends.unwrap_or(5),
         stop_on_reply: given.stop_on_reply.unwrap_or(true),
         stop_on_bounce: given.stop_on_bounce.unwrap_or(true),
+        stop_on_company_reply: given.stop_on_company_reply.unwrap_or(false),
+        new_prospects_per_day: given.new_prospects_per_day.flatten(),
+        follow_ups_first: given.follow_ups_first.unwrap_or(true),
+        rotation: given.rotation.unwrap_or(Rotation::RoundRobin),
         track_opens: given.track_opens.unwrap_or(false),
         track_clicks: given.track_clicks.unwrap_or(false),
         start_at: given.start_at,
@@ -59,14 +68,20 @@ pub async fn create(
     wrong.extend(input::check_steps(&given.steps));
     wrong.extend(templates::check(&given.steps));
     wrong.extend(check_pool(&mut tx, ws, &given.mailbox_ids).await?);
+    let pool = pool(&given.mailbox_ids, &[], &given.mailbox_settings, &mut wrong);
     for (place, step) in given.steps.iter().enumerate() {
-        if step.id.is_some() {
-            wrong.push(FieldError::new(
-                format!("steps[{place}].id"),
+        let variants = step.variants.iter().enumerate();
+        let known = variants
+            .filter(|(_, variant)| variant.id.is_some())
+            .map(|(n, _)| format!("steps[{place}].variants[{n}].id"))
+            .chain(step.id.map(|_| format!("steps[{place}].id")));
+        wrong.extend(known.map(|field| {
+            FieldError::new(
+                field,
                 "unknown",
-                "a new campaign has only new steps",
-            ));
-        }
+                "a new campaign has only new steps and variants",
+            )
+        }));
     }
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
@@ -88,7 +103,7 @@ pub async fn create(
         now,
     )
     .await?;
-    store::set_pool(&mut tx, ws, campaign.id, &pool(&given.mailbox_ids)).await?;
+    store::set_pool(&mut tx, ws, campaign.id, &pool).await?;
     let created = details(&mut tx, ws, campaign.id).await?;
     tx.commit().await?;
     Ok(created)
@@ -115,22 +130,68 @@ pub(super) fn sequence(env: &Env, campaign: &Campaign, steps: &[StepIn]) -> Vec<
             subject: step.subject.clone(),
             body_html: step.body_html.clone(),
             body_text: step.body_text.clone(),
+            variants: step
+                .variants
+                .iter()
+                .map(|given| variant(env, given))
+                .collect(),
         })
         .collect()
 }
 
-/// The pool as it is kept; a mailbox that is named twice is in it once.
-pub(super) fn pool(ids: &[AccountId]) -> Vec<PoolAccount> {
+fn variant(env: &Env, given: &VariantIn) -> Variant {
+    Variant {
+        id: given.id.unwrap_or_else(|| env.id()),
+        weight: given.weight.unwrap_or(1),
+        subject: given.subject.clone(),
+        body_html: given.body_html.clone(),
+        body_text: given.body_text.clone(),
+    }
+}
+
+/// The pool as it is kept; a mailbox that is named twice is in it once, and one that was in it
+/// before keeps its settings.
+pub(super) fn pool(
+    ids: &[AccountId],
+    before: &[PoolAccount],
+    settings: &[MailboxSettingsIn],
+    wrong: &mut Vec<FieldError>,
+) -> Vec<PoolAccount> {
     let mut ids = ids.to_vec();
     ids.sort();
     ids.dedup();
-    ids.into_iter()
-        .map(|account_id| PoolAccount {
+    let as_before = |account_id: AccountId| {
+        let known = before
+            .iter()
+            .find(|account| account.account_id == account_id);
+        known.cloned().unwrap_or(PoolAccount {
             account_id,
             weight: 1,
             active: true,
         })
-        .collect()
+    };
+    let mut pool: Vec<PoolAccount> = ids.into_iter().map(as_before).collect();
+    for (place, given) in settings.iter().enumerate() {
+        let field = |name: &str| format!("mailboxSettings[{place}].{name}");
+        let Some(account) = pool
+            .iter_mut()
+            .find(|account| account.account_id == given.id)
+        else {
+            let message = "this mailbox isn't one of the campaign's mailboxIds";
+            wrong.push(FieldError::new(field("id"), "unknown", message));
+            continue;
+        };
+        account.weight = given.weight.unwrap_or(account.weight);
+        account.active = given.active.unwrap_or(account.active);
+        if !(1..=100).contains(&account.weight) {
+            wrong.push(FieldError::new(
+                field("weight"),
+                "out_of_range",
+                "a weight is 1 to 100",
+            ));
+        }
+    }
+    pool
 }
 
 /// What is wrong with the mailboxes that a user names: each must be one of the workspace's.

@@ -1,8 +1,9 @@
 //! What a user says about a campaign, and what is wrong with it (API-4).
 
 use overture_domain::{
-    AccountId, StepId, Timestamp,
-    campaigns::{Campaign, Window},
+    AccountId, StepId, Timestamp, VariantId,
+    campaigns::{Campaign, Rotation, Window},
+    variants::{MAX_VARIANTS, MAX_WEIGHT, Text},
     windows,
 };
 
@@ -20,6 +21,68 @@ pub struct StepIn {
     pub body_text: Option<String>,
     /// After the previous step; 1 day by default, always 0 for the first (SEQ-2).
     pub delay_minutes: Option<i64>,
+    /// Up to 26 texts in place of the one above, which is empty then (SEQ-2).
+    pub variants: Vec<VariantIn>,
+}
+
+/// A variant of a step as a user writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VariantIn {
+    /// The variant that it changes; None for a new one.
+    pub id: Option<VariantId>,
+    /// Its share against the others; 1 by default, 0 for nobody new.
+    pub weight: Option<i64>,
+    pub subject: String,
+    pub body_html: String,
+    /// None: derived from the HTML.
+    pub body_text: Option<String>,
+}
+
+impl StepIn {
+    /// The texts that may be sent, of the variants, or of a step without any its own, each with
+    /// its [`place`].
+    pub(super) fn texts(&self, step: usize) -> Vec<(String, Text<'_>)> {
+        if self.variants.is_empty() {
+            let own = Text {
+                subject: &self.subject,
+                body_html: &self.body_html,
+                body_text: self.body_text.as_deref(),
+            };
+            return vec![(place(step, None), own)];
+        }
+        let variants = self.variants.iter().enumerate();
+        variants
+            .map(|(n, variant)| (place(step, Some(n)), variant.text()))
+            .collect()
+    }
+}
+
+impl VariantIn {
+    fn text(&self) -> Text<'_> {
+        Text {
+            subject: &self.subject,
+            body_html: &self.body_html,
+            body_text: self.body_text.as_deref(),
+        }
+    }
+}
+
+/// Where a user wrote a text: `steps[2]`, or `steps[2].variants[0]`.
+pub(super) fn place(step: usize, variant: Option<usize>) -> String {
+    match variant {
+        None => format!("steps[{step}]"),
+        Some(n) => format!("steps[{step}].variants[{n}]"),
+    }
+}
+
+/// How a campaign uses one mailbox of its pool (ROT-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MailboxSettingsIn {
+    pub id: AccountId,
+    /// 1 to 100, 1 by default; counts where the rotation is weighted.
+    pub weight: Option<i64>,
+    /// On by default; one that is off begins with nobody new, and keeps its follow-ups.
+    pub active: Option<bool>,
 }
 
 /// A new campaign. Fields that are None get their defaults.
@@ -29,6 +92,8 @@ pub struct CampaignIn {
     pub steps: Vec<StepIn>,
     /// The mailboxes that it sends from.
     pub mailbox_ids: Vec<AccountId>,
+    /// Of those of them that differ from the defaults.
+    pub mailbox_settings: Vec<MailboxSettingsIn>,
     /// IANA name; the workspace's by default.
     pub time_zone: Option<String>,
     /// Monday to Friday, 9 to 17 by default (SCH-1).
@@ -41,6 +106,14 @@ pub struct CampaignIn {
     pub minutes_between_sends: Option<i64>,
     pub stop_on_reply: Option<bool>,
     pub stop_on_bounce: Option<bool>,
+    /// SEQ-3; off by default.
+    pub stop_on_company_reply: Option<bool>,
+    /// `Some(None)` takes the limit away (CAP-5).
+    pub new_prospects_per_day: Option<Option<i64>>,
+    /// CAP-5; on by default.
+    pub follow_ups_first: Option<bool>,
+    /// ROT-1; round robin by default.
+    pub rotation: Option<Rotation>,
     /// TRK-1; off by default.
     pub track_opens: Option<bool>,
     /// TRK-1; off by default.
@@ -56,6 +129,8 @@ pub struct CampaignPatch {
     /// The whole sequence.
     pub steps: Option<Vec<StepIn>>,
     pub mailbox_ids: Option<Vec<AccountId>>,
+    /// Of single mailboxes of the pool; the others keep theirs.
+    pub mailbox_settings: Vec<MailboxSettingsIn>,
     pub time_zone: Option<String>,
     pub windows: Option<Vec<Window>>,
     pub daily_send_limit: Option<i64>,
@@ -63,6 +138,14 @@ pub struct CampaignPatch {
     pub minutes_between_sends: Option<i64>,
     pub stop_on_reply: Option<bool>,
     pub stop_on_bounce: Option<bool>,
+    /// SEQ-3; off by default.
+    pub stop_on_company_reply: Option<bool>,
+    /// `Some(None)` takes the limit away (CAP-5).
+    pub new_prospects_per_day: Option<Option<i64>>,
+    /// CAP-5; on by default.
+    pub follow_ups_first: Option<bool>,
+    /// ROT-1; round robin by default.
+    pub rotation: Option<Rotation>,
     /// TRK-1; off by default.
     pub track_opens: Option<bool>,
     /// TRK-1; off by default.
@@ -106,6 +189,16 @@ pub(super) fn check(campaign: &Campaign, dates_given: bool, now: Timestamp) -> V
             "maxSendsPerMailboxPerDay",
             "out_of_range",
             "a mailbox sends 1 to 500 mails a day",
+        );
+    }
+    if campaign
+        .new_prospects_per_day
+        .is_some_and(|limit| !(1..=10_000).contains(&limit))
+    {
+        add(
+            "newProspectsPerDay",
+            "out_of_range",
+            "1 to 10,000 new people a day; null for no limit of their own",
         );
     }
     if !(0..=1_440).contains(&campaign.minutes_between_sends) {
@@ -179,20 +272,23 @@ pub(super) fn check_steps(steps: &[StepIn]) -> Vec<FieldError> {
     }
     let mut wrong = Vec::new();
     for (place, step) in steps.iter().enumerate() {
-        if place == 0 && step.subject.trim().is_empty() {
-            wrong.push(FieldError::new(
-                "steps[0].subject",
-                "required",
-                "the first mail needs a subject",
-            ));
+        for (at, text) in step.texts(place) {
+            if place == 0 && text.subject.trim().is_empty() {
+                wrong.push(FieldError::new(
+                    format!("{at}.subject"),
+                    "required",
+                    "the first mail needs a subject",
+                ));
+            }
+            if text.body_html.trim().is_empty() {
+                wrong.push(FieldError::new(
+                    format!("{at}.bodyHtml"),
+                    "required",
+                    "the mail needs a text",
+                ));
+            }
         }
-        if step.body_html.trim().is_empty() {
-            wrong.push(FieldError::new(
-                format!("steps[{place}].bodyHtml"),
-                "required",
-                "the mail needs a text",
-            ));
-        }
+        wrong.extend(check_variants(place, step));
         if step
             .delay_minutes
             .is_some_and(|delay| !(0..=MAX_DELAY_DAYS * 1_440).contains(&delay))
@@ -204,6 +300,50 @@ pub(super) fn check_steps(steps: &[StepIn]) -> Vec<FieldError> {
                 message,
             ));
         }
+    }
+    wrong
+}
+
+/// SEQ-2, TPL-7
+fn check_variants(place: usize, step: &StepIn) -> Vec<FieldError> {
+    let variants = &step.variants;
+    if variants.is_empty() {
+        return Vec::new();
+    }
+    let mut wrong = Vec::new();
+    let field = format!("steps[{place}].variants");
+    if variants.len() > MAX_VARIANTS {
+        let message = format!("a step has up to {MAX_VARIANTS} variants");
+        wrong.push(FieldError::new(&field, "out_of_range", message));
+    }
+    let own = [
+        ("subject", step.subject.as_str()),
+        ("bodyHtml", &step.body_html),
+        ("bodyText", step.body_text.as_deref().unwrap_or_default()),
+    ];
+    for (name, _) in own.iter().filter(|(_, text)| !text.is_empty()) {
+        wrong.push(FieldError::new(
+            format!("steps[{place}].{name}"),
+            "not_with_variants",
+            "the texts of a step with variants stand in them: leave this out",
+        ));
+    }
+    let weight = |variant: &VariantIn| variant.weight.unwrap_or(1);
+    for (n, variant) in variants.iter().enumerate() {
+        if !(0..=MAX_WEIGHT).contains(&weight(variant)) {
+            wrong.push(FieldError::new(
+                format!("{field}[{n}].weight"),
+                "out_of_range",
+                format!("a weight is 0 to {MAX_WEIGHT}"),
+            ));
+        }
+    }
+    if variants.iter().all(|variant| weight(variant) == 0) {
+        wrong.push(FieldError::new(
+            field,
+            "no_weight",
+            "give at least one variant a weight above 0",
+        ));
     }
     wrong
 }

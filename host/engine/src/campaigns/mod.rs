@@ -24,11 +24,12 @@ use crate::{Env, Error, Result};
 
 pub use create::create;
 pub use enroll::{Enroll, Enrolled, Unenrolled, enroll, unenroll};
-pub use input::{CampaignIn, CampaignPatch, StepIn};
+pub use input::{CampaignIn, CampaignPatch, MailboxSettingsIn, StepIn, VariantIn};
 pub use part::tick;
 pub use start::{resume, start};
 pub use stats::{Stats, stats};
 pub use status::pause;
+pub(crate) use status::set_in as set_status_in;
 pub use update::update;
 
 /// A campaign with everything that belongs to it.

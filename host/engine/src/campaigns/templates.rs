@@ -3,23 +3,19 @@
 
 use std::collections::BTreeSet;
 
-use overture_domain::campaigns::Step;
-use overture_template::{Context, Mode, Severity, Template, check as check_text};
+use overture_domain::{campaigns::Step, variants::Text};
+use overture_template::{self as template, Context, Mode, Severity, Template};
 
 use crate::FieldError;
 
-use super::StepIn;
+use super::{StepIn, input};
 
-/// The texts of a step with the field and the way in which each is rendered.
-fn texts<'a>(
-    subject: &'a str,
-    html: &'a str,
-    text: Option<&'a str>,
-) -> impl Iterator<Item = (&'static str, &'a str, Context)> {
+/// The parts of a text with the field and the way in which each is rendered.
+fn parts(text: Text<'_>) -> impl Iterator<Item = (&'static str, &str, Context)> {
     [
-        Some(("subject", subject, Context::Subject)),
-        Some(("bodyHtml", html, Context::Html)),
-        text.map(|text| ("bodyText", text, Context::Text)),
+        Some(("subject", text.subject, Context::Subject)),
+        Some(("bodyHtml", text.body_html, Context::Html)),
+        text.body_text.map(|text| ("bodyText", text, Context::Text)),
     ]
     .into_iter()
     .flatten()
@@ -28,47 +24,39 @@ fn texts<'a>(
 /// The errors in the texts of steps, each with line, column, excerpt and, where there is one, the
 /// fix.
 pub(super) fn check(steps: &[StepIn]) -> Vec<FieldError> {
-    let all = steps.iter().map(|step| {
-        (
-            step.subject.as_str(),
-            step.body_html.as_str(),
-            step.body_text.as_deref(),
-        )
-    });
-    check_all(all)
+    let texts = steps
+        .iter()
+        .enumerate()
+        .flat_map(|(place, step)| step.texts(place));
+    texts
+        .flat_map(|(place, text)| check_text(&place, text))
+        .collect()
 }
 
 /// The same for steps that are saved.
 pub(super) fn check_saved(steps: &[Step]) -> Vec<FieldError> {
-    let all = steps.iter().map(|step| {
-        (
-            step.subject.as_str(),
-            step.body_html.as_str(),
-            step.body_text.as_deref(),
-        )
+    let texts = steps.iter().enumerate().flat_map(|(place, step)| {
+        let many = !step.variants.is_empty();
+        step.texts()
+            .enumerate()
+            .map(move |(n, text)| (input::place(place, many.then_some(n)), text))
     });
-    check_all(all)
+    texts
+        .flat_map(|(place, text)| check_text(&place, text))
+        .collect()
 }
 
-fn check_all<'a>(
-    steps: impl Iterator<Item = (&'a str, &'a str, Option<&'a str>)>,
-) -> Vec<FieldError> {
+fn check_text(place: &str, text: Text<'_>) -> Vec<FieldError> {
     let mut wrong = Vec::new();
-    for (place, (subject, html, text)) in steps.enumerate() {
-        for (field, source, context) in texts(subject, html, text) {
-            let report = check_text(source, Mode::product(context));
-            let errors = report
-                .diagnostics
-                .iter()
-                .filter(|found| found.severity == Severity::Error);
-            wrong.extend(errors.map(|found| {
-                FieldError::new(
-                    format!("steps[{place}].{field}"),
-                    found.code,
-                    found.to_string(),
-                )
-            }));
-        }
+    for (field, source, context) in parts(text) {
+        let report = template::check(source, Mode::product(context));
+        let errors = report
+            .diagnostics
+            .iter()
+            .filter(|found| found.severity == Severity::Error);
+        wrong.extend(errors.map(|found| {
+            FieldError::new(format!("{place}.{field}"), found.code, found.to_string())
+        }));
     }
     wrong
 }
@@ -78,8 +66,7 @@ fn check_all<'a>(
 pub(super) fn needed_custom_fields(steps: &[Step]) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
     for step in steps {
-        for (_, source, context) in texts(&step.subject, &step.body_html, step.body_text.as_deref())
-        {
+        for (_, source, context) in step.texts().flat_map(parts) {
             let Ok(template) = Template::parse(source, Mode::product(context)) else {
                 continue;
             };

@@ -1,19 +1,22 @@
 //! Editing a campaign (SEQ-1, SEQ-8).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use overture_domain::{
-    CampaignId, StepId, Timestamp, WorkspaceId,
-    campaigns::{Campaign, CampaignStatus, Step},
+    AccountId, CampaignId, StepId, Timestamp, WorkspaceId,
+    campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
     caps::Cap,
     enrollments::EnrollmentState,
     people::Actor,
+    variants::Variant,
 };
 use overture_store::{Tx, campaigns as store, enrollments, events, jobs};
 
 use crate::{Env, Error, FieldError, Part, Result, sends, sends::Roomier};
 
-use super::{CampaignDetails, CampaignPatch, StepIn, create, details, input, status, templates};
+use super::{
+    CampaignDetails, CampaignPatch, StepIn, VariantIn, create, details, input, status, templates,
+};
 
 /// Changes a campaign. In draft and paused everything may change; in scheduled, running and
 /// cooldown only daily limits, mailbox pool, end date and the texts of the steps. Nothing is
@@ -46,6 +49,7 @@ pub async fn update(
     if let Some(ids) = &patch.mailbox_ids {
         wrong.extend(create::check_pool(&mut tx, ws, ids).await?);
     }
+    let pool = pool(&before.pool, patch, &mut wrong);
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));
     }
@@ -54,9 +58,7 @@ pub async fn update(
     if campaign.time_zone != before.campaign.time_zone {
         move_zone(&mut tx, &before, &campaign, now).await?;
     }
-    if let Some(ids) = &patch.mailbox_ids {
-        store::set_pool(&mut tx, ws, id, &create::pool(ids)).await?;
-    }
+    store::set_pool(&mut tx, ws, id, &pool).await?;
     if let Some(steps) = &patch.steps {
         let sequence = create::sequence(env, &campaign, steps);
         store::set_steps(&mut tx, ws, id, &sequence, now).await?;
@@ -112,6 +114,10 @@ fn changed(before: &Campaign, patch: &CampaignPatch, now: Timestamp) -> Campaign
         minutes_between_sends,
         stop_on_reply,
         stop_on_bounce,
+        stop_on_company_reply,
+        new_prospects_per_day,
+        follow_ups_first,
+        rotation,
         track_opens,
         track_clicks,
         start_at,
@@ -119,6 +125,17 @@ fn changed(before: &Campaign, patch: &CampaignPatch, now: Timestamp) -> Campaign
     );
     campaign.updated_at = now;
     campaign
+}
+
+/// The pool after the edit.
+fn pool(
+    before: &[PoolAccount],
+    patch: &CampaignPatch,
+    wrong: &mut Vec<FieldError>,
+) -> Vec<PoolAccount> {
+    let same: Vec<AccountId> = before.iter().map(|account| account.account_id).collect();
+    let ids = patch.mailbox_ids.as_ref().unwrap_or(&same);
+    create::pool(ids, before, &patch.mailbox_settings, wrong)
 }
 
 /// SEQ-1, API-4: what may change now.
@@ -140,6 +157,7 @@ fn check_status(before: &CampaignDetails, patch: &CampaignPatch) -> Result<()> {
                 ("minutesBetweenSends", patch.minutes_between_sends.is_some()),
                 ("stopOnReply", patch.stop_on_reply.is_some()),
                 ("stopOnBounce", patch.stop_on_bounce.is_some()),
+                ("stopOnCompanyReply", patch.stop_on_company_reply.is_some()),
                 ("trackOpens", patch.track_opens.is_some()),
                 ("trackClicks", patch.track_clicks.is_some()),
                 ("startDate", patch.start_at.is_some()),
@@ -191,38 +209,54 @@ fn is_planned_anew(before: &CampaignDetails, after: &Campaign, patch: &CampaignP
             .is_some_and(|steps| !is_text_only(&before.steps, steps))
 }
 
-/// The same steps in the same order after the same delays: only their texts differ.
+/// The same steps in the same order after the same delays, each with the same variants: only their
+/// texts differ.
 fn is_text_only(before: &[Step], steps: &[StepIn]) -> bool {
     before.len() == steps.len()
         && before.iter().zip(steps).all(|(old, new)| {
+            let variants = |all: &[VariantIn]| {
+                let same = |(old, new): (&Variant, &VariantIn)| {
+                    new.id == Some(old.id) && new.weight.is_none_or(|weight| weight == old.weight)
+                };
+                old.variants.len() == all.len() && old.variants.iter().zip(all).all(same)
+            };
             new.id == Some(old.id)
                 && new
                     .delay_minutes
                     .is_none_or(|delay| delay == old.delay_minutes)
+                && variants(&new.variants)
         })
 }
 
 fn check_ids(before: &[Step], steps: &[StepIn]) -> Vec<FieldError> {
-    let mut seen: Vec<StepId> = Vec::new();
     let mut wrong = Vec::new();
-    for (place, id) in steps
-        .iter()
-        .enumerate()
-        .filter_map(|(place, step)| Some((place, step.id?)))
-    {
-        let message = if seen.contains(&id) {
-            "this step stands in the sequence twice"
-        } else if before.iter().any(|step| step.id == id) {
-            seen.push(id);
-            continue;
-        } else {
-            "the campaign has no step with this id; leave it out for a new step"
+    let mut check = |known: bool, once: bool, field: String, what: &str| {
+        let message = match (known, once) {
+            (true, true) => return,
+            (true, false) => format!("this {what} stands in the sequence twice"),
+            (false, _) => {
+                format!("there is no {what} with this id here; leave it out for a new {what}")
+            }
         };
-        wrong.push(FieldError::new(
-            format!("steps[{place}].id"),
-            "unknown",
-            message,
-        ));
+        wrong.push(FieldError::new(field, "unknown", message));
+    };
+    let (mut seen, mut seen_variants) = (HashSet::new(), HashSet::new());
+    for (place, step) in steps.iter().enumerate() {
+        let old = before.iter().find(|old| Some(old.id) == step.id);
+        if let Some(id) = step.id {
+            let field = format!("steps[{place}].id");
+            check(old.is_some(), seen.insert(id), field, "step");
+        }
+        for (n, id) in step
+            .variants
+            .iter()
+            .enumerate()
+            .filter_map(|(n, v)| Some((n, v.id?)))
+        {
+            let known = old.is_some_and(|old| old.variants.iter().any(|v| v.id == id));
+            let field = format!("steps[{place}].variants[{n}].id");
+            check(known, seen_variants.insert(id), field, "variant");
+        }
     }
     wrong
 }
@@ -265,7 +299,9 @@ async fn move_zone(
         let pair = sends::pair(after.id, account.account_id);
         (Cap::CampaignMailboxDaily, pair)
     });
-    let moved: Vec<_> = [(Cap::CampaignDaily, after.id.to_string())]
+    let daily = [Cap::CampaignDaily, Cap::CampaignNewDaily];
+    let moved: Vec<_> = daily
+        .map(|cap| (cap, after.id.to_string()))
         .into_iter()
         .chain(pairs)
         .collect();
@@ -297,6 +333,7 @@ mod tests {
                 subject: String::new(),
                 body_html: String::new(),
                 body_text: None,
+                variants: Vec::new(),
             })
             .collect()
     }

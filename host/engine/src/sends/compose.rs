@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    StepId, Timestamp,
+    StepId, Timestamp, VariantId,
     accounts::Account,
     campaigns::{Campaign, Step},
     enrollments::{Enrollment, EnrollmentState},
@@ -45,8 +45,10 @@ pub(super) struct Parts<'a> {
     pub workspace: &'a Workspace,
     pub campaign: &'a Campaign,
     pub step: &'a Step,
-    /// The first of the sequence, whose subject the thread has.
-    pub first_step: &'a Step,
+    /// The text that it has, where the step has several.
+    pub variant: Option<VariantId>,
+    /// The first of the sequence, whose subject the thread has, and its variant.
+    pub first: (&'a Step, Option<VariantId>),
     pub enrollment: &'a Enrollment,
     pub prospect: &'a Prospect,
     pub account: &'a Account,
@@ -78,28 +80,22 @@ pub(super) struct Earlier {
 
 /// The parsed texts of steps, each parsed once a batch.
 #[derive(Default)]
-pub(super) struct Templates(HashMap<(StepId, Context), Arc<Result<Template, String>>>);
+pub(super) struct Templates(HashMap<TextKey, Arc<Result<Template, String>>>);
+
+type TextKey = (StepId, Option<VariantId>, Context);
 
 impl Templates {
-    fn get(
-        &mut self,
-        step: &Step,
-        source: &str,
-        context: Context,
-    ) -> Arc<Result<Template, String>> {
+    fn get(&mut self, key: TextKey, source: &str) -> Arc<Result<Template, String>> {
         let parse = || {
             Arc::new(
-                Template::parse(source, Mode::product(context)).map_err(|errors| {
+                Template::parse(source, Mode::product(key.2)).map_err(|errors| {
                     errors
                         .first()
                         .map_or_else(|| "it can't be read".to_owned(), ToString::to_string)
                 }),
             )
         };
-        self.0
-            .entry((step.id, context))
-            .or_insert_with(parse)
-            .clone()
+        self.0.entry(key).or_insert_with(parse).clone()
     }
 }
 
@@ -134,14 +130,10 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
     let (tracked_html, links) =
         tracking::write(parts.env, parts.key(), what, &html, parts.now).map_err(broken)?;
 
-    let (in_reply_to, references) = match (texts.in_thread, parts.thread) {
-        (true, [.., last]) => (
+    let (in_reply_to, references) = match (texts.in_thread, current(parts.thread)) {
+        (true, thread @ [.., last]) => (
             Some(last.message_id.clone()),
-            parts
-                .thread
-                .iter()
-                .map(|mail| mail.message_id.clone())
-                .collect(),
+            thread.iter().map(|mail| mail.message_id.clone()).collect(),
         ),
         _ => (None, Vec::new()),
     };
@@ -233,48 +225,51 @@ struct Texts {
 impl Texts {
     fn render(templates: &mut Templates, parts: &Parts<'_>) -> Result<Self, Held> {
         let mut missing = Vec::new();
-        let mut render = |step: &Step, source: &str, context| -> Result<String, Held> {
-            let template = templates.get(step, source, context);
-            let rendered = (*template)
-                .as_ref()
-                .map_err(Clone::clone)
-                .and_then(|template| {
-                    with_tags(parts, step, context, |tags, options| {
-                        template.render(tags, options)
+        let mut render =
+            |(step, variant): (&Step, _), source: &str, context| -> Result<String, Held> {
+                let template = templates.get((step.id, variant, context), source);
+                let rendered = (*template)
+                    .as_ref()
+                    .map_err(Clone::clone)
+                    .and_then(|template| {
+                        with_tags(parts, step, context, |tags, options| {
+                            template.render(tags, options)
+                        })
+                        .map_err(|error| error.to_string())
                     })
-                    .map_err(|error| error.to_string())
-                })
-                .map_err(|error| {
-                    let number = step.step_index + 1;
-                    Held(
-                        EnrollmentState::PendingTemplateFix,
-                        format!("step {number}: {error}"),
-                    )
-                })?;
-            for name in rendered.missing {
-                if !missing.contains(&name) {
-                    missing.push(name);
+                    .map_err(|error| {
+                        let number = step.step_index + 1;
+                        Held(
+                            EnrollmentState::PendingTemplateFix,
+                            format!("step {number}: {error}"),
+                        )
+                    })?;
+                for name in rendered.missing {
+                    if !missing.contains(&name) {
+                        missing.push(name);
+                    }
                 }
-            }
-            Ok(rendered.text)
-        };
+                Ok(rendered.text)
+            };
         // A follow-up without a subject of its own goes on in the thread (SEQ-4).
-        let in_thread = parts.step.subject.trim().is_empty();
-        let known = parts.thread.iter().find_map(|mail| mail.subject.as_deref());
+        let own = (parts.step, parts.variant);
+        let text = parts.step.text(parts.variant);
+        let in_thread = text.subject.trim().is_empty();
+        let thread = current(parts.thread).iter();
+        let known = thread.filter_map(|mail| mail.subject.as_deref()).next();
         let subject = match (in_thread, known) {
-            (false, _) => render(parts.step, &parts.step.subject, Context::Subject)?,
+            (false, _) => render(own, text.subject, Context::Subject)?,
             (true, Some(first)) => reply_subject(first),
             (true, None) => {
-                let first = parts.first_step;
-                reply_subject(&render(first, &first.subject, Context::Subject)?)
+                let (step, variant) = parts.first;
+                let subject = step.text(variant).subject;
+                reply_subject(&render(parts.first, subject, Context::Subject)?)
             }
         };
-        let html = render(parts.step, &parts.step.body_html, Context::Html)?;
-        let text = parts
-            .step
+        let html = render(own, text.body_html, Context::Html)?;
+        let text = text
             .body_text
-            .as_deref()
-            .map(|text| render(parts.step, text, Context::Text))
+            .map(|text| render(own, text, Context::Text))
             .transpose()?;
         if !missing.is_empty() {
             let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
@@ -374,6 +369,17 @@ fn escaped(address: &str) -> String {
         }
     }
     out
+}
+
+/// The mails of the thread that the last one belongs to: since a step began one with a subject of
+/// its own.
+fn current(thread: &[Earlier]) -> &[Earlier] {
+    let begins = |at: &usize| {
+        let pair = (&thread[at - 1].subject, &thread[*at].subject);
+        matches!(pair, (Some(before), Some(here)) if reply_subject(before) != *here)
+    };
+    let start = (1..thread.len()).rev().find(begins).unwrap_or(0);
+    &thread[start..]
 }
 
 fn reply_subject(first: &str) -> String {

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, WorkspaceId,
+    AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, VariantId, WorkspaceId,
     accounts::{Account, AccountStatus},
-    campaigns::{Campaign, CampaignStatus, Step},
+    campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
     caps::Limit,
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
     events::{Event, EventKind},
@@ -70,13 +70,17 @@ pub(super) async fn hand_out(
     Ok(mails)
 }
 
-/// Follow-ups before new prospects (CAP-5), then the campaigns in turn, the one first that has sent
+/// Follow-ups before new prospects, or after them where their campaign says so (CAP-5), then the campaigns in turn, the one first that has sent
 /// the least today (SCH-8), then the longest due.
 fn in_turn<'a>(
     world: &World,
     mut order: Vec<(&'a Job, &'a Enrollment)>,
 ) -> Vec<(&'a Job, &'a Enrollment)> {
     let is_new = |enrollment: &Enrollment| enrollment.step_index == 0;
+    let comes_later = |enrollment: &Enrollment| {
+        let campaign = world.campaigns.get(&enrollment.campaign_id);
+        is_new(enrollment) == campaign.is_none_or(|campaign| campaign.follow_ups_first)
+    };
     order.sort_by_key(|(job, _)| (job.run_at, job.id));
     let mut turns: HashMap<(CampaignId, bool), i64> = HashMap::new();
     let mut placed: Vec<_> = order
@@ -90,7 +94,7 @@ fn in_turn<'a>(
                 })
             });
             *turn += 1;
-            ((is_new(enrollment), *turn), (job, enrollment))
+            ((comes_later(enrollment), *turn), (job, enrollment))
         })
         .collect();
     placed.sort_by_key(|(place, _)| *place);
@@ -112,6 +116,7 @@ struct Room<'a> {
     campaign: &'a Campaign,
     zone: TimeZone,
     candidates: Vec<(AccountId, Vec<Limit>)>,
+    pool: &'a [PoolAccount],
     /// No room before this moment, and why.
     closed: Option<(Timestamp, String)>,
 }
@@ -121,7 +126,7 @@ impl<'a> Batch<'a> {
         let mut slots = Slots::new(world.now, world.usage.clone());
         for account in world.accounts.values() {
             let pace = world.paces.get(&account.id).copied().unwrap_or_default();
-            slots.add(account.clone(), pace);
+            slots.add(account.clone(), pace, &*env.rng);
         }
         Self {
             env,
@@ -197,27 +202,31 @@ impl<'a> Batch<'a> {
             // `park` keeps the account, so that its return finds whom it holds.
             return Ok(Fate::Park(EnrollmentState::PausedAccount, reason));
         }
-        let lane = plan::lane_of(campaign.id, sticky, &zone);
+        let lane = plan::lane_of(campaign.id, sticky, enrollment.step_index, &zone);
         let room = self.rooms.entry(lane.clone()).or_insert_with(|| Room {
             campaign,
             zone: zone.clone(),
             candidates: world.room(campaign, enrollment, sticky),
+            pool: world.pools.get(&campaign.id).map_or(&[][..], Vec::as_slice),
             closed: None,
         });
         if room.closed.is_some() || self.writes.mails.len() >= hands {
             return Ok(Fate::Wait(lane));
         }
-        let candidates = world.candidates(&room.candidates, prospect);
+        let candidates = world.candidates(&room.candidates, campaign, enrollment, prospect);
         let wish = Wish {
             campaign,
             zone: &zone,
             candidates: &candidates,
+            pool: room.pool,
             other_campaign_at: world.other_campaign_at(enrollment),
         };
         let slot = self.slots.first(&wish);
         let now = slot.as_ref().is_some_and(|slot| slot.at <= world.now);
         if !now {
-            room.closed = self.slots.room(room.campaign, &room.zone, &room.candidates);
+            room.closed = self
+                .slots
+                .room(room.campaign, &room.zone, &room.candidates, room.pool);
         }
         let Some(slot) = slot.filter(|_| room.closed.is_none()) else {
             return Ok(Fate::Wait(lane));
@@ -230,15 +239,18 @@ impl<'a> Batch<'a> {
             return Ok(self.put_off(enrollment, &slot, limits));
         }
         let thread = thread(tx, enrollment, earlier).await?;
+        let first = first(steps, earlier, enrollment).unwrap_or((step, None));
         Ok(self.compose(
-            enrollment, campaign, step, prospect, action, &slot, limits, &zone, &thread,
+            enrollment, campaign, step, first, prospect, action, &slot, limits, &zone, &thread,
         ))
     }
 
     /// What is known now of the lanes that were looked at or joined.
     fn looks(&mut self, lanes: Vec<Lane>) -> Vec<Look> {
         for room in self.rooms.values_mut().filter(|room| room.closed.is_none()) {
-            room.closed = self.slots.room(room.campaign, &room.zone, &room.candidates);
+            room.closed = self
+                .slots
+                .room(room.campaign, &room.zone, &room.candidates, room.pool);
         }
         let all: BTreeSet<Lane> = lanes
             .into_iter()
@@ -320,6 +332,7 @@ impl<'a> Batch<'a> {
         enrollment: &Enrollment,
         campaign: &Campaign,
         step: &Step,
+        first: (&Step, Option<VariantId>),
         prospect: &Prospect,
         action: Option<&Action>,
         slot: &Slot,
@@ -348,6 +361,7 @@ impl<'a> Batch<'a> {
                 enrollment_id: enrollment.id,
                 step_id: step.id,
                 step_index: step.step_index,
+                variant_id: step.assign(enrollment.id),
                 account_id: account.id,
                 channel: step.channel,
                 kind: step.kind,
@@ -364,11 +378,8 @@ impl<'a> Batch<'a> {
             workspace: &world.workspace,
             campaign,
             step,
-            first_step: world
-                .steps
-                .get(&campaign.id)
-                .and_then(|steps| steps.first())
-                .unwrap_or(step),
+            variant: action.variant_id,
+            first,
             enrollment,
             prospect,
             account,
@@ -456,6 +467,18 @@ fn uses(limits: &[Limit], at: Timestamp, n: i64) -> Vec<Use> {
         n,
     };
     limits.iter().map(used).collect()
+}
+
+/// The first step, whose subject the thread has, and the variant of it that the enrollment got.
+fn first<'a>(
+    steps: &'a [Step],
+    earlier: &[Action],
+    enrollment: &Enrollment,
+) -> Option<(&'a Step, Option<VariantId>)> {
+    let step = steps.first()?;
+    let sent = earlier.iter().find(|action| action.step_id == step.id);
+    let variant = sent.map_or_else(|| step.assign(enrollment.id), |action| action.variant_id);
+    Some((step, variant))
 }
 
 /// What this enrollment got before, oldest first (SEQ-4).

@@ -39,10 +39,12 @@ impl Presets {
     }
 }
 
-/// What a mail of a campaign from a mailbox counts under, whomever it goes to.
+/// What a mail of a campaign from a mailbox counts under, whomever it goes to. `first`: it is the
+/// first step.
 pub(super) fn of_room(
     account: &Account,
     campaign: &Campaign,
+    first: bool,
     workspace_zone: &TimeZone,
     presets: &Presets,
 ) -> Vec<Limit> {
@@ -118,7 +120,18 @@ pub(super) fn of_room(
             zone,
         })
     })
+    .chain(of_first_step(campaign).filter(|_| first))
     .collect()
+}
+
+/// What first steps of a campaign count under besides (CAP-5).
+pub(super) fn of_first_step(campaign: &Campaign) -> Option<Limit> {
+    Some(Limit {
+        cap: Cap::CampaignNewDaily,
+        subject: campaign.id.to_string(),
+        limit: campaign.new_prospects_per_day?,
+        zone: windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC),
+    })
 }
 
 /// What a mail from a domain counts under besides, by its recipient.

@@ -104,7 +104,12 @@ fn next_run(
         workspace_id: open.workspace_id,
         enrollment_id: open.enrollment_id,
         run_at,
-        lane: Some(lane_of(open.campaign_id, open.account_id, &zone)),
+        lane: Some(lane_of(
+            open.campaign_id,
+            open.account_id,
+            open.step_index,
+            &zone,
+        )),
         reason: reason.to_owned(),
     }
 }
@@ -123,8 +128,17 @@ pub(super) fn zone_of(campaign: &Campaign, prospect_zone: &str) -> TimeZone {
 }
 
 /// Where a step waits for room (SCH-8).
-pub(super) fn lane_of(campaign: CampaignId, sticky: Option<AccountId>, zone: &TimeZone) -> Lane {
-    Lane::new(campaign, sticky, zone.iana_name().unwrap_or_default())
+pub(super) fn lane_of(
+    campaign: CampaignId,
+    sticky: Option<AccountId>,
+    step_index: i64,
+    zone: &TimeZone,
+) -> Lane {
+    let zone = zone.iana_name().unwrap_or_default();
+    match (sticky, step_index) {
+        (None, 0) => Lane::of_first_steps(campaign, zone),
+        _ => Lane::new(campaign, sticky, zone),
+    }
 }
 
 /// The first moment of the campaign's windows from `earliest` on, and whether that is later.

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, Rng, Timestamp,
     accounts::Account,
-    campaigns::{Campaign, Window},
+    campaigns::{Campaign, PoolAccount, Rotation, Window},
     caps::{Binding, Cap, Limit, Span, Usage},
     pacing, windows,
 };
@@ -65,6 +65,8 @@ pub(super) struct Mailbox {
     pub account: Account,
     /// The longest minutes between sends among the campaigns that share it (SCH-4).
     pub minutes_between_sends: i64,
+    /// Its lot among mailboxes that are taken by chance; drawn anew with each mail.
+    lot: i64,
     /// From each mail that is laid out to the moment at which the next may go.
     taken: BTreeMap<Timestamp, Timestamp>,
 }
@@ -102,6 +104,8 @@ pub(super) struct Wish<'a> {
     pub zone: &'a TimeZone,
     /// The mailboxes that it may go from, each with the limits that count there.
     pub candidates: &'a [(AccountId, Vec<Limit>)],
+    /// The campaign's mailboxes with their weights.
+    pub pool: &'a [PoolAccount],
     /// The last mail of another campaign to the prospect.
     pub other_campaign_at: Option<Timestamp>,
 }
@@ -124,36 +128,63 @@ impl Slots {
         }
     }
 
-    pub(super) fn add(&mut self, account: Account, minutes_between_sends: i64) {
+    pub(super) fn add(&mut self, account: Account, minutes_between_sends: i64, rng: &dyn Rng) {
         let mailbox = Mailbox {
             account,
             minutes_between_sends,
+            lot: draw(rng),
             taken: BTreeMap::new(),
         };
         self.mailboxes.insert(mailbox.account.id, mailbox);
     }
 
-    /// The first place for a mail; among mailboxes that are free at the same moment the one that
-    /// has sent the least today (ROT-1). None when none of them is known.
+    /// The first place for a mail, by the campaign's rotation (ROT-1). None when none of its
+    /// mailboxes is known.
     pub(super) fn first(&self, wish: &Wish<'_>) -> Option<Slot> {
         wish.candidates
             .iter()
             .filter_map(|(id, limits)| {
-                let (at, why) = self.earliest(self.mailboxes.get(id)?, wish, limits);
-                let sent = limits.iter().find(|limit| limit.cap == Cap::MailboxDaily);
-                let sent = sent.map_or(0, |limit| self.usage.used(limit, at));
-                Some((
+                let mailbox = self.mailboxes.get(id)?;
+                let (at, why) = self.earliest(mailbox, wish, limits);
+                let slot = Slot {
+                    account: *id,
                     at,
-                    sent,
-                    Slot {
-                        account: *id,
-                        at,
-                        why,
-                    },
-                ))
+                    why,
+                };
+                Some((self.turn(mailbox, wish, &slot, limits), slot))
             })
-            .min_by_key(|(at, sent, slot)| (*at, *sent, slot.account))
-            .map(|(_, _, slot)| slot)
+            .min_by_key(|(turn, slot)| (*turn, slot.account))
+            .map(|(_, slot)| slot)
+    }
+
+    /// Whose turn it is: the mailbox with the least. Most rotations take whoever is free first, and
+    /// choose among those that are free at the same moment. A weighted one waits for the mailbox
+    /// whose share is due, unless more than its pace keeps that back: otherwise a campaign that
+    /// sends as fast as it may would have no weights.
+    fn turn(
+        &self,
+        mailbox: &Mailbox,
+        wish: &Wish<'_>,
+        slot: &Slot,
+        limits: &[Limit],
+    ) -> (bool, i64, i64) {
+        let sent = |cap: Cap| {
+            let limit = limits.iter().find(|limit| limit.cap == cap);
+            limit.map_or(0, |limit| self.usage.used(limit, slot.at))
+        };
+        let at = slot.at.as_micros();
+        match wish.campaign.rotation {
+            Rotation::RoundRobin => (false, at, sent(Cap::CampaignMailboxDaily)),
+            Rotation::LeastUsed => (false, at, sent(Cap::MailboxDaily)),
+            Rotation::Random => (false, at, mailbox.lot),
+            Rotation::Weighted => {
+                let known = wish.pool.iter().find(|of| of.account_id == slot.account);
+                let weight = known.map_or(1, |of| of.weight.max(1));
+                let share = (sent(Cap::CampaignMailboxDaily) + 1) * 1_000_000 / weight;
+                let kept_back = matches!(slot.why, Some(Why::Cap(_) | Why::Backoff(_)));
+                (kept_back, share, at)
+            }
+        }
     }
 
     /// What keeps a campaign's mails from going now, whomever they go to: until when, and why. None:
@@ -163,11 +194,13 @@ impl Slots {
         campaign: &Campaign,
         zone: &TimeZone,
         candidates: &[(AccountId, Vec<Limit>)],
+        pool: &[PoolAccount],
     ) -> Option<(Timestamp, String)> {
         let wish = Wish {
             campaign,
             zone,
             candidates,
+            pool,
             other_campaign_at: None,
         };
         let Some(slot) = self.first(&wish) else {
@@ -187,6 +220,7 @@ impl Slots {
         };
         let next = pacing::next_send(slot.at, mailbox.minutes_between_sends, rng);
         mailbox.taken.insert(slot.at, next);
+        mailbox.lot = draw(rng);
         next
     }
 
@@ -210,6 +244,10 @@ impl Slots {
             &self.usage,
         )
     }
+}
+
+fn draw(rng: &dyn Rng) -> i64 {
+    (rng.u64() >> 1) as i64
 }
 
 /// The first moment at which nothing holds, and what held the longest.
@@ -371,7 +409,7 @@ mod tests {
         let mut slots = Slots::new(MONDAY_9, Usage::default());
         let accounts: Vec<Account> = (0..2).map(|n| account(n, &rng)).collect();
         for account in &accounts {
-            slots.add(account.clone(), 5);
+            slots.add(account.clone(), 5, &rng);
         }
         let campaign = campaign(&rng);
         let candidates: Vec<(AccountId, Vec<Limit>)> = accounts
@@ -394,6 +432,7 @@ mod tests {
                 campaign: &campaign,
                 zone: &TimeZone::UTC,
                 candidates: &candidates,
+                pool: &[],
                 other_campaign_at: None,
             };
             let slot = slots.first(&wish).unwrap();
@@ -426,19 +465,87 @@ mod tests {
         }
     }
 
+    /// How many of so many mails two mailboxes get. The first has sent ten for another campaign
+    /// today, and weighs three times as much.
+    fn shares(rotation: Rotation, mails: usize) -> [usize; 2] {
+        let rng = SeededRng::new(5);
+        let mut usage = Usage::default();
+        let accounts = [account(0, &rng), account(1, &rng)];
+        let campaign = Campaign {
+            rotation,
+            ..campaign(&rng)
+        };
+        let candidates = [0, 1].map(|n| {
+            let id = accounts[n].id;
+            let of = |cap, subject: String| Limit {
+                cap,
+                subject,
+                limit: 1_000,
+                zone: TimeZone::UTC,
+            };
+            let pair = super::super::pair(campaign.id, id);
+            let limits = [
+                of(Cap::MailboxDaily, id.to_string()),
+                of(Cap::CampaignMailboxDaily, pair),
+            ];
+            (id, limits.to_vec())
+        });
+        for _ in 0..10 {
+            usage.reserve(&candidates[0].1[..1], MONDAY_9);
+        }
+        let mut slots = Slots::new(MONDAY_9, usage);
+        for account in &accounts {
+            slots.add(account.clone(), 5, &rng);
+        }
+        let pool = [3, 1].map(|weight| PoolAccount {
+            account_id: accounts[if weight == 3 { 0 } else { 1 }].id,
+            weight,
+            active: true,
+        });
+        let mut sent = [0; 2];
+        for _ in 0..mails {
+            let wish = Wish {
+                campaign: &campaign,
+                zone: &TimeZone::UTC,
+                candidates: &candidates,
+                pool: &pool,
+                other_campaign_at: None,
+            };
+            let slot = slots.first(&wish).unwrap();
+            let n = usize::from(slot.account != accounts[0].id);
+            sent[n] += 1;
+            slots.take(&slot, &candidates[n].1, &rng);
+        }
+        sent
+    }
+
+    // ROT-1
+    #[test]
+    fn rotations_choose_the_mailbox() {
+        // Both are free: the first mail tells them apart.
+        assert_eq!(shares(Rotation::LeastUsed, 1), [0, 1]);
+        // As fast as it may: both do what their pace allows, but for weights.
+        let halves = |[a, b]: [usize; 2]| a.abs_diff(b) <= 2;
+        assert!(halves(shares(Rotation::RoundRobin, 40)));
+        assert!(halves(shares(Rotation::LeastUsed, 40)));
+        assert!(halves(shares(Rotation::Random, 40)));
+        assert_eq!(shares(Rotation::Weighted, 40), [30, 10]);
+    }
+
     // SCH-4: a mail that is laid out far ahead keeps nobody from the time before it.
     #[test]
     fn the_time_before_a_distant_mail_stays_free() {
         let rng = SeededRng::new(4);
         let mut slots = Slots::new(MONDAY_9, Usage::default());
         let (account, campaign) = (account(1, &rng), campaign(&rng));
-        slots.add(account.clone(), 5);
+        slots.add(account.clone(), 5, &rng);
         let candidates = [(account.id, vec![])];
         let first = |slots: &Slots, other: Option<Timestamp>| {
             let wish = Wish {
                 campaign: &campaign,
                 zone: &TimeZone::UTC,
                 candidates: &candidates,
+                pool: &[],
                 other_campaign_at: other,
             };
             slots.first(&wish).unwrap()
@@ -522,6 +629,10 @@ mod tests {
             minutes_between_sends: 5,
             stop_on_reply: true,
             stop_on_bounce: true,
+            stop_on_company_reply: false,
+            new_prospects_per_day: None,
+            follow_ups_first: true,
+            rotation: Rotation::RoundRobin,
             track_opens: false,
             track_clicks: false,
             start_at: None,

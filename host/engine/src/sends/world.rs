@@ -7,7 +7,7 @@ use overture_domain::{
     AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus},
     campaigns::{Campaign, PoolAccount, Step},
-    caps::{Limit, Usage},
+    caps::{Cap, Limit, Usage},
     enrollments::{Action, Enrollment, Job},
     people::Workspace,
     prospects::{Prospect, email_domain},
@@ -130,7 +130,7 @@ impl World {
 
     /// Every limit that counts for somebody here, once.
     fn limits(&self) -> Vec<Limit> {
-        let mut senders: HashMap<(CampaignId, AccountId), String> = HashMap::new();
+        let mut senders: HashMap<(CampaignId, AccountId, bool), String> = HashMap::new();
         let mut recipients = HashMap::new();
         for enrollment in self.enrollments.values() {
             let Some(prospect) = self.prospects.get(&enrollment.prospect_id) else {
@@ -138,16 +138,21 @@ impl World {
             };
             for account in self.senders(enrollment.campaign_id, enrollment.account_id, None) {
                 let domain = senders
-                    .entry((enrollment.campaign_id, account.id))
+                    .entry((
+                        enrollment.campaign_id,
+                        account.id,
+                        enrollment.step_index == 0,
+                    ))
                     .or_insert_with(|| email_domain(&account.address));
                 recipients.insert((domain.clone(), prospect.id), prospect);
             }
         }
-        let room = senders.keys().filter_map(|(campaign, account)| {
+        let room = senders.keys().filter_map(|(campaign, account, first)| {
             let (campaign, account) = (self.campaigns.get(campaign)?, self.accounts.get(account)?);
             Some(limits::of_room(
                 account,
                 campaign,
+                *first,
                 &self.zone,
                 &self.presets,
             ))
@@ -191,27 +196,34 @@ impl World {
         enrollment: &Enrollment,
         only: Option<AccountId>,
     ) -> Vec<(AccountId, Vec<Limit>)> {
+        let first = enrollment.step_index == 0 && only.is_none();
         self.senders(campaign.id, enrollment.account_id, only)
             .map(|account| {
-                (
-                    account.id,
-                    limits::of_room(account, campaign, &self.zone, &self.presets),
-                )
+                let limits = limits::of_room(account, campaign, first, &self.zone, &self.presets);
+                (account.id, limits)
             })
             .collect()
     }
 
-    /// The same with the limits of one recipient.
+    /// The same with the limits of one mail.
     pub(super) fn candidates(
         &self,
         room: &[(AccountId, Vec<Limit>)],
+        campaign: &Campaign,
+        enrollment: &Enrollment,
         prospect: &Prospect,
     ) -> Vec<(AccountId, Vec<Limit>)> {
+        let first = limits::of_first_step(campaign).filter(|_| enrollment.step_index == 0);
         room.iter()
             .filter_map(|(id, limits)| {
                 let sender = email_domain(&self.accounts.get(id)?.address);
                 let recipient = limits::of_recipient(&sender, prospect, &self.zone);
-                Some((*id, limits.iter().cloned().chain(recipient).collect()))
+                let counted = limits
+                    .iter()
+                    .any(|limit| limit.cap == Cap::CampaignNewDaily);
+                let first = first.clone().filter(|_| !counted);
+                let limits = limits.iter().cloned();
+                Some((*id, limits.chain(recipient).chain(first).collect()))
             })
             .collect()
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use overture_domain::{
     ActionId, CampaignId, EnrollmentId, ProspectId, StepId, Timestamp, WorkspaceId,
     accounts::{Account, Channel},
-    campaigns::{Campaign, CampaignKind, CampaignStatus, Step, StepKind, Window},
+    campaigns::{Campaign, CampaignKind, CampaignStatus, Rotation, Step, StepKind, Window},
     enrollments::{Action, ActionState, Attempt, Enrollment, EnrollmentState, Outcome},
     events::{Event, EventPosition},
     messages::Message,
@@ -98,6 +98,10 @@ impl World {
             minutes_between_sends: 5,
             stop_on_reply: true,
             stop_on_bounce: true,
+            stop_on_company_reply: false,
+            new_prospects_per_day: None,
+            follow_ups_first: true,
+            rotation: Rotation::RoundRobin,
             track_opens: false,
             track_clicks: false,
             start_at: None,
@@ -126,6 +130,7 @@ impl World {
             subject: "Hello".into(),
             body_html: "<p>Hello".into(),
             body_text: None,
+            variants: Vec::new(),
         };
         let mut tx = self.env().db.begin().await.unwrap();
         campaigns::insert(&mut tx, &campaign, &change)
@@ -201,6 +206,7 @@ impl World {
             enrollment_id: enrollment,
             step_id: self.step,
             step_index: 0,
+            variant_id: None,
             account_id: self.mailbox.id,
             channel: Channel::Mail,
             kind: StepKind::Email,

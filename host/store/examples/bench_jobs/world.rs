@@ -3,7 +3,7 @@
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, HostId, Id, ProspectId, WorkspaceId,
     accounts::{Account, AccountStatus, Channel},
-    campaigns::{Campaign, CampaignKind, CampaignStatus, Step, StepKind, Window},
+    campaigns::{Campaign, CampaignKind, CampaignStatus, Rotation, Step, StepKind, Window},
     caps::Cap,
     enrollments::{Action, ActionState, Attempt, Job, Lane},
     events::{Event, EventKind},
@@ -164,6 +164,7 @@ impl World {
             enrollment_id: job.subject_id.parse().unwrap(),
             step_id: step.id,
             step_index: 0,
+            variant_id: None,
             account_id: self.account,
             channel: Channel::Mail,
             kind: StepKind::Email,
@@ -253,6 +254,7 @@ impl World {
             subject: "Hi".into(),
             body_html: "<p>Hi</p>".into(),
             body_text: None,
+            variants: Vec::new(),
         }
     }
 
@@ -273,6 +275,10 @@ impl World {
             minutes_between_sends: 5,
             stop_on_reply: true,
             stop_on_bounce: true,
+            stop_on_company_reply: false,
+            new_prospects_per_day: None,
+            follow_ups_first: true,
+            rotation: Rotation::RoundRobin,
             track_opens: false,
             track_clicks: false,
             start_at: None,

@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, HostId, Id, ProspectId, Timestamp, WorkspaceId,
     accounts::Channel,
-    campaigns::{Campaign, CampaignKind, CampaignStatus, PoolAccount, Step, StepKind, Window},
+    campaigns::{
+        Campaign, CampaignKind, CampaignStatus, PoolAccount, Rotation, Step, StepKind, Window,
+    },
     caps::{Cap, Limit},
     enrollments::{
         Action, ActionState, Attempt, Enrollment, EnrollmentState, JobKind, JobState, Outcome,
@@ -50,6 +52,10 @@ fn campaign(ws: WorkspaceId, n: u64) -> Campaign {
         minutes_between_sends: 5,
         stop_on_reply: true,
         stop_on_bounce: true,
+        stop_on_company_reply: false,
+        new_prospects_per_day: None,
+        follow_ups_first: true,
+        rotation: Rotation::RoundRobin,
         track_opens: false,
         track_clicks: false,
         start_at: Some(later(60)),
@@ -84,6 +90,7 @@ fn step(campaign: &Campaign, n: u64, index: i64) -> Step {
         subject: format!("Subject {n}"),
         body_html: "<p>Hi</p>".into(),
         body_text: None,
+        variants: Vec::new(),
     }
 }
 
@@ -220,6 +227,7 @@ pub(super) fn action(world: &World, place: usize, n: u64) -> Action {
         enrollment_id: world.enrolled[place].id,
         step_id: world.steps[0].id,
         step_index: 0,
+        variant_id: None,
         account_id: world.account,
         channel: Channel::Mail,
         kind: StepKind::Email,

@@ -200,6 +200,7 @@ fn event(env: &Env, mail: &Mail, now: Timestamp) -> Event {
             "enrollmentId": action.enrollment_id,
             "mailboxId": account.id,
             "stepIndex": action.step_index,
+            "variantId": action.variant_id,
             "messageId": action.external_id,
             "sentAt": now,
         }),
