@@ -19,6 +19,7 @@ mod input;
 mod lists;
 mod mailboxes;
 mod me;
+mod messages;
 mod openapi;
 mod page;
 mod prospects;

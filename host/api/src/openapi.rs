@@ -14,8 +14,8 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, prospects, sends,
-    suppressions, webhooks,
+    campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages, prospects,
+    sends, suppressions, webhooks,
 };
 
 #[derive(OpenApi)]
@@ -59,6 +59,7 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .merge(suppressions::routes())
         .merge(mailboxes::routes())
         .merge(campaigns::routes())
+        .merge(messages::routes())
         .merge(sends::routes())
         .merge(webhooks::routes())
         .merge(events::routes())

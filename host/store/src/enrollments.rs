@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
+    prospects::like_literal,
     query::{query, sql},
 };
 
@@ -263,6 +264,32 @@ pub async fn finish_by_prospects(
     finish(tx, ws, &ids, state, reason, now).await
 }
 
+/// Those in a campaign that are not over whose prospects have their address at a domain. What may
+/// have gone out waits for its answer.
+pub async fn list_at_domain(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    campaign: CampaignId,
+    domain: &str,
+) -> Result<Vec<EnrollmentId>> {
+    let pattern = format!("%@{}", like_literal(&email_key(domain)));
+    query(sql!(
+        "SELECT e.id FROM enrollments e JOIN prospects p ON p.id = e.prospect_id
+         WHERE e.workspace_id = $1 AND e.campaign_id = $2 AND p.email_key LIKE $3 ESCAPE '\\'
+           AND e.state IN ('queued', 'active', 'waiting', 'pending_template_fix', 'pending_template_variable_resolution',
+               'paused_account', 'unresolved_url', 'invalid_prospect')
+         ORDER BY e.id"
+    ))
+    .bind(ws)
+    .bind(campaign)
+    .bind(&pattern)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect()
+}
+
 /// Ends what is not over in a campaign (SEQ-11: its end date). What may have gone out waits for
 /// its answer.
 pub async fn finish_campaign(
@@ -390,6 +417,39 @@ pub async fn hold(
 
 /// Cancels what was planned or begun and has not gone out: live jobs, and actions without an
 /// attempt that may have been taken.
+/// Lets an enrollment that ended in `from` act again, also the step that was begun and cancelled
+/// when it ended; its next step is planned by the part `campaigns`. None where it is elsewhere.
+pub async fn reopen(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: EnrollmentId,
+    from: EnrollmentState,
+    now: Timestamp,
+) -> Result<Option<Enrollment>> {
+    let opened: Option<Enrollment> = query(sql!(
+        "UPDATE enrollments SET state = 'active', reason = '', next_action_at = NULL, finished_at = NULL, updated_at = $4
+         WHERE workspace_id = $1 AND id = $2 AND state = $3
+         RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, not_before, label, created_at, updated_at, finished_at"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(from.name())
+    .bind(now)
+    .optional(tx)
+    .await?;
+    if opened.is_some() {
+        query(sql!(
+            "UPDATE actions SET state = 'retrying' WHERE workspace_id = $1 AND enrollment_id = $2 AND state = 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.action_id = actions.id AND (t.outcome IS NULL OR t.outcome <> 'not_sent'))"
+        ))
+        .bind(ws)
+        .bind(id)
+        .execute(tx)
+        .await?;
+    }
+    Ok(opened)
+}
+
 async fn cancel(tx: &mut Tx, ws: WorkspaceId, ids: &[EnrollmentId], now: Timestamp) -> Result<()> {
     let rows = values(ids);
     expire_jobs(tx, ws, &rows, now).await?;

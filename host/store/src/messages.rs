@@ -332,6 +332,34 @@ pub async fn insert_verdicts(
     Ok(())
 }
 
+/// Writes one more verdict on a message, a person's.
+pub async fn add_verdict(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    message: MessageId,
+    verdict: &Verdict,
+    at: Timestamp,
+) -> Result<()> {
+    query(sql!(
+        "INSERT INTO verdicts (message_id, workspace_id, classifier, place, label, confidence, language, evidence, until_day, at)
+         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), COALESCE(MAX(v.place) + 1, 0), CAST($4 AS TEXT),
+                CAST($5 AS DOUBLE PRECISION), CAST($6 AS TEXT), $7, CAST($8 AS TEXT), CAST($9 AS BIGINT)
+         FROM verdicts v WHERE v.message_id = $1"
+    ))
+    .bind(message)
+    .bind(ws)
+    .bind(&verdict.classifier)
+    .bind(verdict.label.name())
+    .bind(verdict.confidence)
+    .bind(verdict.language.clone())
+    .bind_json(&verdict.evidence)
+    .bind(verdict.until_day.clone())
+    .bind(at)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Every verdict on a message, in the order in which they were given.
 pub async fn list_verdicts(
     on: &mut impl Read,

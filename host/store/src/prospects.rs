@@ -198,7 +198,7 @@ pub async fn list_by_domains(
 }
 
 /// A text that LIKE takes word for word, with `\` as its escape.
-fn like_literal(text: &str) -> String {
+pub(crate) fn like_literal(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('%', "\\%")
         .replace('_', "\\_")

@@ -21,6 +21,7 @@ fn filled(path: &str) -> String {
         ("/imports/{id}", "imp"),
         ("/mailboxes/{id}", "acc"),
         ("/campaigns/{id}", "cmp"),
+        ("/messages/{id}", "msg"),
         ("/webhooks/{id}", "whk"),
     ];
     let kind = kinds

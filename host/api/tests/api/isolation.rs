@@ -4,7 +4,7 @@ use overture_engine::webhooks;
 use overture_testkit::on_both;
 use serde_json::{Value, json};
 
-use crate::{kit::Api, operations};
+use crate::{kit::Api, messages, operations};
 
 /// One of everything.
 struct World {
@@ -13,6 +13,7 @@ struct World {
     import: String,
     mailbox: String,
     campaign: String,
+    message: String,
     webhook: String,
     delivery: String,
 }
@@ -58,12 +59,14 @@ impl World {
         webhooks::dispatch(api.env()).await.unwrap();
         let deliveries = api.get(&format!("/webhooks/{webhook}/deliveries")).await;
         let delivery = deliveries.data()[0]["id"].as_str().unwrap().to_owned();
+        let message = messages::received(api).await;
         Self {
             prospect,
             list,
             import,
             mailbox,
             campaign,
+            message,
             webhook,
             delivery,
         }
@@ -77,6 +80,7 @@ impl World {
             "imports" => &self.import,
             "mailboxes" => &self.mailbox,
             "campaigns" => &self.campaign,
+            "messages" => &self.message,
             "webhooks" => &self.webhook,
             other => panic!("{other} is new: put one into the world"),
         }

@@ -15,6 +15,7 @@ mod isolation;
 mod lists;
 mod mailboxes;
 mod me;
+mod messages;
 mod openapi;
 mod operations;
 mod prospects;

@@ -98,6 +98,13 @@ pub(crate) fn all() -> Vec<Operation> {
             "enrollments:write",
             Some(json!({"emails": ["ada@example.com"]})),
         ),
+        ("GET", "/messages/{id}", "inbox:read", None),
+        (
+            "PATCH",
+            "/messages/{id}",
+            "inbox:write",
+            Some(json!({"label": "question"})),
+        ),
         ("GET", "/sends/ambiguous", "campaigns:read", None),
         (
             "POST",

@@ -17,7 +17,7 @@ use crate::{Env, Error, Part, Result};
 /// # Errors
 /// [`Error::InvalidStatus`] where SEQ-11 doesn't allow it, [`Error::Conflict`] when it changed
 /// meanwhile.
-pub(super) async fn set_in(
+pub(crate) async fn set_in(
     tx: &mut Tx,
     env: &Env,
     campaign: &Campaign,

@@ -7,11 +7,12 @@ use overture_domain::{
     CampaignId, Timestamp, WorkspaceId,
     accounts::{Account, Channel},
     campaigns::Campaign,
+    caps::is_free_mail,
     enrollments::EnrollmentState,
     events::{Event, EventKind},
     messages::{Attribution, Direction, Label, MailMessage, Message},
     pacing,
-    prospects::{Prospect, SuppressionSource, email_key},
+    prospects::{Prospect, SuppressionSource, email_domain, email_key},
     windows,
 };
 use overture_mail::{inbound::Report, smtp::ReplyClass};
@@ -61,12 +62,57 @@ pub(super) async fn apply(
         now,
         campaigns: HashMap::new(),
     };
-    for judged in mails.iter().filter(|judged| written.contains(&judged.id)) {
-        let ws = account.workspace_id;
+    for (judged, (message, _)) in mails.iter().zip(&rows) {
+        if !written.contains(&judged.id) {
+            continue;
+        }
+        let (ws, mail) = (account.workspace_id, &judged.mail);
         store::insert_verdicts(tx, ws, judged.id, &judged.meaning.verdicts, now).await?;
-        apply.one(tx, judged).await?;
+        // SAFE-3: who answers a mail, or reports on it, has got it.
+        if !matches!(mail.by, Attribution::Address | Attribution::Token) {
+            sends::prove_in(tx, env, ws, &mail.origin.external_id).await?;
+        }
+        let taken = Taken {
+            message,
+            origin: &mail.origin,
+            label: judged.meaning.label,
+            until_day: judged.meaning.until_day,
+            report: mail.arrival.mail.report.as_ref(),
+            by_hand: false,
+        };
+        apply.one(tx, &taken).await?;
     }
     Ok(())
+}
+
+/// Does what a label calls for that a person has given by hand: the same as if a classifier had
+/// given it (CLS-2).
+pub(super) async fn apply_by_hand(
+    tx: &mut Tx,
+    env: &Env,
+    account: &Account,
+    taken: &Taken<'_>,
+) -> Result<()> {
+    let mut apply = Apply {
+        env,
+        account,
+        now: env.now(),
+        campaigns: HashMap::new(),
+    };
+    apply.one(tx, taken).await
+}
+
+/// A message that came in and what it is taken for.
+pub(super) struct Taken<'a> {
+    pub message: &'a Message,
+    pub origin: &'a Origin,
+    pub label: Label,
+    /// The first day back, for out of office.
+    pub until_day: Option<jiff::civil::Date>,
+    /// What a mail server says about a mail of ours.
+    pub report: Option<&'a Report>,
+    /// A person says so, which counts more than a report.
+    pub by_hand: bool,
 }
 
 fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, MailMessage) {
@@ -113,19 +159,14 @@ struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    async fn one(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
-        // SAFE-3: who answers a mail, or reports on it, has got it.
-        if !matches!(judged.mail.by, Attribution::Address | Attribution::Token) {
-            let message_id = &judged.mail.origin.external_id;
-            sends::prove_in(tx, self.env, self.ws(), message_id).await?;
-        }
-        match judged.meaning.label {
-            Label::BounceHard | Label::BounceSoft => self.bounce(tx, judged).await,
-            Label::Complaint => complaint(tx, self.env, self.account, &judged.mail.origin).await,
-            Label::OutOfOffice => self.out_of_office(tx, judged).await,
-            Label::AutoReply => self.auto_reply(tx, judged).await,
-            Label::UnsubscribeRequest => self.unsubscribe(tx, judged).await,
-            _ => self.reply(tx, judged).await,
+    async fn one(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
+        match taken.label {
+            Label::BounceHard | Label::BounceSoft => self.bounce(tx, taken).await,
+            Label::Complaint => complaint(tx, self.env, self.account, taken.origin).await,
+            Label::OutOfOffice => self.out_of_office(tx, taken).await,
+            Label::AutoReply => self.auto_reply(tx, taken).await,
+            Label::UnsubscribeRequest => self.unsubscribe(tx, taken).await,
+            _ => self.reply(tx, taken).await,
         }
     }
 
@@ -143,8 +184,8 @@ impl Apply<'_> {
 
     /// A person has answered: the sequence ends where the campaign says so (SEQ-3), also after its
     /// last step (DESIGN §4).
-    async fn reply(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
-        let origin = &judged.mail.origin;
+    async fn reply(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
+        let origin = taken.origin;
         let (ws, now, own) = (self.ws(), self.now, [origin.enrollment_id]);
         let stop = self
             .campaign(tx, origin.campaign_id)
@@ -157,55 +198,75 @@ impl Apply<'_> {
             let reason = "replied";
             enrollments::finish(tx, ws, &own, EnrollmentState::Replied, reason, now).await?;
         }
-        enrollments::set_label(tx, ws, origin.enrollment_id, judged.meaning.label).await?;
+        let company = self.campaign(tx, origin.campaign_id).await?;
+        if stop && company.is_some_and(|campaign| campaign.stop_on_company_reply) {
+            self.stop_colleagues(tx, origin).await?;
+        }
+        enrollments::set_label(tx, ws, origin.enrollment_id, taken.label).await?;
         prospects::set_replied(tx, ws, origin.prospect_id, now).await?;
         let (campaign, prospect) = (origin.campaign_id, origin.prospect_id);
         let key = format!("reply:{campaign}:{prospect}");
-        self.tell(tx, EventKind::ReplyReceived, judged, Some(key), json!({}))
+        self.tell(tx, EventKind::ReplyReceived, taken, Some(key), json!({}))
             .await
     }
 
+    /// Everybody else in the campaign at the same company; a mail service's domain is none (SEQ-3).
+    async fn stop_colleagues(&self, tx: &mut Tx, origin: &Origin) -> Result<()> {
+        let domain = email_domain(&origin.prospect_email);
+        if is_free_mail(&domain) {
+            return Ok(());
+        }
+        let (ws, campaign) = (self.ws(), origin.campaign_id);
+        let mut colleagues = enrollments::list_at_domain(tx, ws, campaign, &domain).await?;
+        colleagues.retain(|id| *id != origin.enrollment_id);
+        let reason = format!("somebody at {domain} replied");
+        let state = EnrollmentState::Stopped;
+        let stopped = enrollments::finish(tx, ws, &colleagues, state, &reason, self.now).await?;
+        events::insert(tx, &sends::finished_events(self.env, &stopped)).await?;
+        Ok(())
+    }
+
     /// The person is away: the sequence goes on after their return (CLS-2).
-    async fn out_of_office(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
-        let origin = &judged.mail.origin;
+    async fn out_of_office(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
+        let origin = taken.origin;
         let (ws, now) = (self.ws(), self.now);
         let prospect = prospects::find(tx, ws, origin.prospect_id).await?;
         let campaign = self.campaign(tx, origin.campaign_id).await?;
-        let until = back_at(judged.meaning.until_day, prospect.as_ref(), campaign, now);
-        if let (Some(until), Some(day)) = (until, judged.meaning.until_day) {
+        let until = back_at(taken.until_day, prospect.as_ref(), campaign, now);
+        if let (Some(until), Some(day)) = (until, taken.until_day) {
             let reason = format!("out of office; back on {day}");
             enrollments::hold(tx, ws, origin.enrollment_id, until, &reason, now).await?;
         }
         let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
         // What a person has answered says more than a machine.
         if enrollment.is_some_and(|e| e.state != EnrollmentState::Replied) {
-            enrollments::set_label(tx, ws, origin.enrollment_id, judged.meaning.label).await?;
+            enrollments::set_label(tx, ws, origin.enrollment_id, taken.label).await?;
         }
-        let more = json!({ "until": judged.meaning.until_day.map(|day| day.to_string()) });
-        self.tell(tx, EventKind::OutOfOfficeReceived, judged, None, more)
+        let more = json!({ "until": taken.until_day.map(|day| day.to_string()) });
+        self.tell(tx, EventKind::OutOfOfficeReceived, taken, None, more)
             .await
     }
 
-    async fn auto_reply(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
-        self.tell(tx, EventKind::AutoReplyReceived, judged, None, json!({}))
+    async fn auto_reply(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
+        self.tell(tx, EventKind::AutoReplyReceived, taken, None, json!({}))
             .await
     }
 
     /// Asked in words, or by the mailto of List-Unsubscribe (CLS-5, TRK-4).
-    async fn unsubscribe(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
-        let origin = &judged.mail.origin;
+    async fn unsubscribe(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
+        let origin = taken.origin;
         let ws = self.ws();
         let reason = "asked by mail not to be written to";
         let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
         if let Some(enrollment) = &enrollment {
             unsubscribe_in(tx, self.env, enrollment, reason).await?;
-            enrollments::set_label(tx, ws, enrollment.id, judged.meaning.label).await?;
+            enrollments::set_label(tx, ws, enrollment.id, taken.label).await?;
         }
         // Whoever asks is meant, also when we wrote to another address of theirs. A report of
         // their provider speaks for the person that we wrote to alone.
-        let sender = judged.mail.arrival.sender();
+        let sender = taken.message.sender.as_str();
         let other = email_key(sender) != email_key(&origin.prospect_email);
-        if judged.mail.arrival.mail.report.is_none() && other && !sender.is_empty() {
+        if taken.report.is_none() && other && !sender.is_empty() {
             let what = Suppress::email(sender, SuppressionSource::Unsubscribe, reason);
             suppress_in(tx, self.env, ws, &what).await?;
         }
@@ -213,9 +274,9 @@ impl Apply<'_> {
         Ok(())
     }
 
-    async fn bounce(&mut self, tx: &mut Tx, judged: &Judged) -> Result<()> {
-        let origin = &judged.mail.origin;
-        let report = match &judged.mail.arrival.mail.report {
+    async fn bounce(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
+        let origin = taken.origin;
+        let report = match taken.report {
             Some(Report::Delivery(report)) => {
                 judgement::failed(report, Some(&origin.prospect_email))
             }
@@ -235,20 +296,25 @@ impl Apply<'_> {
             account_id: origin.account_id.unwrap_or(self.account.id),
             reason: reason.as_deref().unwrap_or("the mail came back"),
         };
-        // Bounces act on the host's reading of a report, not on a label (DESIGN §3).
-        match report.map(|recipient| recipient.class) {
+        // Bounces act on the host's reading of a report, not on a plugin's label (DESIGN §3).
+        let class = if taken.by_hand && taken.label == Label::BounceHard {
+            Some(ReplyClass::Hard)
+        } else {
+            report.map(|recipient| recipient.class)
+        };
+        match class {
             Some(ReplyClass::Hard) => bounces::hard_in(tx, self.env, &bounce).await,
             Some(ReplyClass::SenderLimit) => {
                 let until = self.back_off(tx).await?;
                 bounces::deferred_in(tx, self.env, &bounce, until).await?;
-                self.again(tx, judged, &bounce, Again::From(until)).await
+                self.again(tx, taken, &bounce, Again::From(until)).await
             }
             Some(ReplyClass::Policy | ReplyClass::Content | ReplyClass::Auth) => {
                 bounces::passing_in(tx, self.env, &bounce, Passing::Blocked).await
             }
             _ => {
                 bounces::passing_in(tx, self.env, &bounce, Passing::Soft).await?;
-                self.again(tx, judged, &bounce, Again::Soft).await
+                self.again(tx, taken, &bounce, Again::Soft).await
             }
         }
     }
@@ -257,18 +323,18 @@ impl Apply<'_> {
     async fn again(
         &self,
         tx: &mut Tx,
-        judged: &Judged,
+        taken: &Taken<'_>,
         bounce: &Bounce<'_>,
         again: Again,
     ) -> Result<()> {
-        let told = judged.mail.arrival.mail.report.is_some();
-        if !told || judged.mail.by == Attribution::Address {
+        let by_address = taken.message.attribution == Some(Attribution::Address);
+        if taken.report.is_none() || by_address {
             return Ok(());
         }
         let returned = Returned {
             workspace_id: bounce.workspace_id,
             enrollment_id: bounce.enrollment_id,
-            external_id: &judged.mail.origin.external_id,
+            external_id: &taken.origin.external_id,
             words: bounce.reason,
             again,
         };
@@ -292,18 +358,18 @@ impl Apply<'_> {
         &mut self,
         tx: &mut Tx,
         kind: EventKind,
-        judged: &Judged,
+        taken: &Taken<'_>,
         dedup_key: Option<String>,
         more: Value,
     ) -> Result<()> {
-        let origin = judged.mail.origin.clone();
+        let origin = taken.origin;
         let prospect = prospects::find(tx, self.ws(), origin.prospect_id).await?;
         let name = prospect.map(|p| format!("{} {}", p.first_name, p.last_name));
         let campaign = self
             .campaign(tx, origin.campaign_id)
             .await?
             .map(|c| c.name.clone());
-        let text = &judged.mail.arrival.mail.newest_text;
+        let text = &taken.message.newest_text;
         let mut data = json!({
             "prospectId": origin.prospect_id,
             "prospectEmail": origin.prospect_email,
@@ -315,13 +381,13 @@ impl Apply<'_> {
             "mailboxEmail": self.account.address,
             "stepIndex": origin.step_index,
             "channel": "email",
-            "subject": judged.mail.arrival.mail.subject,
-            "messageId": judged.mail.arrival.external_id,
-            "inboxMessageId": judged.id,
+            "subject": taken.message.subject,
+            "messageId": taken.message.external_id,
+            "inboxMessageId": taken.message.id,
             "messageText": &text[..text.floor_char_boundary(EVENT_TEXT)],
-            "label": judged.meaning.label,
-            "sentiment": judged.meaning.label.sentiment(),
-            "receivedAt": self.now,
+            "label": taken.label,
+            "sentiment": taken.label.sentiment(),
+            "receivedAt": taken.message.at,
         });
         if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
             data.extend(more);

@@ -11,6 +11,7 @@
 //! | [`bounces`] | what a bounce does, told by a report or by a server at once (SAF-4) |
 //! | `signals` | what a provider reports without a mail |
 //! | `inspect` | what all of this makes of one mail, for a person to look at |
+//! | `relabel` | a person's word on a message (CLS-2) |
 //! | [`watch`] | IDLE: mailboxes are read when something changes |
 
 mod arrivals;
@@ -19,11 +20,13 @@ pub mod bounces;
 mod effects;
 mod inspect;
 mod judgement;
+mod relabel;
 mod signals;
 mod sync;
 pub mod watch;
 
 pub use inspect::{Bounced, FailedRecipient, Inspection, Kind, Labelled, OutOfOffice, inspect};
+pub use relabel::{Relabel, message, relabel};
 
 use std::time::Duration;
 

@@ -113,6 +113,27 @@ on_both! {
         assert_eq!(world.kinds().await, ["reply.received"]);
     }
 
+    // SEQ-3: where the campaign says so, for companies alone.
+    async fn a_reply_stops_colleagues(test: TestDatabase) {
+        let world = World::new(test).await;
+        let sent = ["a@firm.example", "b@firm.example", "c@other.example", "d@gmail.com", "e@gmail.com", "f@firm.example"];
+        let mut people = Vec::new();
+        for email in sent {
+            people.push(world.sent_to(email, EnrollmentState::Active).await);
+        }
+        world.arrive(&[&answer("a@firm.example", &people[0], "tell me more")]).await;
+        assert_eq!(world.enrollment(&people[1]).await.state, EnrollmentState::Active, "off by default");
+        world.kit.database.execute_raw("UPDATE campaigns SET stop_on_company_reply = TRUE").await.unwrap();
+        world.arrive(&[&answer("b@firm.example", &people[1], "no thanks"), &answer("d@gmail.com", &people[3], "no thanks")]).await;
+        let mut states = Vec::new();
+        for person in &people {
+            states.push(world.enrollment(person).await.state);
+        }
+        use EnrollmentState::{Active, Replied, Stopped};
+        assert_eq!(states, [Replied, Replied, Active, Replied, Active, Stopped]);
+        assert_eq!(world.enrollment(&people[5]).await.reason, "somebody at firm.example replied");
+    }
+
     // CLS-2, SAFE-1
     async fn out_of_office_moves_the_next_step_behind_the_return(test: TestDatabase) {
         let world = World::new(test).await;

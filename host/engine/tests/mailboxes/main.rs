@@ -10,6 +10,7 @@ mod native;
 mod proof;
 mod reading;
 mod real;
+mod relabel;
 mod returned;
 mod script;
 mod session;
