@@ -127,7 +127,9 @@ impl Code {
                         ReplyClass::SenderLimit => Self::RateLimited,
                         ReplyClass::Hard => Self::MailboxNotFound,
                         ReplyClass::Auth => of_smtp_auth(reply.code, reply.enhanced(), &words),
-                        _ if is_rate(&words) => Self::RateLimited,
+                        _ if any(&words, RATE) => Self::RateLimited,
+                        // Of one mail that is greylisting, and says nothing about how many.
+                        _ if any(&words, LATER) && !is_about_mail(error.stage) => Self::RateLimited,
                         _ if reply.is_transient() => Self::ServerUnavailable,
                         _ => Self::ServerRefused,
                     },
@@ -185,17 +187,16 @@ fn any(words: &str, phrases: &[&str]) -> bool {
     phrases.iter().any(|phrase| words.contains(phrase))
 }
 
+const RATE: &[&str] = &["too many", "rate limit", "throttl", "exceeded the limit"];
+
+const LATER: &[&str] = &["try again later"];
+
 fn is_rate(words: &str) -> bool {
-    any(
-        words,
-        &[
-            "too many",
-            "rate limit",
-            "throttl",
-            "try again later",
-            "exceeded the limit",
-        ],
-    )
+    any(words, RATE) || any(words, LATER)
+}
+
+fn is_about_mail(stage: Stage) -> bool {
+    matches!(stage, Stage::Rcpt | Stage::Data | Stage::Body)
 }
 
 fn is_app_password(words: &str) -> bool {

@@ -139,11 +139,12 @@ fn by_dialogue(failure: &Failure, answer: &Result<Result<Sent, Problem>, CallErr
         };
         return Verdict::not_sent(why, words);
     }
-    if failure.code == "rate_limited" {
-        return Verdict::not_sent(NotSent::SenderLimit, words);
-    }
     let Some(reply) = failure.reply.as_ref().filter(|_| about_mail(failure.stage)) else {
-        return Verdict::not_sent(NotSent::Unreachable, words);
+        let why = match failure.code.as_str() {
+            "rate_limited" => NotSent::SenderLimit,
+            _ => NotSent::Unreachable,
+        };
+        return Verdict::not_sent(why, words);
     };
     // The provider knows its service's words; a hard bounce needs a refusal for good as well.
     if let Ok(Err(problem)) = answer {
@@ -418,6 +419,14 @@ mod tests {
         check("auth_invalid", Auth);
         check("auth_app_password_required", Auth);
         check("server_unavailable", Unreachable);
+        // Greylisting is about one recipient: it does not silence the mailbox (CAP-3).
+        let greylisted = "450 4.7.1 greylisted, try again later";
+        let greylisted = failed(Stage::Recipient, "rate_limited", Some(greylisted));
+        let later = problem(Problem::Temporary("greylisted".into()));
+        for answer in [trap(), later] {
+            let verdict = judge(false, false, &greylisted, &answer);
+            assert_eq!(short(&verdict), Some(Soft), "{answer:?}");
+        }
         let limited = failed(
             Stage::Greeting,
             "rate_limited",

@@ -57,7 +57,11 @@ fn smtp_answers_to_an_envelope() {
     };
     check("550 5.1.1 no such user here", Code::MailboxNotFound);
     check("550 5.4.5 daily sending quota exceeded", Code::RateLimited);
-    check("450 4.7.1 greylisted, try again later", Code::RateLimited);
+    check(
+        "450 4.7.1 greylisted, try again later",
+        Code::ServerUnavailable,
+    );
+    check("452 4.5.3 too many messages", Code::RateLimited);
     check("451 4.3.0 queue file write error", Code::ServerUnavailable);
     check("530 5.7.0 Authentication required", Code::AuthUnsupported);
     check("554 5.7.1 looks like spam", Code::ServerRefused);
