@@ -1,5 +1,7 @@
 //! What was used of the caps (CAP-2): one row a civil day, or one a sixtieth of a sliding window.
 
+use std::collections::BTreeMap;
+
 use overture_domain::{
     Timestamp, WorkspaceId,
     caps::{Cap, Limit, Usage},
@@ -59,17 +61,21 @@ pub async fn add(tx: &mut Tx, ws: WorkspaceId, uses: &[Use]) -> Result<()> {
     if uses.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = uses
-        .iter()
-        .map(|u| json!({"kind": u.cap, "subject": u.subject, "bucket": u.bucket, "n": u.n}))
+    // Mails of a batch share most of their rows. Sorted: two batches lock them in the same order.
+    let mut sums: BTreeMap<(&str, &str, i64), i64> = BTreeMap::new();
+    for u in uses {
+        *sums
+            .entry((u.cap.name(), &u.subject, u.bucket))
+            .or_default() += u.n;
+    }
+    let rows: Vec<_> = sums
+        .into_iter()
+        .map(|((kind, subject, bucket), n)| json!({"kind": kind, "subject": subject, "bucket": bucket, "n": n}))
         .collect();
     query(sql!(
         "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
-         SELECT $1, q.kind, q.subject, q.bucket, q.n FROM (
-             SELECT r.value->>'kind' AS kind, r.value->>'subject' AS subject, CAST(r.value->>'bucket' AS BIGINT) AS bucket,
-                    CAST(SUM(CAST(r.value->>'n' AS BIGINT)) AS BIGINT) AS n
-             FROM {rows $2} GROUP BY r.value->>'kind', r.value->>'subject', CAST(r.value->>'bucket' AS BIGINT)) q
-         WHERE TRUE
+         SELECT $1, r.value->>'kind', r.value->>'subject', CAST(r.value->>'bucket' AS BIGINT), CAST(r.value->>'n' AS BIGINT)
+         FROM {rows $2} WHERE TRUE
          ON CONFLICT (workspace_id, kind, subject, bucket)
          DO UPDATE SET used = CASE WHEN cap_usage.used + excluded.used < 0 THEN 0 ELSE cap_usage.used + excluded.used END"
     ))

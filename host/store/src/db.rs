@@ -51,7 +51,11 @@ impl Database {
     }
 
     async fn open_postgres(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url).map_err(|error| unavailable(&error))?;
+        // Statements touch few rows of large tables, and PostgreSQL can't know how many a JSON
+        // parameter holds: at its default price of a page it reads whole tables instead.
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| unavailable(&error))?
+            .options([("random_page_cost", "1.1"), ("jit", "off")]);
         PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))
@@ -70,12 +74,20 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
-            .statement_cache_capacity(500);
+            .statement_cache_capacity(500)
+            // A whole batch, instead of a change of threads for every 50 rows.
+            .row_buffer_size(1_000);
         let failed =
             |error: sqlx::Error| Error::Unavailable(format!("{}: {error}", path.display()));
+        // KiB of pages, and pages in the log before they are written to their places: batches write
+        // the same pages of an index again and again.
+        let writing = options
+            .clone()
+            .pragma("cache_size", "-32768")
+            .pragma("wal_autocheckpoint", "4000");
         let write = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options.clone())
+            .connect_with(writing)
             .await
             .map_err(failed)?;
         let read = SqlitePoolOptions::new()

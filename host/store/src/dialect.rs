@@ -70,7 +70,9 @@ fn piece(name: &str, dialect: Dialect) -> String {
         (rows, _) if rows.starts_with("rows ") => {
             let parameter = &rows["rows ".len()..];
             match dialect {
-                Sqlite => format!("json_each({parameter}) AS r"),
+                // A row stays as SQLite has parsed it: `json_each` writes it out as text again for
+                // every field that is read.
+                Sqlite => format!("jsonb_each({parameter}) AS r"),
                 Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
             }
         }
@@ -104,7 +106,7 @@ mod tests {
         let text = "SELECT 1 FROM {rows $2} WHERE {settled} {skip_locked}";
         assert_eq!(
             expand(text, Dialect::Sqlite),
-            "SELECT 1 FROM json_each($2) AS r WHERE TRUE "
+            "SELECT 1 FROM jsonb_each($2) AS r WHERE TRUE "
         );
         assert!(expand(text, Dialect::Postgres).ends_with("FOR UPDATE SKIP LOCKED"));
     }

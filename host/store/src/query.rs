@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use overture_domain::{Id, Timestamp, id::Kind};
+use serde_json::value::{RawValue, to_raw_value};
 use sqlx::{
     AssertSqlSafe, SqlSafeStr, postgres::PgArguments, sqlite::SqliteArguments, types::Json,
 };
@@ -80,7 +81,7 @@ pub enum Value {
     Float(Option<f64>),
     Bool(Option<bool>),
     Bytes(Option<Vec<u8>>),
-    Json(Option<serde_json::Value>),
+    Json(Option<Box<RawValue>>),
 }
 
 macro_rules! values {
@@ -108,8 +109,12 @@ values! {
     bool => Bool, std::convert::identity;
     Vec<u8> => Bytes, std::convert::identity;
     &[u8] => Bytes, <[u8]>::to_vec;
-    serde_json::Value => Json, std::convert::identity;
+    serde_json::Value => Json, raw;
 }
+fn raw(value: impl serde::Serialize) -> Box<RawValue> {
+    to_raw_value(&value).expect("records serialise to JSON")
+}
+
 impl<K: Kind> From<Id<K>> for Value {
     fn from(id: Id<K>) -> Self {
         Self::Text(Some(id.to_string()))
@@ -196,9 +201,9 @@ impl Query {
     }
 
     /// A JSON value: a set for `{rows $n}`, or a JSON column.
-    pub fn bind_json(self, value: &impl serde::Serialize) -> Self {
-        let value = serde_json::to_value(value).expect("records serialise to JSON");
-        self.bind(value)
+    pub fn bind_json(mut self, value: &impl serde::Serialize) -> Self {
+        self.values.push(Value::Json(Some(raw(value))));
+        self
     }
 
     /// Adds text, for filters that are not always there. Values come with

@@ -1,5 +1,10 @@
 //! The records that the bench works on.
 
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, HostId, Id, ProspectId, WorkspaceId,
     accounts::{Account, AccountStatus, Channel},
@@ -24,6 +29,8 @@ use crate::NOW;
 pub(crate) struct World {
     pub(crate) db: Database,
     rng: SeededRng,
+    /// Ids that were made.
+    ids: AtomicU64,
     pub(crate) host: HostId,
     pub(crate) ws: WorkspaceId,
     pub(crate) account: AccountId,
@@ -39,6 +46,7 @@ impl World {
             ws: Id::new(NOW, &rng),
             account: Id::new(NOW, &rng),
             rng,
+            ids: AtomicU64::new(0),
             db,
         };
         let mut tx = world.db.begin().await.unwrap();
@@ -69,8 +77,10 @@ impl World {
         world
     }
 
+    /// As in life each is later than the one before: they go to the end of an index.
     fn id<K: Kind>(&self) -> Id<K> {
-        Id::new(NOW, &self.rng)
+        let before = self.ids.fetch_add(1, Ordering::SeqCst);
+        Id::new(NOW + Duration::from_micros(20 * before), &self.rng)
     }
 
     /// A running campaign whose people all wait in one lane.
