@@ -67,7 +67,7 @@ async fn run<T, R, F: Future<Output = Vec<R>>>(
     gather: Gather<impl Fn(usize) -> bool>,
     work: impl Fn(Vec<T>) -> F,
 ) {
-    loop {
+    while groups.go_on() {
         let all = async {
             while !(gather.complete)(groups.0.lock().waiting.len()) {
                 groups.0.came.notified().await;
@@ -75,9 +75,7 @@ async fn run<T, R, F: Future<Output = Vec<R>>>(
         };
         // Those who are still to come are in the next group.
         let _ = tokio::time::timeout(gather.longest, all).await;
-        let Some((members, answers)) = groups.next() else {
-            return;
-        };
+        let (members, answers) = groups.next();
         for (answer, result) in answers.into_iter().zip(work(members).await) {
             // Who has gone away meanwhile doesn't need it.
             let _ = answer.send(result);
@@ -89,21 +87,24 @@ async fn run<T, R, F: Future<Output = Vec<R>>>(
 struct Working<T, R>(Arc<Shared<T, R>>);
 
 impl<T, R> Working<T, R> {
-    fn next(&self) -> Option<(Vec<T>, Vec<oneshot::Sender<R>>)> {
+    /// False: nobody waits, and who comes now begins anew.
+    fn go_on(&self) -> bool {
         let mut state = self.0.lock();
-        if state.waiting.is_empty() {
-            state.working = false;
-            return None;
-        }
+        state.working = !state.waiting.is_empty();
+        state.working
+    }
+
+    fn next(&self) -> (Vec<T>, Vec<oneshot::Sender<R>>) {
+        let mut state = self.0.lock();
         let n = state.waiting.len().min(MAX);
-        Some(state.waiting.drain(..n).unzip())
+        state.waiting.drain(..n).unzip()
     }
 }
 
 impl<T, R> Drop for Working<T, R> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        // After `next` gave none, another may be at work already.
+        // After `go_on` said no, another may be at work already.
         if std::thread::panicking() {
             state.waiting.clear();
             state.working = false;
