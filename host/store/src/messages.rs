@@ -241,13 +241,11 @@ pub async fn origins(
     .await
 }
 
-/// The enrollments of the prospects with these addresses that `account` sent to, the newest step
-/// first (TRK-3: the last resort). Only those that a message may still end: open, parked, or
-/// completed.
+/// The enrollments of the prospects with these addresses that any account sent to: those that go
+/// on first, then those that are through, each the newest step first (TRK-3).
 pub async fn origins_by_address(
     on: &mut impl Read,
     ws: WorkspaceId,
-    account: AccountId,
     addresses: &[&str],
 ) -> Result<Vec<Origin>> {
     let keys: Vec<_> = addresses
@@ -257,18 +255,15 @@ pub async fn origins_by_address(
     query(sql!(
         "SELECT a.external_id, e.campaign_id, a.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
                 a.account_id, a.step_index, m.subject, COALESCE(a.done_at, a.handed_out_at) AS sent_at
-         FROM {rows $3}
+         FROM {rows $2}
          JOIN prospects p ON p.workspace_id = $1 AND p.email_key = r.value->>'key'
          JOIN enrollments e ON e.prospect_id = p.id
-         JOIN actions a ON a.enrollment_id = e.id AND a.account_id = $2
+         JOIN actions a ON a.enrollment_id = e.id 
          LEFT JOIN messages m ON m.account_id = a.account_id AND m.direction = 'out' AND m.external_id = a.external_id
-         WHERE e.state IN ('queued', 'active', 'waiting', 'completed', 'pending_template_fix',
-             'pending_template_variable_resolution', 'paused_account', 'unresolved_url', 'invalid_prospect', 'ambiguous_send')
-           AND a.state IN ('done', 'ambiguous', 'handed_out', 'retrying')
-         ORDER BY CASE WHEN e.state = 'completed' THEN 1 ELSE 0 END, COALESCE(a.done_at, a.handed_out_at) DESC, a.id DESC"
+         WHERE a.state IN ('done', 'ambiguous', 'handed_out', 'retrying')
+         ORDER BY CASE WHEN e.state IN ('replied', 'bounced', 'unsubscribed', 'stopped', 'failed', 'suppressed') THEN 2 WHEN e.state = 'completed' THEN 1 ELSE 0 END, COALESCE(a.done_at, a.handed_out_at) DESC, a.id DESC"
     ))
     .bind(ws)
-    .bind(account)
     .bind_json(&keys)
     .all(on)
     .await

@@ -1,8 +1,9 @@
 //! Whose a mail is (TRK-3): by In-Reply-To, then References from last to first, then a report's
 //! original Message-ID, then, with low confidence, by an address that this mailbox wrote to.
 //!
-//! Mails of two contacts never merge: when the sender is a person whom this mailbox wrote to
-//! themselves, a thread of somebody else's, forwarded to them, does not make the mail that one's.
+//! Mails of two contacts never merge: when the sender is a person whom we wrote to themselves, from
+//! whichever mailbox and however that ended, a thread of somebody else's, forwarded to them, does
+//! not make the mail that one's.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -10,8 +11,9 @@ use std::{
 };
 
 use overture_domain::{
-    Timestamp, WorkspaceId,
+    AccountId, Timestamp, WorkspaceId,
     accounts::Account,
+    enrollments::EnrollmentState,
     messages::{Attribution, MailKey},
     prospects::email_key,
 };
@@ -59,12 +61,17 @@ pub(super) async fn attribute(
     let by_id = Origins::by_id(store::origins(&mut on, ws, &ids).await?);
     let addresses: BTreeSet<&str> = arrivals.iter().flat_map(addresses).collect();
     let addresses: Vec<&str> = addresses.into_iter().collect();
-    let found = store::origins_by_address(&mut on, ws, account.id, &addresses).await?;
+    let found = store::origins_by_address(&mut on, ws, &addresses).await?;
     let by_address = Origins::by_address(found);
+    let known = Known {
+        account: account.id,
+        by_id,
+        by_address,
+    };
 
     let mut attributed = Vec::new();
     for arrival in arrivals {
-        let origin = match find(&arrival, &by_id, &by_address) {
+        let origin = match known.find(&arrival) {
             Some(found) => Some(found),
             None => by_token(env, ws, &arrival)
                 .await?
@@ -137,28 +144,59 @@ impl Origins {
     }
 }
 
-fn find(arrival: &Arrival, by_id: &Origins, by_address: &Origins) -> Option<(Origin, Attribution)> {
-    let mail = &arrival.mail;
-    let address = |address: &str| {
-        let mut origins = by_address.0.get(&email_key(address))?.iter();
-        let origin = origins.find(|origin| !is_older(arrival, origin))?;
-        Some((origin.clone(), Attribution::Address))
-    };
-    if let Some(report) = &mail.report {
-        let original = match report {
-            Report::Delivery(report) => report.original_message_id.as_deref(),
-            Report::Feedback(feedback) => feedback.original_message_id.as_deref(),
-        };
-        let by_original = original.and_then(|id| by_id.first(id));
-        return by_original
-            .map(|origin| (origin.clone(), Attribution::Report))
-            .or_else(|| by_thread(mail, by_id, None))
-            .or_else(|| addresses(arrival).into_iter().find_map(address));
+/// What is known of the Message-IDs and addresses of some mails.
+struct Known {
+    /// The mailbox that they came to.
+    account: AccountId,
+    by_id: Origins,
+    by_address: Origins,
+}
+
+impl Known {
+    fn find(&self, arrival: &Arrival) -> Option<(Origin, Attribution)> {
+        let mail = &arrival.mail;
+        if let Some(report) = &mail.report {
+            let original = match report {
+                Report::Delivery(report) => report.original_message_id.as_deref(),
+                Report::Feedback(feedback) => feedback.original_message_id.as_deref(),
+            };
+            let by_original = original.and_then(|id| self.by_id.first(id));
+            let mut addresses = addresses(arrival).into_iter();
+            return by_original
+                .map(|origin| (origin.clone(), Attribution::Report))
+                .or_else(|| by_thread(mail, &self.by_id, None))
+                .or_else(|| addresses.find_map(|address| self.written_to(arrival, address)));
+        }
+        // Somebody whom we wrote to: their mail is theirs, whatever thread it came in.
+        let sender = email_key(arrival.sender());
+        let theirs = self.by_address.first(&sender);
+        by_thread(mail, &self.by_id, theirs.map(|_| &*sender))
+            .or_else(|| self.written_to(arrival, &sender))
+            .or_else(|| self.of_contact(mail, &sender))
     }
-    // Somebody whom this mailbox wrote to: their mail is theirs, whatever thread it came in.
-    let sender = email_key(arrival.sender());
-    let theirs = by_address.first(&sender).map(|_| &*sender);
-    by_thread(mail, by_id, theirs).or_else(|| address(arrival.sender()))
+
+    /// By an address that this mailbox wrote to, where that goes on or is through.
+    fn written_to(&self, arrival: &Arrival, address: &str) -> Option<(Origin, Attribution)> {
+        let mut origins = self.by_address.0.get(&email_key(address))?.iter();
+        let origin = origins.find(|origin| {
+            let state = origin.enrollment_state;
+            let lives = state.is_open() || state.is_parked() || state == EnrollmentState::Completed;
+            lives && origin.account_id == Some(self.account) && !is_older(arrival, origin)
+        })?;
+        Some((origin.clone(), Attribution::Address))
+    }
+
+    /// A contact writes in a thread of ours with somebody else: what they say stands with what
+    /// they were sent, from this mailbox if it can be.
+    fn of_contact(&self, mail: &Inbound, sender: &str) -> Option<(Origin, Attribution)> {
+        named_ids(mail).find(|id| self.by_id.first(id).is_some())?;
+        let origins = self.by_address.0.get(sender)?;
+        let here = origins
+            .iter()
+            .find(|origin| origin.account_id == Some(self.account));
+        let origin = here.or(origins.first())?;
+        Some((origin.clone(), Attribution::Address))
+    }
 }
 
 /// Clocks of servers may differ by so much.
@@ -214,7 +252,7 @@ fn claim(env: &Env, subject: &str, now: Timestamp) -> Option<MailKey> {
 
 #[cfg(test)]
 mod tests {
-    use overture_domain::{Id, enrollments::EnrollmentState, rng::SeededRng};
+    use overture_domain::{Id, rng::SeededRng};
 
     use super::*;
 
@@ -237,15 +275,27 @@ mod tests {
         }
     }
 
-    /// Two people; grace's enrollment has two steps, and linus has one.
+    /// Grace's enrollment has two steps, and linus has one; mara's is over, and another mailbox
+    /// wrote to noor.
     fn check(headers: &str, expected: Option<(&str, Attribution)>) {
         let sent = [
             origin(1, "g0@s.test", "grace@example.net"),
             origin(1, "g1@s.test", "grace@example.net"),
             origin(2, "l0@s.test", "Linus@example.net"),
+            Origin {
+                enrollment_state: EnrollmentState::Replied,
+                ..origin(3, "m0@s.test", "mara@example.net")
+            },
+            Origin {
+                account_id: Some(id(9)),
+                ..origin(4, "n0@s.test", "noor@example.net")
+            },
         ];
-        let by_id = Origins::by_id(sent.to_vec());
-        let by_address = Origins::by_address(sent.to_vec());
+        let known = Known {
+            account: id(2),
+            by_id: Origins::by_id(sent.to_vec()),
+            by_address: Origins::by_address(sent.to_vec()),
+        };
         let bytes = format!("{headers}\r\n\r\nhello");
         let arrival = Arrival {
             external_id: "x@x".into(),
@@ -253,7 +303,7 @@ mod tests {
             received: None,
             place: None,
         };
-        let found = find(&arrival, &by_id, &by_address);
+        let found = known.find(&arrival);
         let found = found
             .as_ref()
             .map(|(o, by)| (email_key(&o.prospect_email), *by));
@@ -296,9 +346,12 @@ mod tests {
             "From: linus@example.net\r\nReferences: <l0@s.test> <g0@s.test>\r\nIn-Reply-To: <g0@s.test>",
             Some((linus, References)),
         );
-        check(
-            "From: linus@example.net\r\nIn-Reply-To: <g0@s.test>",
-            Some((linus, Address)),
-        );
+        for person in [linus, "mara@example.net", "noor@example.net"] {
+            let headers = format!("From: {person}\r\nIn-Reply-To: <g0@s.test>");
+            check(&headers, Some((person, Address)));
+        }
+        // Without a thread only what this mailbox wrote, and what goes on or is through, counts.
+        check("From: mara@example.net\r\nSubject: hello", None);
+        check("From: noor@example.net\r\nSubject: hello", None);
     }
 }

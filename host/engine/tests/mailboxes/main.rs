@@ -4,6 +4,7 @@
 
 mod connecting;
 mod connections;
+mod conversations;
 mod host_limits;
 mod inbox;
 mod native;

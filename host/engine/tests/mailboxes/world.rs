@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) ws: WorkspaceId,
     pub(crate) mailbox: Account,
     pub(crate) campaign: CampaignId,
-    step: StepId,
+    steps: Vec<StepId>,
 }
 
 /// A prospect whose first step went out.
@@ -50,26 +50,24 @@ impl World {
         kit.env.providers = script.clone();
         kit.env.classifiers = Arc::new(Phrases::usual());
         let ws = kit.workspace("W").await;
-        let mailbox = NewMailbox {
-            address: "Ada@Sender.test".into(),
-            preset: Some("script".into()),
-            ..NewMailbox::default()
-        };
-        let mailbox = mailboxes::connect(&kit.env, ws, mailbox, &Actor::Cli)
-            .await
-            .unwrap()
-            .account;
-        let (campaign, step) = (kit.env.id(), kit.env.id());
-        let world = Self {
+        let mailbox = connect(&kit.env, ws, "Ada@Sender.test").await;
+        let (campaign, steps) = start_campaign(&kit.env, ws, 1).await;
+        Self {
             kit,
             script,
             ws,
             mailbox,
             campaign,
-            step,
-        };
-        world.start_campaign().await;
-        world
+            steps,
+        }
+    }
+
+    pub(crate) async fn another_mailbox(&self, address: &str) -> Account {
+        connect(self.env(), self.ws, address).await
+    }
+
+    pub(crate) async fn another_campaign(&self, steps: i64) -> (CampaignId, Vec<StepId>) {
+        start_campaign(self.env(), self.ws, steps).await
     }
 
     pub(crate) fn env(&self) -> &Env {
@@ -78,68 +76,6 @@ impl World {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.env().now()
-    }
-
-    async fn start_campaign(&self) {
-        let now = self.now();
-        let campaign = Campaign {
-            id: self.campaign,
-            workspace_id: self.ws,
-            name: "Spring".into(),
-            kind: CampaignKind::Email,
-            status: CampaignStatus::Running,
-            status_audit_id: self.env().id(),
-            paused_at: None,
-            paused_reason: None,
-            time_zone: "Europe/Berlin".into(),
-            windows: vec![Window::working_hours()],
-            daily_send_limit: 100,
-            max_sends_per_mailbox_per_day: 50,
-            minutes_between_sends: 5,
-            stop_on_reply: true,
-            stop_on_bounce: true,
-            stop_on_company_reply: false,
-            new_prospects_per_day: None,
-            follow_ups_first: true,
-            rotation: Rotation::RoundRobin,
-            track_opens: false,
-            track_clicks: false,
-            start_at: None,
-            end_at: None,
-            started_at: Some(now),
-            finished_at: None,
-            created_at: now,
-            updated_at: now,
-        };
-        let change = StatusChange {
-            audit_id: campaign.status_audit_id,
-            from: None,
-            to: CampaignStatus::Running,
-            reason: String::new(),
-            actor: "test".into(),
-            at: now,
-        };
-        let step = Step {
-            id: self.step,
-            workspace_id: self.ws,
-            campaign_id: self.campaign,
-            step_index: 0,
-            channel: Channel::Mail,
-            kind: StepKind::Email,
-            delay_minutes: 0,
-            subject: "Hello".into(),
-            body_html: "<p>Hello".into(),
-            body_text: None,
-            variants: Vec::new(),
-        };
-        let mut tx = self.env().db.begin().await.unwrap();
-        campaigns::insert(&mut tx, &campaign, &change)
-            .await
-            .unwrap();
-        campaigns::set_steps(&mut tx, self.ws, self.campaign, &[step], now)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
     }
 
     /// A prospect whose step went out. Its enrollment is through, or waits for a next step.
@@ -204,7 +140,7 @@ impl World {
             workspace_id: self.ws,
             campaign_id: self.campaign,
             enrollment_id: enrollment,
-            step_id: self.step,
+            step_id: self.steps[0],
             step_index: 0,
             variant_id: None,
             account_id: self.mailbox.id,
@@ -267,11 +203,25 @@ impl World {
         self.sync().await;
     }
 
+    /// Mails come in at one of several mailboxes; the others are not read meanwhile.
+    pub(crate) async fn arrive_at(&self, mailbox: &Account, mails: &[&str]) {
+        let far = "UPDATE sending_accounts SET sync_due_at = 9000000000000000";
+        self.kit.database.execute_raw(far).await.unwrap();
+        let cursor = format!("after {}", self.script.cursors().len());
+        self.script.answer(Ok(Ok(page(&cursor, mails))));
+        self.sync_of(mailbox).await;
+        assert!(self.script.pages.lock().unwrap().is_empty(), "it was read");
+    }
+
     /// A minute later the mailbox is read.
     pub(crate) async fn sync(&self) {
+        self.sync_of(&self.mailbox).await;
+    }
+
+    async fn sync_of(&self, mailbox: &Account) {
         self.kit.clock.advance(Duration::from_secs(60));
         let mut tx = self.env().db.begin().await.unwrap();
-        accounts::request_sync(&mut tx, self.ws, self.mailbox.id, self.now())
+        accounts::request_sync(&mut tx, self.ws, mailbox.id, self.now())
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -338,6 +288,82 @@ impl World {
         kinds.sort_unstable();
         kinds
     }
+}
+
+async fn connect(env: &Env, ws: WorkspaceId, address: &str) -> Account {
+    let mailbox = NewMailbox {
+        address: address.into(),
+        preset: Some("script".into()),
+        ..NewMailbox::default()
+    };
+    mailboxes::connect(env, ws, mailbox, &Actor::Cli)
+        .await
+        .unwrap()
+        .account
+}
+
+async fn start_campaign(env: &Env, ws: WorkspaceId, steps: i64) -> (CampaignId, Vec<StepId>) {
+    let (id, now) = (env.id(), env.now());
+    let campaign = Campaign {
+        id,
+        workspace_id: ws,
+        name: "Spring".into(),
+        kind: CampaignKind::Email,
+        status: CampaignStatus::Running,
+        status_audit_id: env.id(),
+        paused_at: None,
+        paused_reason: None,
+        time_zone: "Europe/Berlin".into(),
+        windows: vec![Window::working_hours()],
+        daily_send_limit: 100,
+        max_sends_per_mailbox_per_day: 50,
+        minutes_between_sends: 5,
+        stop_on_reply: true,
+        stop_on_bounce: true,
+        stop_on_company_reply: false,
+        new_prospects_per_day: None,
+        follow_ups_first: true,
+        rotation: Rotation::RoundRobin,
+        track_opens: false,
+        track_clicks: false,
+        start_at: None,
+        end_at: None,
+        started_at: Some(now),
+        finished_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let change = StatusChange {
+        audit_id: campaign.status_audit_id,
+        from: None,
+        to: CampaignStatus::Running,
+        reason: String::new(),
+        actor: "test".into(),
+        at: now,
+    };
+    let step = |index| Step {
+        id: env.id(),
+        workspace_id: ws,
+        campaign_id: id,
+        step_index: index,
+        channel: Channel::Mail,
+        kind: StepKind::Email,
+        delay_minutes: 0,
+        subject: "Hello".into(),
+        body_html: "<p>Hello".into(),
+        body_text: None,
+        variants: Vec::new(),
+    };
+    let steps: Vec<Step> = (0..steps).map(step).collect();
+    let mut tx = env.db.begin().await.unwrap();
+    campaigns::insert(&mut tx, &campaign, &change)
+        .await
+        .unwrap();
+    campaigns::set_steps(&mut tx, ws, id, &steps, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    (id, steps.iter().map(|step| step.id).collect())
 }
 
 fn ended(attempt: &Attempt, state: ActionState, outcome: Outcome) -> actions::Ended {

@@ -145,13 +145,14 @@ on_both! {
         assert_eq!((last.prospect_id, last.step_index), (origin.prospect_id, Some(0)));
         assert_eq!(messages::origin_of(&mut on, id(77), origin.enrollment_id).await.unwrap(), None); // WS-1
 
-        let by_address = messages::origins_by_address(&mut on, ws, ada.id, &["other@x", "grace@EXAMPLE.net"]).await.unwrap();
+        let by_address = messages::origins_by_address(&mut on, ws, &["other@x", "grace@EXAMPLE.net"]).await.unwrap();
         assert_eq!(by_address.len(), 1);
-        assert_eq!(by_address[0].enrollment_id, origin.enrollment_id);
-        // Another mailbox never wrote to her.
-        assert!(messages::origins_by_address(&mut on, ws, id(78), &["grace@example.net"]).await.unwrap().is_empty());
+        assert_eq!((by_address[0].enrollment_id, by_address[0].account_id), (origin.enrollment_id, Some(ada.id)));
+        assert!(messages::origins_by_address(&mut on, id(77), &["grace@example.net"]).await.unwrap().is_empty()); // WS-1
+        // TRK-3: she stays a contact when it is over.
         test.execute_raw("UPDATE enrollments SET state = 'unsubscribed'").await.unwrap();
-        assert!(messages::origins_by_address(&mut on, ws, ada.id, &["grace@example.net"]).await.unwrap().is_empty());
+        let over = messages::origins_by_address(&mut on, ws, &["grace@example.net"]).await.unwrap();
+        assert_eq!(over[0].enrollment_state, EnrollmentState::Unsubscribed);
     }
 }
 
