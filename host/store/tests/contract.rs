@@ -11,6 +11,8 @@ mod events;
 mod evidence;
 #[path = "contract/lanes.rs"]
 mod lanes;
+#[path = "contract/limits.rs"]
+mod limits;
 #[path = "contract/messages.rs"]
 mod messages;
 #[path = "contract/plugins.rs"]
