@@ -30,6 +30,7 @@ mod suppressions;
 mod tracking;
 mod unsubscribe;
 mod webhooks;
+mod why;
 
 pub use answer::{Answer, Created, Deleted};
 pub use caller::Caller;

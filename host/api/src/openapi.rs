@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages, prospects,
-    sends, suppressions, webhooks,
+    sends, suppressions, webhooks, why,
 };
 
 #[derive(OpenApi)]
@@ -61,6 +61,7 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .merge(campaigns::routes())
         .merge(messages::routes())
         .merge(sends::routes())
+        .merge(why::routes())
         .merge(webhooks::routes())
         .merge(events::routes())
 }

@@ -97,6 +97,30 @@ impl Cap {
         }
     }
 
+    /// What somebody can do about a limit that is reached (SCH-9).
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::MailboxDaily => {
+                "raise the mailbox's dailyLimit, or add a mailbox to the campaign"
+            }
+            Self::MailboxTotalDaily
+            | Self::MailboxPerMinute
+            | Self::MailboxPerHour
+            | Self::PresetDaily
+            | Self::PresetPerMinute => "add a mailbox to the campaign",
+            Self::CampaignDaily => "raise the campaign's dailySendLimit",
+            Self::CampaignMailboxDaily => {
+                "raise the campaign's maxSendsPerMailboxPerDay, or add a mailbox"
+            }
+            Self::CampaignNewDaily => "raise the campaign's newProspectsPerDay",
+            Self::ProspectDaily => "write to this person in fewer campaigns",
+            Self::RecipientDomainDaily => "add a mailbox at another domain to the campaign",
+            Self::ProviderPerMinute | Self::ProviderPerHour | Self::ProviderDaily => {
+                "add a mailbox at another provider to the campaign"
+            }
+        }
+    }
+
     const fn words(self) -> &'static str {
         match self {
             Self::MailboxDaily => "the mailbox's daily limit",

@@ -22,6 +22,8 @@ mod rotation;
 mod sequence;
 #[path = "sending/variants.rs"]
 mod variants;
+#[path = "sending/why.rs"]
+mod why;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::{
     client::Server,
     commands::{
         campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, send, serve,
-        template, user,
+        template, user, why,
     },
     config::Config,
 };
@@ -57,11 +57,13 @@ enum Command {
     /// Mails on their way, through the API
     #[command(subcommand_required = true)]
     Send(Remote<send::Command>),
+    /// Why a mail has not gone out, when it may, and what would change that, through the API
+    Why(RemoteArgs<why::Options>),
     /// What happened, through the API
     Events(RemoteArgs<events::Options>),
     /// A small campaign in the sandbox, on virtual time
     Demo(demo::Options),
-    /// Print the configuration with every setting, or the API's description
+    /// Print the API's description
     #[command(hide = true)]
     Openapi,
 }
@@ -109,6 +111,7 @@ impl Cli {
                 campaign::run(&remote.server.connect()?, remote.command).await
             }
             Command::Send(remote) => send::run(&remote.server.connect()?, remote.command).await,
+            Command::Why(remote) => why::run(&remote.server.connect()?, &remote.options).await,
             Command::Events(remote) => {
                 events::run(&remote.server.connect()?, &remote.options).await
             }

@@ -264,6 +264,33 @@ pub async fn claim(
     .await
 }
 
+/// The job that is to bring an enrollment's next step out, or does.
+pub async fn find_live(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    enrollment: EnrollmentId,
+) -> Result<Option<Job>> {
+    query(sql!(
+        "SELECT id, workspace_id, kind, subject_id, state, run_at, host_id, leased_at, strikes, last_error FROM jobs
+         WHERE workspace_id = $1 AND kind = 'send_step' AND subject_id = $2 AND state IN ('pending', 'processing')"
+    ))
+    .bind(ws)
+    .bind(enrollment)
+    .optional(on)
+    .await
+}
+
+/// How many go before a job in its lane.
+pub async fn count_before(on: &mut impl Read, job: &Job) -> Result<i64> {
+    query(sql!(
+        "SELECT COUNT(*) AS n FROM jobs x JOIN jobs j ON j.id = $1
+         WHERE x.lane = j.lane AND x.state = 'pending' AND (x.run_at < j.run_at OR (x.run_at = j.run_at AND x.id < j.id))"
+    ))
+    .bind(job.id)
+    .number(on)
+    .await
+}
+
 /// When the next job of a kind with a time of its own is due.
 pub async fn next_run_at(on: &mut impl Read, kind: JobKind) -> Result<Option<Timestamp>> {
     let rows = query(sql!(

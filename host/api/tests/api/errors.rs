@@ -22,6 +22,7 @@ fn filled(path: &str) -> String {
         ("/mailboxes/{id}", "acc"),
         ("/campaigns/{id}", "cmp"),
         ("/messages/{id}", "msg"),
+        ("/enrollments/{id}", "enr"),
         ("/webhooks/{id}", "whk"),
     ];
     let kind = kinds

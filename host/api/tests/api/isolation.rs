@@ -14,6 +14,7 @@ struct World {
     mailbox: String,
     campaign: String,
     message: String,
+    enrollment: String,
     webhook: String,
     delivery: String,
 }
@@ -60,6 +61,8 @@ impl World {
         let deliveries = api.get(&format!("/webhooks/{webhook}/deliveries")).await;
         let delivery = deliveries.data()[0]["id"].as_str().unwrap().to_owned();
         let message = messages::received(api).await;
+        let enrolled = api.get(&format!("/campaigns/{campaign}/enrollments")).await;
+        let enrollment = enrolled.data()[0]["id"].as_str().unwrap().to_owned();
         Self {
             prospect,
             list,
@@ -67,6 +70,7 @@ impl World {
             mailbox,
             campaign,
             message,
+            enrollment,
             webhook,
             delivery,
         }
@@ -81,6 +85,7 @@ impl World {
             "mailboxes" => &self.mailbox,
             "campaigns" => &self.campaign,
             "messages" => &self.message,
+            "enrollments" => &self.enrollment,
             "webhooks" => &self.webhook,
             other => panic!("{other} is new: put one into the world"),
         }

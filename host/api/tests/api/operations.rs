@@ -98,6 +98,9 @@ pub(crate) fn all() -> Vec<Operation> {
             "enrollments:write",
             Some(json!({"emails": ["ada@example.com"]})),
         ),
+        ("GET", "/enrollments/{id}/why", "campaigns:read", None),
+        ("GET", "/campaigns/{id}/why", "campaigns:read", None),
+        ("GET", "/mailboxes/{id}/why", "mailboxes:read", None),
         ("GET", "/messages/{id}", "inbox:read", None),
         (
             "PATCH",

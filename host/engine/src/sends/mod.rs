@@ -14,6 +14,7 @@
 //! | `record` | what follows from an outcome (SAF-4, CAP-3) |
 //! | `evidence` | looks for mails that may have gone out (SAFE-3) |
 //! | `returned` | mails that went out and came back: tried again, or given up (SAF-4) |
+//! | `why` | why a mail has not gone out, and what would change that (SCH-9) |
 //! | `resolve` | settles them: by evidence, or by a person's word |
 //!
 //! Nothing is dropped: what can't go now is put off to its next legal time, with the reason on the
@@ -34,6 +35,7 @@ mod returned;
 mod slots;
 mod told;
 mod verdict;
+mod why;
 mod world;
 mod writes;
 
@@ -54,6 +56,7 @@ pub(crate) use resolve::prove_in;
 pub use resolve::resolve;
 pub(crate) use returned::{Again, Returned, returned_in};
 pub(crate) use told::{enrollment_event, finished_events, resumed_events};
+pub use why::{About, Answer as WhyNot, why};
 
 /// Jobs of a kind that one tick takes: heads of lanes, and those with a time of their own.
 const BATCH: i64 = 500;

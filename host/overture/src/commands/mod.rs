@@ -14,6 +14,7 @@ pub mod send;
 pub mod serve;
 pub mod template;
 pub mod user;
+pub mod why;
 
 /// Prints a line about a command's progress, beside its answer.
 #[expect(

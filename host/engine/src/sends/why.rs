@@ -1,0 +1,347 @@
+//! Why a mail has not gone out, when it may, and what would change that (SCH-9). The answers come
+//! from the rules that hand mails out, asked without handing out.
+
+use overture_domain::{
+    AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
+    accounts::{Account, AccountStatus},
+    campaigns::{Campaign, CampaignStatus},
+    enrollments::{Enrollment, EnrollmentState, Job, JobState},
+};
+use overture_store::{Tx, accounts, campaigns, enrollments, jobs};
+
+use crate::{Env, Error, Result};
+
+use super::{
+    limits::Presets,
+    plan,
+    slots::{Slot, Slots, Why, Wish},
+    world::World,
+};
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Enrollment(EnrollmentId),
+    Campaign(CampaignId),
+    Mailbox(AccountId),
+}
+
+/// Why nothing goes out now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What binds: `window`, `pace`, `cap_mailbox_daily`, `campaign_paused`, a parked state…;
+    /// `none` where a mail is under way or about to be.
+    pub code: String,
+    /// The same for people.
+    pub reason: String,
+    /// The next moment at which a mail may go; None: not before somebody does something.
+    pub next_at: Option<Timestamp>,
+    /// What would change it; None: time alone, or nothing.
+    pub change: Option<String>,
+    /// Whom the answer is about: of a campaign or a mailbox, whoever comes next.
+    pub enrollment: Option<EnrollmentId>,
+}
+
+impl Answer {
+    fn new(code: &str, reason: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            reason: reason.into(),
+            next_at: None,
+            change: None,
+            enrollment: None,
+        }
+    }
+
+    fn until(mut self, at: Timestamp) -> Self {
+        self.next_at = Some(at);
+        self
+    }
+
+    fn unless(mut self, change: impl Into<String>) -> Self {
+        self.change = Some(change.into());
+        self
+    }
+}
+
+/// Answers for an enrollment, a campaign or a mailbox.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
+    // A plugin may be asked: not within the transaction.
+    let presets = Presets::of(env.providers.presets(ws).await);
+    let mut tx = env.db.begin().await?;
+    let tx = &mut tx;
+    let (next, nobody) = match about {
+        About::Enrollment(id) => {
+            let found = enrollments::find(tx, ws, id).await?;
+            (Some(found.ok_or(Error::NotFound("enrollment"))?), None)
+        }
+        About::Campaign(id) => {
+            let campaign = campaigns::find(tx, ws, id).await?;
+            let campaign = campaign.ok_or(Error::NotFound("campaign"))?;
+            if let Some(answer) = of_campaign(&campaign, env.now()) {
+                return Ok(answer);
+            }
+            let nobody = of_nobody(enrollments::count_by_state(tx, ws, id).await?);
+            (
+                enrollments::next_of_campaign(tx, ws, id).await?,
+                Some(nobody),
+            )
+        }
+        About::Mailbox(id) => {
+            let account = accounts::find(tx, ws, id).await?;
+            let account = account.ok_or(Error::NotFound("mailbox"))?;
+            if let Some(answer) = of_account(&account) {
+                return Ok(answer);
+            }
+            let nobody = Answer::new(
+                "nobody_waits",
+                "no running campaign has a mail that may leave from this mailbox",
+            )
+            .unless("add it to a campaign, start one, or enroll people");
+            (
+                enrollments::next_of_account(tx, ws, id).await?,
+                Some(nobody),
+            )
+        }
+    };
+    match (next, nobody) {
+        (Some(enrollment), _) => {
+            let only = match about {
+                About::Mailbox(id) => Some(id),
+                _ => None,
+            };
+            let mut answer = of_enrollment(tx, env, &enrollment, presets, only).await?;
+            answer.enrollment = Some(enrollment.id);
+            Ok(answer)
+        }
+        (None, nobody) => nobody.ok_or(Error::NotFound("enrollment")),
+    }
+}
+
+async fn of_enrollment(
+    tx: &mut Tx,
+    env: &Env,
+    enrollment: &Enrollment,
+    presets: Presets,
+    only: Option<AccountId>,
+) -> Result<Answer> {
+    if !enrollment.state.is_open() {
+        return Ok(of_state(enrollment));
+    }
+    let (ws, now) = (enrollment.workspace_id, env.now());
+    let campaign = campaigns::find(tx, ws, enrollment.campaign_id).await?;
+    let campaign = campaign.ok_or(Error::NotFound("campaign"))?;
+    if let Some(answer) = of_campaign(&campaign, now) {
+        return Ok(answer);
+    }
+    let Some(job) = jobs::find_live(tx, ws, enrollment.id).await? else {
+        return Ok(Answer::new("none", "its next step is being planned").until(now));
+    };
+    if job.state == JobState::Processing {
+        return Ok(Answer::new("none", "it is on its way").until(now));
+    }
+    let world = World::load(tx, env, ws, std::slice::from_ref(&job), presets).await?;
+    if let Some(slot) = place(env, &world, enrollment, only) {
+        return of_place(tx, &world, enrollment, &job, &slot).await;
+    }
+    let addresses: Vec<_> = world
+        .accounts
+        .values()
+        .map(|account| format!("{} is {}", account.address, account.status))
+        .collect();
+    let all = if addresses.is_empty() {
+        "the campaign has none".to_owned()
+    } else {
+        addresses.join(", ")
+    };
+    let answer = Answer::new("no_usable_mailbox", format!("no mailbox can send: {all}"));
+    Ok(answer.unless("connect a mailbox of the campaign, or add one"))
+}
+
+/// The first place for the next mail of an enrollment, as it is given out.
+fn place(
+    env: &Env,
+    world: &World,
+    enrollment: &Enrollment,
+    only: Option<AccountId>,
+) -> Option<Slot> {
+    let campaign = world.campaigns.get(&enrollment.campaign_id)?;
+    let prospect = world.prospects.get(&enrollment.prospect_id)?;
+    let zone = plan::zone_of(campaign, &prospect.time_zone);
+    let mut slots = Slots::new(world.now, world.usage.clone());
+    for account in world.accounts.values() {
+        let pace = world.paces.get(&account.id).copied().unwrap_or_default();
+        slots.add(account.clone(), pace, &*env.rng);
+    }
+    let sticky = enrollment.account_id.or(only);
+    let room = world.room(campaign, enrollment, sticky);
+    slots.first(&Wish {
+        campaign,
+        zone: &zone,
+        candidates: &world.candidates(&room, campaign, enrollment, prospect),
+        pool: world.pools.get(&campaign.id).map_or(&[][..], Vec::as_slice),
+        other_campaign_at: world.other_campaign_at(enrollment),
+    })
+}
+
+async fn of_place(
+    tx: &mut Tx,
+    world: &World,
+    enrollment: &Enrollment,
+    job: &Job,
+    slot: &Slot,
+) -> Result<Answer> {
+    let now = world.now;
+    // Its own time comes after that of the room: the delay of its step, a return, a retry.
+    if job.run_at > now && job.run_at >= slot.at {
+        let number = enrollment.step_index + 1;
+        let answer = match enrollment.reason.as_str() {
+            plan::AWAY => Answer::new("out_of_office", "the person is out of office")
+                .unless("give the message another label"),
+            "" => Answer::new("delay", format!("step {number} keeps its delay"))
+                .unless(format!("shorten the delay of step {number}")),
+            plan::OUTSIDE => Answer::new("window", plan::OUTSIDE).unless(WIDEN),
+            why => Answer::new("planned", why),
+        };
+        return Ok(answer.until(job.run_at));
+    }
+    let at = slot.at.max(job.run_at);
+    if let Some(why) = slot.why.as_ref().filter(|_| slot.at > now) {
+        return Ok(of_why(why).until(at));
+    }
+    let before = jobs::count_before(tx, job).await?;
+    if before == 0 {
+        return Ok(Answer::new("none", "it goes out now").until(now));
+    }
+    let mails = if before == 1 {
+        "1 mail goes".to_owned()
+    } else {
+        format!("{before} mails go")
+    };
+    let answer = Answer::new(
+        "queue",
+        format!("{mails} before it, at the pace of the mailboxes"),
+    );
+    Ok(answer
+        .until(now)
+        .unless("add a mailbox to the campaign, or lower its minutesBetweenSends"))
+}
+
+const WIDEN: &str = "widen the campaign's sending window";
+
+fn of_why(why: &Why) -> Answer {
+    let words = why.words();
+    match why {
+        Why::Window => Answer::new("window", words).unless(WIDEN),
+        Why::Pace(_) => Answer::new("pace", words).unless(
+            "add a mailbox to the campaign, or lower the minutesBetweenSends of those that share it",
+        ),
+        Why::Backoff(_) => Answer::new("backoff", words),
+        Why::Spacing => Answer::new("spacing", words),
+        Why::Cap(binding) => {
+            Answer::new(&format!("cap_{}", binding.cap), words).unless(binding.cap.remedy())
+        }
+    }
+}
+
+/// None: it runs.
+fn of_campaign(campaign: &Campaign, now: Timestamp) -> Option<Answer> {
+    use CampaignStatus::{Archived, Completed, Cooldown, Draft, Error, Paused, Running, Scheduled};
+    let code = format!("campaign_{}", campaign.status);
+    let stands = |reason: &str| Answer::new(&code, reason);
+    let because = |what: &str| match campaign.paused_reason.as_deref() {
+        None | Some("") => format!("the campaign {what}"),
+        Some(why) => format!("the campaign {what}: {why}"),
+    };
+    Some(match campaign.status {
+        Running => match campaign.end_at.filter(|end| *end <= now) {
+            None => return None,
+            Some(_) => Answer::new("end_date", "the campaign's end date has passed")
+                .unless("move the end date, or remove it"),
+        },
+        Draft => stands("the campaign has not been started").unless("start it"),
+        Scheduled => {
+            let answer = stands("the campaign's start date lies ahead")
+                .unless("start it earlier: move its start date");
+            match campaign.start_at {
+                Some(at) => answer.until(at),
+                None => answer,
+            }
+        }
+        Paused => stands(&because("is paused")).unless("resume it"),
+        Cooldown => stands(&because("rests")).unless("resume it"),
+        Completed => stands("the campaign is completed")
+            .unless("enroll more people or move its end date, then resume it"),
+        Error => {
+            stands(&because("has a fault")).unless("see to the fault, then pause and resume it")
+        }
+        Archived => stands("the campaign is archived").unless("take it out of the archive"),
+    })
+}
+
+/// None: it may send.
+fn of_account(account: &Account) -> Option<Answer> {
+    if account.status == AccountStatus::Connected {
+        return None;
+    }
+    let reason = match account.status_reason.as_str() {
+        "" => format!("{} is {}", account.address, account.status),
+        why => format!("{} is {}: {why}", account.address, account.status),
+    };
+    let change = match account.status {
+        AccountStatus::Paused => "resume the mailbox",
+        _ => "test the mailbox: the answer says what to mend",
+    };
+    Some(Answer::new(&format!("mailbox_{}", account.status), reason).unless(change))
+}
+
+/// One that can't act by itself.
+fn of_state(enrollment: &Enrollment) -> Answer {
+    use EnrollmentState::{
+        Active, AmbiguousSend, Bounced, Completed, Failed, InvalidProspect, PausedAccount,
+        PendingTemplateFix, PendingTemplateVariableResolution, Queued, Replied, Stopped,
+        Suppressed, UnresolvedUrl, Unsubscribed, Waiting,
+    };
+    let reason = match enrollment.reason.as_str() {
+        "" => format!("it is {}", enrollment.state),
+        why => why.to_owned(),
+    };
+    let answer = Answer::new(enrollment.state.name(), reason);
+    match enrollment.state {
+        PendingTemplateFix => answer.unless("mend the text of the step and save it"),
+        PendingTemplateVariableResolution => {
+            answer.unless("fill in the field, or give it a default in the text")
+        }
+        PausedAccount => answer.unless("connect its mailbox again"),
+        UnresolvedUrl | InvalidProspect => answer.unless("correct the prospect's data"),
+        AmbiguousSend => answer.unless(
+            "look into the folder Sent, then decide: overture send resolve, or POST /sends/resolve",
+        ),
+        Replied => answer.unless("if the reply was none, give the message another label"),
+        Completed => answer.unless("add a step to the sequence"),
+        Queued | Active | Waiting | Bounced | Unsubscribed | Stopped | Failed | Suppressed => {
+            answer
+        }
+    }
+}
+
+/// A campaign in which nobody can act.
+fn of_nobody(counts: Vec<(EnrollmentState, i64)>) -> Answer {
+    let parked: Vec<_> = counts
+        .iter()
+        .filter(|(state, _)| state.is_parked())
+        .map(|(state, n)| format!("{n} {state}"))
+        .collect();
+    if parked.is_empty() {
+        return Answer::new(
+            "nobody_waits",
+            "nobody in the campaign is to be written to any more",
+        )
+        .unless("enroll more people");
+    }
+    let reason = format!("everybody who is left is held: {}", parked.join(", "));
+    Answer::new("all_parked", reason).unless("ask for one of them: each says what holds it")
+}
