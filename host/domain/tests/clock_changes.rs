@@ -158,15 +158,18 @@ fn windows(change: &Change<'_>, rng: &SeededRng) -> Vec<Window> {
     (0..=rng.below(3)).map(one).collect()
 }
 
+/// A zone by its name, and when its clock changes.
+type Changes = (String, TimeZone, Vec<Timestamp>);
+
 /// Every change of the clock in these years, each once for all zones that have the same.
-fn changes(names: &[String], years: &Range<i16>) -> Vec<(String, TimeZone, Vec<Timestamp>)> {
+fn changes(names: &[String], years: &Range<i16>) -> Vec<Changes> {
     let begin = |year| {
         let date = Date::constant(year, 1, 1);
-        date.to_zoned(TimeZone::UTC).unwrap().timestamp()
+        let midnight = date.to_zoned(TimeZone::UTC);
+        midnight.expect("every day begins").timestamp()
     };
     let (from, to) = (begin(years.start), begin(years.end));
-    let mut distinct: BTreeMap<Vec<(i64, i32)>, (String, TimeZone, Vec<Timestamp>)> =
-        BTreeMap::new();
+    let mut distinct: BTreeMap<Vec<(i64, i32)>, Changes> = BTreeMap::new();
     for name in names {
         let zone = zone(name).unwrap_or_else(|| panic!("{name} is a zone"));
         let found: Vec<_> = zone

@@ -84,7 +84,7 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
             if let Some(answer) = of_campaign(&campaign, env.now()) {
                 return Ok(answer);
             }
-            let nobody = of_nobody(enrollments::count_by_state(tx, ws, id).await?);
+            let nobody = of_nobody(&enrollments::count_by_state(tx, ws, id).await?);
             (
                 enrollments::next_of_campaign(tx, ws, id).await?,
                 Some(nobody),
@@ -329,7 +329,7 @@ fn of_state(enrollment: &Enrollment) -> Answer {
 }
 
 /// A campaign in which nobody can act.
-fn of_nobody(counts: Vec<(EnrollmentState, i64)>) -> Answer {
+fn of_nobody(counts: &[(EnrollmentState, i64)]) -> Answer {
     let parked: Vec<_> = counts
         .iter()
         .filter(|(state, _)| state.is_parked())

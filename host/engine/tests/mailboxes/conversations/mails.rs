@@ -59,16 +59,16 @@ impl Maker<'_> {
         // colleagues whom we wrote to, it may have ended by what they said in a colleague's.
         let alone = self.people.firms[place.firm].len() == 1;
         match self.rng.below(100) {
-            50..60 | 74..86 if alone => self.mail("lost headers", place, &own, Thread::default()),
+            50..60 | 74..86 if alone => self.mail("lost headers", place, &own, &Thread::default()),
             93..95 if alone => self.report(place, false),
-            0..40 => self.mail("reply", place, &own, thread),
+            0..40 => self.mail("reply", place, &own, &thread),
             40..50 => {
                 let references = thread.references;
                 self.mail(
                     "lost In-Reply-To",
                     place,
                     &own,
-                    Thread {
+                    &Thread {
                         references,
                         ..Thread::default()
                     },
@@ -76,16 +76,16 @@ impl Maker<'_> {
             }
             60..70 => {
                 let colleague = format!("colleague@firm{}.test", place.firm);
-                self.mail("a colleague in copy", place, &colleague, thread);
+                self.mail("a colleague in copy", place, &colleague, &thread);
             }
             70..74 => {
                 let private = format!("private{}@elsewhere.test", place.contact);
-                self.mail("another address", place, &private, thread);
+                self.mail("another address", place, &private, &thread);
             }
-            74..86 => self.from_another_contact("forwarded to another contact", place),
+            74..86 => self.another_contact_answers("forwarded to another contact", place),
             86..89 => {
                 let robot = format!("no-reply@firm{}.test", place.firm);
-                self.mail("a machine", place, &robot, thread);
+                self.mail("a machine", place, &robot, &thread);
             }
             89..93 => self.report(place, true),
             95..97 => self.colleague_with_two_threads(place),
@@ -93,7 +93,7 @@ impl Maker<'_> {
             _ => {
                 let mut thread = thread;
                 thread.in_reply_to = vec![format!("unknown{}@firm.test", self.mails.len())];
-                self.mail("an answer to an answer", place, &own, thread);
+                self.mail("an answer to an answer", place, &own, &thread);
             }
         }
     }
@@ -108,14 +108,14 @@ impl Maker<'_> {
         match place.contact % 2 {
             0 => {
                 let thread = self.answer(place);
-                self.mail("one of two campaigns", place, &own, thread);
+                self.mail("one of two campaigns", place, &own, &thread);
             }
             _ if is_last || !same_mailbox => {
                 self.mail(
                     "lost headers, two campaigns",
                     place,
                     &own,
-                    Thread::default(),
+                    &Thread::default(),
                 );
             }
             _ => {}
@@ -129,7 +129,7 @@ impl Maker<'_> {
             .mails
             .iter()
             .filter(|mail| mail.belongs_to == Some(place) && !mail.kind.contains("report"));
-        let Some(earlier) = earlier.map(|mail| mail.id.clone()).last() else {
+        let Some(earlier) = earlier.map(|mail| mail.id.clone()).next_back() else {
             return;
         };
         let by_hand = format!("by-hand-{}@sender.test", self.mails.len());
@@ -140,7 +140,7 @@ impl Maker<'_> {
                     "goes on",
                     place,
                     &own,
-                    Thread {
+                    &Thread {
                         in_reply_to: vec![by_hand],
                         references,
                     },
@@ -152,9 +152,14 @@ impl Maker<'_> {
                     in_reply_to: vec![earlier.clone()],
                     references: vec![earlier],
                 };
-                self.mail("a colleague answers the contact", place, &colleague, thread);
+                self.mail(
+                    "a colleague answers the contact",
+                    place,
+                    &colleague,
+                    &thread,
+                );
             }
-            _ => self.from_another_contact("another contact, later", place),
+            _ => self.another_contact_answers("another contact, later", place),
         }
     }
 
@@ -174,7 +179,7 @@ impl Maker<'_> {
     }
 
     /// Somebody else at the firm, whom we wrote to as well, answers in the contact's thread.
-    fn from_another_contact(&mut self, kind: &'static str, place: Place) {
+    fn another_contact_answers(&mut self, kind: &'static str, place: Place) {
         let members = &self.people.firms[place.firm];
         let is_simple = |other: &usize| self.people.contacts[*other].conversations.len() == 1;
         let others = members
@@ -206,7 +211,7 @@ impl Maker<'_> {
 
     fn first_with_thread(&mut self, place: Place) {
         let (own, thread) = (self.sender(place), self.answer(place));
-        self.mail("reply", place, &own, thread);
+        self.mail("reply", place, &own, &thread);
     }
 
     /// In-Reply-To outranks References, and of these the last counts.
@@ -222,7 +227,7 @@ impl Maker<'_> {
             thread.in_reply_to = Vec::new();
         }
         let colleague = format!("boss@firm{}.test", place.firm);
-        self.mail("a colleague with two threads", place, &colleague, thread);
+        self.mail("a colleague with two threads", place, &colleague, &thread);
     }
 
     fn stranger(&mut self, place: Place) {
@@ -273,9 +278,9 @@ impl Maker<'_> {
         });
     }
 
-    fn mail(&mut self, kind: &'static str, place: Place, from: &str, thread: Thread) {
+    fn mail(&mut self, kind: &'static str, place: Place, from: &str, thread: &Thread) {
         let mailbox = self.people.at(place).mailbox;
-        self.write(kind, mailbox, Some(place), from, &thread);
+        self.write(kind, mailbox, Some(place), from, thread);
     }
 
     fn write(
