@@ -230,6 +230,12 @@ impl World {
                 .find(|(found, ..)| *found == kind)
                 .map_or(0, |(_, n, _)| *n)
         };
+        let people_of = |kind| {
+            kinds
+                .iter()
+                .find(|(found, ..)| *found == kind)
+                .map_or(0, |(.., people)| *people)
+        };
         use EventKind as K;
         Ok(vec![
             ("sent", of(K::EmailSent)),
@@ -239,7 +245,8 @@ impl World {
             ("out of office", of(K::OutOfOfficeReceived)),
             ("answered by machine", of(K::AutoReplyReceived)),
             ("bounced, hard", of(K::EmailBounced)),
-            ("bounced, soft", of(K::EmailSoftBounced)),
+            // Such a mail is tried again, and comes back again (SAF-4).
+            ("bounced, soft", people_of(K::EmailSoftBounced)),
             ("unsubscribed", of(K::EmailUnsubscribed)),
             ("complained", of(K::EmailComplained)),
             ("webhooks delivered", self.delivered.load(Ordering::SeqCst)),
