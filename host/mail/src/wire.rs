@@ -1,6 +1,6 @@
 //! One connection, read by lines and by counted bytes, written in whole pieces.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -53,9 +53,12 @@ impl Wire {
     pub(crate) async fn fill(&mut self) -> Result<(), Cause> {
         // As much as there is already: a large answer comes in few reads.
         self.buffer.reserve(self.buffer.len().clamp(LEAST, MOST));
-        match self.stream.read_buf(&mut self.buffer).await? {
-            0 => Err(Cause::Closed),
-            _ => Ok(()),
+        match self.stream.read_buf(&mut self.buffer).await {
+            Ok(0) => Err(Cause::Closed),
+            Ok(_) => Ok(()),
+            // Hung up without a farewell in TLS: rustls explains that to programmers.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Cause::Closed),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -8,7 +8,7 @@
 
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -94,12 +94,14 @@ impl Front {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     harm: Option<(At, Harm)>,
     struck: usize,
     connections: usize,
     running: JoinSet<()>,
+    /// For connections that come.
+    tls: tls::Ends,
 }
 
 /// A running proxy. It ends, and its connections with it, when dropped.
@@ -107,6 +109,7 @@ struct State {
 pub struct Proxy {
     /// Where it listens on 127.0.0.1, as [`HOST`].
     pub port: u16,
+    ca_file: PathBuf,
     state: Arc<Mutex<State>>,
     task: JoinHandle<()>,
 }
@@ -119,10 +122,30 @@ impl Proxy {
     pub async fn start(front: Front, ca_file: &Path) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
-        let tls = tls::Ends::new(front.certificate, ca_file)?;
-        let state = Arc::<Mutex<State>>::default();
-        let task = tokio::spawn(serve(listener, front, tls, Arc::clone(&state)));
-        Ok(Self { port, state, task })
+        let state = Arc::new(Mutex::new(State {
+            harm: None,
+            struck: 0,
+            connections: 0,
+            running: JoinSet::new(),
+            tls: tls::Ends::new(front.certificate, ca_file)?,
+        }));
+        let task = tokio::spawn(serve(listener, front, Arc::clone(&state)));
+        let ca_file = ca_file.to_owned();
+        Ok(Self {
+            port,
+            ca_file,
+            state,
+            task,
+        })
+    }
+
+    /// Shows this certificate from now on, to connections that come.
+    ///
+    /// # Errors
+    /// When the CA of the server can't be read any more.
+    pub fn show(&self, certificate: Certificate) -> io::Result<()> {
+        lock(&self.state).tls = tls::Ends::new(certificate, &self.ca_file)?;
+        Ok(())
     }
 
     /// Does this harm from now on, to all connections.
@@ -162,10 +185,11 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(listener: TcpListener, front: Front, tls: tls::Ends, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, front: Front, state: Arc<Mutex<State>>) {
     while let Ok((client, _)) = listener.accept().await {
-        let (tls, shared) = (tls.clone(), Arc::clone(&state));
+        let shared = Arc::clone(&state);
         let mut state = lock(&state);
+        let tls = state.tls.clone();
         state.connections += 1;
         while state.running.try_join_next().is_some() {}
         // How a connection ends is the client's to judge.

@@ -101,6 +101,7 @@ on_both! {
         }
         // MB-9
         assert_eq!(servers.mails(&sender, "Sent").expect("readable").len(), 20);
+        tells_of_a_changed_password(&app, servers, &sender, &mailbox).await;
         app.stop().await;
     }
 
@@ -136,4 +137,35 @@ fn on(servers: &MailServers) -> String {
 fn first_word(printed: &str) -> String {
     let word = printed.split_whitespace().next();
     word.expect("the command prints an id").to_owned()
+}
+
+// MB-3: no sync fails silently.
+async fn tells_of_a_changed_password(
+    app: &App,
+    servers: &MailServers,
+    address: &str,
+    mailbox: &str,
+) {
+    servers
+        .set_password(address, "changed")
+        .expect("it can be changed");
+    app.settle_until("the mailbox is disconnected", DAY, async || {
+        app.cli(&["mailbox", "list"])
+            .await
+            .success()
+            .contains("disconnected")
+    })
+    .await;
+    let shown = app.cli(&["mailbox", "show", mailbox]).await;
+    let shown = shown.success();
+    for words in [
+        address,
+        "status        disconnected",
+        "last read     20",
+        "can't be read: auth_invalid (at auth)",
+        "the server said: NO",
+        "Check user name and password.",
+    ] {
+        assert!(shown.contains(words), "{words} is missing in:\n{shown}");
+    }
 }

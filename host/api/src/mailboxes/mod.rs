@@ -16,7 +16,7 @@ use overture_domain::{
 };
 use overture_engine::{
     Env,
-    mailboxes::{Leg, Problem},
+    mailboxes::{self, Leg, Problem},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -70,11 +70,16 @@ pub(crate) struct MailboxOut {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SyncErrorOut {
-    /// dns, tcp, tls, auth, select or fetch.
+    /// How far it came: dns, tcp, tls, greeting, auth, select or fetch; plugin where the provider
+    /// itself failed.
     stage: String,
+    /// Stable: auth_invalid, tls_expired, connection_refused...
     code: String,
+    /// The server's own words.
     reply: Option<String>,
     detail: String,
+    /// What to do.
+    fix: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
@@ -82,6 +87,7 @@ struct SyncErrorOut {
 impl From<SyncError> for SyncErrorOut {
     fn from(error: SyncError) -> Self {
         Self {
+            fix: mailboxes::fix(&error),
             stage: error.stage,
             code: error.code,
             reply: error.reply,

@@ -14,6 +14,7 @@ mod session;
 pub mod status;
 mod submission;
 mod trial;
+mod trouble;
 
 use overture_domain::{AccountId, WorkspaceId, accounts::Account};
 use overture_store::accounts as store;
@@ -28,6 +29,7 @@ pub use remove::delete;
 pub use sent_copy::file_sent_copy;
 pub use session::Session;
 pub use trial::{Leg, Problem, test};
+pub use trouble::fix;
 
 /// One mailbox of the workspace.
 ///

@@ -8,4 +8,5 @@ mod copies;
 mod office;
 mod password;
 mod steps;
+mod syncs;
 mod table;

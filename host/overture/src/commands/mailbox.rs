@@ -14,8 +14,13 @@ pub enum Command {
         /// The mailbox's id (acc_…)
         id: String,
     },
-    /// List the mailboxes
+    /// List the mailboxes, and say of each that can't be read why
     List,
+    /// Show one mailbox: its status, when it was last read, and what keeps it from being read
+    Show {
+        /// The mailbox's id (acc_…)
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -99,10 +104,47 @@ pub async fn run(client: &Client, command: Command) -> Result<()> {
                     text(&mailbox["status"]),
                     text(&mailbox["statusReason"])
                 ));
+                show_trouble(&mailbox["lastSyncError"]);
             }
             Ok(())
         }
+        Command::Show { id } => {
+            let mailbox = client.get(&format!("/mailboxes/{id}")).await?;
+            let line = |name: &str, value: &str| say(format_args!("{name:14}{value}"));
+            line("address", text(&mailbox["emailAddress"]));
+            line("service", text(&mailbox["preset"]));
+            line("status", text(&mailbox["status"]));
+            if !text(&mailbox["statusReason"]).is_empty() {
+                line("because", text(&mailbox["statusReason"]));
+            }
+            let read = mailbox["lastSyncedAt"].as_str();
+            line("last read", read.unwrap_or("never"));
+            show_trouble(&mailbox["lastSyncError"]);
+            Ok(())
+        }
     }
+}
+
+/// Why the last look into a mailbox failed (MB-3).
+fn show_trouble(error: &Value) {
+    if error.is_null() {
+        return;
+    }
+    say(format_args!(
+        "  can't be read: {} (at {}), {}",
+        text(&error["code"]),
+        text(&error["stage"]),
+        text(&error["at"])
+    ));
+    show_words(error);
+}
+
+/// What the server said, and what helps.
+fn show_words(problem: &Value) {
+    if let Some(reply) = problem["reply"].as_str() {
+        say(format_args!("    the server said: {reply}"));
+    }
+    say(format_args!("    {}", text(&problem["fix"])));
 }
 
 fn body(add: Add) -> Result<Value> {
@@ -184,10 +226,7 @@ fn show_legs(legs: &Value) {
                     text(&problem["code"]),
                     text(&problem["stage"])
                 ));
-                if let Some(reply) = problem["reply"].as_str() {
-                    say(format_args!("    the server said: {reply}"));
-                }
-                say(format_args!("    {}", text(&problem["fix"])));
+                show_words(problem);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The proxy's TLS: towards clients with a certificate of the test's choice, towards the server as
 //! an ordinary client.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{fmt, fs, io, path::Path, sync::Arc};
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -93,6 +93,12 @@ impl Ends {
     ) -> io::Result<client::TlsStream<S>> {
         let name = ServerName::try_from("localhost").map_err(invalid)?;
         self.connector.connect(name, server).await
+    }
+}
+
+impl fmt::Debug for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ends")
     }
 }
 
