@@ -59,6 +59,14 @@ const BENCHES: &[Bench] = &[
         peer: None,
     },
     Bench {
+        name: "inbound",
+        package: "overture-engine",
+        example: "bench_inbound",
+        plugins: true,
+        program: false,
+        peer: None,
+    },
+    Bench {
         name: "send",
         package: "overture-engine",
         example: "bench_send",
