@@ -177,7 +177,7 @@ fn part(length: Duration) -> i64 {
 
 /// What was handed out, for the subjects that a decision looks at.
 #[derive(Clone, Debug, Default)]
-pub struct Usage(HashMap<(Cap, String), BTreeMap<i64, i64>>);
+pub struct Usage(HashMap<Cap, HashMap<String, BTreeMap<i64, i64>>>);
 
 /// The limit that keeps a mail back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,12 +205,20 @@ impl Binding {
 impl Usage {
     /// Adds to a row; `n` is negative when a reservation is released.
     pub fn add(&mut self, cap: Cap, subject: &str, bucket: i64, n: i64) {
-        *self
-            .0
-            .entry((cap, subject.to_owned()))
-            .or_default()
-            .entry(bucket)
-            .or_default() += n;
+        let subjects = self.0.entry(cap).or_default();
+        if !subjects.contains_key(subject) {
+            subjects.insert(subject.to_owned(), BTreeMap::new());
+        }
+        if let Some(rows) = subjects.get_mut(subject) {
+            *rows.entry(bucket).or_default() += n;
+        }
+    }
+
+    /// Takes in the counts of other subjects.
+    pub fn extend(&mut self, other: Self) {
+        for (cap, subjects) in other.0 {
+            self.0.entry(cap).or_default().extend(subjects);
+        }
     }
 
     /// Counts one hand-out at `at` under every limit.
@@ -226,7 +234,10 @@ impl Usage {
     }
 
     fn counted(&self, limit: &Limit, at: Timestamp) -> impl Iterator<Item = (i64, i64)> + '_ {
-        let rows = self.0.get(&(limit.cap, limit.subject.clone()));
+        let rows = self
+            .0
+            .get(&limit.cap)
+            .and_then(|subjects| subjects.get(&limit.subject));
         let range = limit.first_bucket(at)..=limit.bucket(at);
         rows.into_iter()
             .flat_map(move |rows| rows.range(range.clone()).map(|(b, n)| (*b, *n)))

@@ -1,7 +1,7 @@
 //! Messages that went out and came in, what belongs to a campaign among them, and every
 //! classifier's word on them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, MessageId, ProspectId, Timestamp, WorkspaceId,
@@ -410,6 +410,29 @@ pub async fn find_mail(on: &mut impl Read, id: MessageId) -> Result<Option<MailM
     .bind(id)
     .optional(on)
     .await
+}
+
+/// The subjects of mails that were sent, by their Message-IDs.
+pub async fn sent_subjects(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    external_ids: &[&str],
+) -> Result<HashMap<String, String>> {
+    if external_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<_> = external_ids.iter().map(|id| json!({"v": id})).collect();
+    query(sql!(
+        "SELECT external_id, subject FROM messages
+         WHERE workspace_id = $1 AND external_id IN (SELECT r.value->>'v' FROM {rows $2}) AND direction = 'out'"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.text("external_id")?, row.text("subject")?)))
+    .collect()
 }
 
 /// The messages of an enrollment in both directions, oldest first.

@@ -1,21 +1,22 @@
 //! One transaction a workspace: what is due is looked at, the caps are read and reserved under the
 //! workspace's lock, and what may go is handed out with its fixed Message-ID (CAP-2, SEQ-4).
 
-use std::collections::{BTreeSet, HashMap};
+mod place;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, VariantId, WorkspaceId,
     accounts::{Account, AccountStatus},
-    campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
-    caps::Limit,
+    campaigns::{Campaign, CampaignStatus, Step},
+    caps::{Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
     events::{Event, EventKind},
-    messages::Direction,
     prospects::{Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
-use overture_store::{Tx, caps::Use, lanes::Look, messages, people};
+use overture_store::{Tx, caps, caps::Use, lanes::Look, people};
 use serde_json::json;
 
 use crate::{Env, Error, Result};
@@ -25,7 +26,7 @@ use super::{
     enrollment_event,
     limits::{self, Presets},
     plan,
-    slots::{Slot, Slots, Why, Wish},
+    slots::{Room, Slot, Slots, Why},
     world::World,
     writes::{Fate, Mail, Writes},
 };
@@ -47,7 +48,8 @@ pub(super) async fn hand_out(
         return Err(Error::NotFound("workspace"));
     }
     let world = World::load(&mut tx, env, ws, &claimed, presets).await?;
-    let mut batch = Batch::new(env, &world);
+    let usage = caps::usage(&mut tx, ws, &world.limits(), world.now).await?;
+    let mut batch = Batch::new(env, &world, usage);
     let mut order: Vec<(&Job, &Enrollment)> = Vec::new();
     for job in &claimed {
         match job
@@ -60,7 +62,7 @@ pub(super) async fn hand_out(
             None => batch.writes.left_over(job),
         }
     }
-    for (job, enrollment) in in_turn(&world, order) {
+    for (job, enrollment) in in_turn(&world, &batch.slots.usage, order) {
         let fate = batch.decide(&mut tx, enrollment, hands).await?;
         batch.writes.note(job, enrollment, fate);
     }
@@ -70,10 +72,11 @@ pub(super) async fn hand_out(
     Ok(mails)
 }
 
-/// Follow-ups before new prospects, or after them where their campaign says so (CAP-5), then the campaigns in turn, the one first that has sent
-/// the least today (SCH-8), then the longest due.
+/// Follow-ups before new prospects, or after them where their campaign says so (CAP-5), then the
+/// campaigns in turn, the one first that has sent the least today (SCH-8), then the longest due.
 fn in_turn<'a>(
     world: &World,
+    usage: &Usage,
     mut order: Vec<(&'a Job, &'a Enrollment)>,
 ) -> Vec<(&'a Job, &'a Enrollment)> {
     let is_new = |enrollment: &Enrollment| enrollment.step_index == 0;
@@ -90,7 +93,7 @@ fn in_turn<'a>(
             let turn = turns.entry(of).or_insert_with(|| {
                 let campaign = world.campaigns.get(&enrollment.campaign_id);
                 campaign.map_or(0, |campaign| {
-                    world.usage.used(&limits::of_campaign(campaign), world.now)
+                    usage.used(&limits::of_campaign(campaign), world.now)
                 })
             });
             *turn += 1;
@@ -105,33 +108,26 @@ fn in_turn<'a>(
 struct Batch<'a> {
     env: &'a Env,
     world: &'a World,
-    slots: Slots,
+    slots: Slots<'a>,
+    /// Pairs of domains of which the usage is known.
+    domains: HashSet<String>,
     rooms: HashMap<Lane, Room<'a>>,
     templates: Templates,
     writes: Writes<'a>,
 }
 
-/// What the mails of a lane have in common.
-struct Room<'a> {
-    campaign: &'a Campaign,
-    zone: TimeZone,
-    candidates: Vec<(AccountId, Vec<Limit>)>,
-    pool: &'a [PoolAccount],
-    /// No room before this moment, and why.
-    closed: Option<(Timestamp, String)>,
-}
-
 impl<'a> Batch<'a> {
-    fn new(env: &'a Env, world: &'a World) -> Self {
-        let mut slots = Slots::new(world.now, world.usage.clone());
+    fn new(env: &'a Env, world: &'a World, usage: Usage) -> Self {
+        let mut slots = Slots::new(world.now, usage);
         for account in world.accounts.values() {
             let pace = world.paces.get(&account.id).copied().unwrap_or_default();
-            slots.add(account.clone(), pace, &*env.rng);
+            slots.add(account, pace, &*env.rng);
         }
         Self {
             env,
             world,
             slots,
+            domains: HashSet::new(),
             rooms: HashMap::new(),
             templates: Templates::default(),
             writes: Writes::new(env, world),
@@ -166,33 +162,18 @@ impl<'a> Batch<'a> {
             let (at, _) = plan::clamp(campaign, &zone, until);
             return Ok(Fate::Defer(at, plan::AWAY.to_owned()));
         }
-        let steps = world.steps.get(&campaign.id).map_or(&[][..], Vec::as_slice);
-        let Some(step) = steps
-            .iter()
-            .find(|step| step.step_index == enrollment.step_index)
-        else {
+        let Some(step) = world.step(enrollment) else {
             return Ok(Fate::Finish(
                 EnrollmentState::Completed,
                 "the sequence is through".to_owned(),
             ));
         };
-        let earlier = world
-            .actions
-            .get(&enrollment.id)
-            .map_or(&[][..], Vec::as_slice);
-        let action = earlier.iter().find(|action| action.step_id == step.id);
+        let action = world.begun(enrollment);
         if let Some(fate) = action.and_then(|action| self.already(action)) {
             return Ok(fate);
         }
-
-        // A mail that was begun keeps its mailbox: its Message-ID carries the domain (SEQ-4).
-        let sticky = enrollment
-            .account_id
-            .or(action.map(|action| action.account_id));
-        let sticky = sticky.filter(|id| world.accounts.contains_key(id));
-        if let Some(account) = sticky.and_then(|id| world.accounts.get(&id))
-            && account.status != AccountStatus::Connected
-        {
+        let sticky = world.sticky(enrollment);
+        if let Some(account) = sticky.filter(|a| a.status != AccountStatus::Connected) {
             let why = if account.status_reason.is_empty() {
                 String::new()
             } else {
@@ -202,55 +183,36 @@ impl<'a> Batch<'a> {
             // `park` keeps the account, so that its return finds whom it holds.
             return Ok(Fate::Park(EnrollmentState::PausedAccount, reason));
         }
+        let sticky = sticky.map(|account| account.id);
         let lane = plan::lane_of(campaign.id, sticky, enrollment.step_index, &zone);
-        let room = self.rooms.entry(lane.clone()).or_insert_with(|| Room {
-            campaign,
-            zone: zone.clone(),
-            candidates: world.room(campaign, enrollment, sticky),
-            pool: world.pools.get(&campaign.id).map_or(&[][..], Vec::as_slice),
-            closed: None,
-        });
+        let room = self
+            .rooms
+            .entry(lane.clone())
+            .or_insert_with(|| Room::new(campaign, zone.clone(), world.places(enrollment, sticky)));
         if room.closed.is_some() || self.writes.mails.len() >= hands {
             return Ok(Fate::Wait(lane));
         }
-        let candidates = world.candidates(&room.candidates, campaign, enrollment, prospect);
-        let wish = Wish {
-            campaign,
-            zone: &zone,
-            candidates: &candidates,
-            pool: room.pool,
-            other_campaign_at: world.other_campaign_at(enrollment),
-        };
-        let slot = self.slots.first(&wish);
-        let now = slot.as_ref().is_some_and(|slot| slot.at <= world.now);
-        if !now {
-            room.closed = self
-                .slots
-                .room(room.campaign, &room.zone, &room.candidates, room.pool);
-        }
-        let Some(slot) = slot.filter(|_| room.closed.is_none()) else {
+        let Some(account) = self.slots.look(room) else {
             return Ok(Fate::Wait(lane));
         };
-        let limits = candidates
-            .iter()
-            .find(|(id, _)| *id == slot.account)
-            .map_or(&[][..], |(_, limits)| limits);
-        if !now {
-            return Ok(self.put_off(enrollment, &slot, limits));
+        let Some((slot, limits)) = self.place(tx, enrollment, prospect, &lane, account).await?
+        else {
+            return Ok(Fate::Wait(lane));
+        };
+        if slot.at > world.now {
+            return Ok(self.put_off(enrollment, &slot, &limits));
         }
-        let thread = thread(tx, enrollment, earlier).await?;
-        let first = first(steps, earlier, enrollment).unwrap_or((step, None));
+        let thread = self.thread(enrollment);
+        let first = world.first(enrollment).unwrap_or((step, None));
         Ok(self.compose(
-            enrollment, campaign, step, first, prospect, action, &slot, limits, &zone, &thread,
+            enrollment, campaign, step, first, prospect, action, &slot, &limits, &zone, &thread,
         ))
     }
 
     /// What is known now of the lanes that were looked at or joined.
     fn looks(&mut self, lanes: Vec<Lane>) -> Vec<Look> {
         for room in self.rooms.values_mut().filter(|room| room.closed.is_none()) {
-            room.closed = self
-                .slots
-                .room(room.campaign, &room.zone, &room.candidates, room.pool);
+            self.slots.look(room);
         }
         let all: BTreeSet<Lane> = lanes
             .into_iter()
@@ -304,6 +266,18 @@ impl<'a> Batch<'a> {
                 Some(Fate::Finish(EnrollmentState::Failed, why.to_owned()))
             }
         }
+    }
+
+    /// What this enrollment got before, oldest first (SEQ-4).
+    fn thread(&self, enrollment: &Enrollment) -> Vec<Earlier> {
+        let earlier = self.world.actions.get(&enrollment.id).into_iter().flatten();
+        earlier
+            .filter(|action| action.state == ActionState::Done)
+            .map(|action| Earlier {
+                message_id: action.external_id.clone(),
+                subject: self.world.subjects.get(&action.external_id).cloned(),
+            })
+            .collect()
     }
 
     fn put_off(&mut self, enrollment: &Enrollment, slot: &Slot, limits: &[Limit]) -> Fate {
@@ -467,40 +441,4 @@ fn uses(limits: &[Limit], at: Timestamp, n: i64) -> Vec<Use> {
         n,
     };
     limits.iter().map(used).collect()
-}
-
-/// The first step, whose subject the thread has, and the variant of it that the enrollment got.
-fn first<'a>(
-    steps: &'a [Step],
-    earlier: &[Action],
-    enrollment: &Enrollment,
-) -> Option<(&'a Step, Option<VariantId>)> {
-    let step = steps.first()?;
-    let sent = earlier.iter().find(|action| action.step_id == step.id);
-    let variant = sent.map_or_else(|| step.assign(enrollment.id), |action| action.variant_id);
-    Some((step, variant))
-}
-
-/// What this enrollment got before, oldest first (SEQ-4).
-async fn thread(tx: &mut Tx, enrollment: &Enrollment, earlier: &[Action]) -> Result<Vec<Earlier>> {
-    let done: Vec<&Action> = earlier
-        .iter()
-        .filter(|action| action.state == ActionState::Done)
-        .collect();
-    if done.is_empty() {
-        return Ok(Vec::new());
-    }
-    let kept = messages::list_by_enrollment(tx, enrollment.workspace_id, enrollment.id).await?;
-    let subject = |id: &str| {
-        let mut out = kept
-            .iter()
-            .filter(|message| message.direction == Direction::Out);
-        out.find(|message| message.external_id == id)
-            .map(|message| message.subject.clone())
-    };
-    let earlier = |action: &&Action| Earlier {
-        message_id: action.external_id.clone(),
-        subject: subject(&action.external_id),
-    };
-    Ok(done.iter().map(earlier).collect())
 }

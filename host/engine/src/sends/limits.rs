@@ -51,9 +51,12 @@ pub(super) fn of_room(
     let mailbox = account.id.to_string();
     let key = (account.provider.clone(), account.preset.clone());
     let (per_day, per_minute) = presets.0.get(&key).copied().unwrap_or_default();
+    let service = service(account);
+    let of_mailbox = windows::zone(&account.time_zone).unwrap_or(TimeZone::UTC);
+    let of_campaign = windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC);
     let zones = |zone| match zone {
-        ZoneOf::Mailbox => windows::zone(&account.time_zone).unwrap_or(TimeZone::UTC),
-        ZoneOf::Campaign => windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC),
+        ZoneOf::Mailbox => of_mailbox.clone(),
+        ZoneOf::Campaign => of_campaign.clone(),
         ZoneOf::Workspace => workspace_zone.clone(),
         ZoneOf::Utc => TimeZone::UTC,
     };
@@ -93,19 +96,15 @@ pub(super) fn of_room(
         ),
         (
             Cap::ProviderPerMinute,
-            service(account),
+            service.clone(),
             default(Cap::ProviderPerMinute),
         ),
         (
             Cap::ProviderPerHour,
-            service(account),
+            service.clone(),
             default(Cap::ProviderPerHour),
         ),
-        (
-            Cap::ProviderDaily,
-            service(account),
-            default(Cap::ProviderDaily),
-        ),
+        (Cap::ProviderDaily, service, default(Cap::ProviderDaily)),
     ]
     .into_iter()
     .filter_map(|(cap, subject, limit)| {
@@ -134,25 +133,39 @@ pub(super) fn of_first_step(campaign: &Campaign) -> Option<Limit> {
     })
 }
 
-/// What a mail from a domain counts under besides, by its recipient.
-pub(super) fn of_recipient(sender: &str, prospect: &Prospect, zone: &TimeZone) -> [Limit; 2] {
+/// What a mail counts under by its recipient, wherever it comes from.
+pub(super) fn of_prospect(prospect: &Prospect, zone: &TimeZone) -> Limit {
+    Limit {
+        cap: Cap::ProspectDaily,
+        subject: prospect.id.to_string(),
+        limit: Cap::ProspectDaily.rule().1.unwrap_or(i64::MAX),
+        zone: zone.clone(),
+    }
+}
+
+/// What a mail from a mailbox counts under besides, by its recipient.
+pub(super) fn of_recipient(sender: &Account, prospect: &Prospect, zone: &TimeZone) -> [Limit; 2] {
+    let sender = email_domain(&sender.address);
     let recipient = email_domain(&prospect.email);
-    let limit = |cap: Cap, subject: String, limit: i64| Limit {
-        cap,
-        subject,
-        limit,
+    let domains = Limit {
+        cap: Cap::RecipientDomainDaily,
+        subject: format!("{sender} {recipient}"),
+        limit: recipient_domain_limit(&recipient),
         zone: zone.clone(),
     };
-    let most = recipient_domain_limit(&recipient);
-    let prospect_daily = Cap::ProspectDaily.rule().1.unwrap_or(i64::MAX);
-    [
-        limit(Cap::ProspectDaily, prospect.id.to_string(), prospect_daily),
-        limit(
-            Cap::RecipientDomainDaily,
-            format!("{sender} {recipient}"),
-            most,
-        ),
-    ]
+    [of_prospect(prospect, zone), domains]
+}
+
+/// Whether mails from other mailboxes count under a cap of a lane's room as well.
+pub(super) const fn is_shared(cap: Cap) -> bool {
+    matches!(
+        cap,
+        Cap::CampaignDaily
+            | Cap::CampaignNewDaily
+            | Cap::ProviderPerMinute
+            | Cap::ProviderPerHour
+            | Cap::ProviderDaily
+    )
 }
 
 /// The campaign's daily limit, by which campaigns take turns (SCH-8).

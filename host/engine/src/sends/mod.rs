@@ -45,7 +45,7 @@ use overture_domain::{
     AccountId, CampaignId, ProspectId, Rng, Timestamp, WorkspaceId,
     enrollments::{EnrollmentState, Job, JobKind, Lane},
 };
-use overture_store::{Tx, enrollments, events, jobs, lanes, people};
+use overture_store::{Tx, enrollments, events, jobs, lanes, lanes::DueLane, people};
 
 use crate::{Due, Env, Failpoint, Part, Result, failpoints};
 
@@ -64,6 +64,13 @@ const BATCH: i64 = 500;
 /// Heads that are taken of a lane beyond its mailboxes that are free: some can't go for reasons of
 /// their own.
 const SPARE: i64 = 3;
+
+/// The part looks at what is due when one in so many of its hands is free: a look costs much the
+/// same for one mail and for many.
+const HANDFUL: usize = 4;
+
+/// Lanes that one tick looks at.
+const LANES: i64 = BATCH / SPARE;
 
 /// A workspace's sends could not be handed out: all are looked at again then.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -127,6 +134,12 @@ pub(crate) async fn call_up_in(
 /// # Errors
 /// Only the store's. What fails in one workspace doesn't keep the others back.
 pub async fn tick(env: &Env) -> Result<Due> {
+    let under_way = env.under_way.count(Part::Sends);
+    let mut hands = env.config.concurrent_sends.saturating_sub(under_way);
+    // Sends are under way, so one will wake the part.
+    if hands < env.config.concurrent_sends.div_ceil(HANDFUL) {
+        return Ok(Due::WhenWoken);
+    }
     let now = env.now();
     let mut tx = env.db.begin().await?;
     let resumed = enrollments::resume_with_accounts(&mut tx, now).await?;
@@ -134,16 +147,7 @@ pub async fn tick(env: &Env) -> Result<Due> {
     tx.commit().await?;
     let more_to_plan = plan::tick(env).await?;
 
-    let under_way = env.under_way.count(Part::Sends);
-    let mut hands = env.config.concurrent_sends.saturating_sub(under_way);
-    if hands == 0 {
-        return Ok(if more_to_plan {
-            Due::Now
-        } else {
-            Due::WhenWoken
-        });
-    }
-    let due = claim(env, now).await?;
+    let due = claim(env, now, hands).await?;
     let any = !due.is_empty();
     if any {
         failpoints::reached(Failpoint::Planned, &"claim").await;
@@ -203,20 +207,27 @@ struct DueWork {
     jobs: Vec<Job>,
 }
 
-/// Takes due jobs, by workspace, in an order of chance: each is the first now and then (SCH-8).
-async fn claim(env: &Env, now: Timestamp) -> Result<Vec<(WorkspaceId, DueWork)>> {
+/// Takes due jobs, by workspace, in an order of chance: each is the first now and then (SCH-8). Of
+/// each lane no more than its share of the hands, and a few to spare.
+async fn claim(env: &Env, now: Timestamp, hands: usize) -> Result<Vec<(WorkspaceId, DueWork)>> {
     let real = env.real.now();
     let mut tx = env.db.begin().await?;
-    let mut due_lanes = lanes::list_due(&mut tx, now, BATCH, BATCH / SPARE).await?;
+    let mut due_lanes = lanes::list_due(&mut tx, now, BATCH, LANES).await?;
+    let share = hands.div_ceil(due_lanes.len().max(1)) as i64;
+    // Where nobody can go, hands don't matter.
+    let heads_of = |due: &DueLane| match due.width {
+        BATCH => BATCH,
+        width => width.min(share) + SPARE,
+    };
     let mut taken = 0;
     due_lanes.retain(|due| {
         let fits = taken < BATCH;
-        taken += due.width + SPARE;
+        taken += heads_of(due);
         fits
     });
     let heads: Vec<(&Lane, i64)> = due_lanes
         .iter()
-        .map(|due| (&due.lane, (due.width + SPARE).min(BATCH)))
+        .map(|due| (&due.lane, heads_of(due)))
         .collect();
     let in_lanes = lanes::claim(&mut tx, &heads, env.host, now, real).await?;
     let alone = jobs::claim(&mut tx, JobKind::SendStep, env.host, now, real, BATCH).await?;

@@ -4,22 +4,26 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId,
+    AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, ProspectId, Timestamp, VariantId,
+    WorkspaceId,
     accounts::{Account, AccountStatus},
     campaigns::{Campaign, PoolAccount, Step},
-    caps::{Cap, Limit, Usage},
-    enrollments::{Action, Enrollment, Job},
+    caps::{Cap, Limit},
+    enrollments::{Action, ActionState, Enrollment, Job},
     people::Workspace,
-    prospects::{Prospect, email_domain},
+    prospects::Prospect,
     windows,
 };
 use overture_store::{
-    Tx, accounts, actions, campaigns, caps, enrollments, people, prospects, suppressions,
+    Tx, accounts, actions, campaigns, enrollments, messages, people, prospects, suppressions,
 };
 
 use crate::{Env, Error, Result};
 
-use super::limits::{self, Presets};
+use super::{
+    limits::{self, Presets},
+    slots::Place,
+};
 
 /// What the decisions look at.
 pub(super) struct World {
@@ -39,7 +43,11 @@ pub(super) struct World {
     pub attempted: HashMap<ActionId, AttemptId>,
     pub suppressed: HashSet<String>,
     pub last_mails: HashMap<ProspectId, Vec<(CampaignId, Timestamp)>>,
-    pub usage: Usage,
+    /// The subjects of the mails that went out before, by their Message-IDs (SEQ-4).
+    pub subjects: HashMap<String, String>,
+    /// What a campaign's mails from a mailbox count under, whomever they go to, for each mailbox
+    /// that somebody's mail may go from; first steps count under more (CAP-5).
+    room: HashMap<(CampaignId, AccountId, bool), Vec<Limit>>,
 }
 
 impl World {
@@ -75,6 +83,11 @@ impl World {
             .collect();
         let actions = actions::list_by_enrollments(tx, ws, &ids).await?;
         let action_ids: Vec<ActionId> = actions.iter().map(|action| action.id).collect();
+        let done = actions
+            .iter()
+            .filter(|action| action.state == ActionState::Done);
+        let message_ids: Vec<&str> = done.map(|action| action.external_id.as_str()).collect();
+        let subjects = messages::sent_subjects(tx, ws, &message_ids).await?;
         let mut pools: HashMap<CampaignId, Vec<PoolAccount>> = HashMap::new();
         for (campaign, account) in campaigns::list_pools(tx, ws, &campaign_ids).await? {
             pools.entry(campaign).or_default().push(account);
@@ -121,111 +134,124 @@ impl World {
             attempted: actions::attempted(tx, ws, &action_ids).await?,
             suppressed: suppressions::among(tx, ws, &emails).await?,
             last_mails,
+            subjects,
             enrollments: by(enrollments, |enrollment| enrollment.id),
-            usage: Usage::default(),
+            room: HashMap::new(),
         };
-        world.usage = caps::usage(tx, ws, &world.limits(), now).await?;
+        world.room = world.all_room();
         Ok(world)
     }
 
-    /// Every limit that counts for somebody here, once.
-    fn limits(&self) -> Vec<Limit> {
-        let mut senders: HashMap<(CampaignId, AccountId, bool), String> = HashMap::new();
-        let mut recipients = HashMap::new();
-        for enrollment in self.enrollments.values() {
-            let Some(prospect) = self.prospects.get(&enrollment.prospect_id) else {
+    fn all_room(&self) -> HashMap<(CampaignId, AccountId, bool), Vec<Limit>> {
+        let lanes = self.enrollments.values().map(|enrollment| {
+            let only = self.sticky(enrollment).map(|account| account.id);
+            (enrollment.campaign_id, only, is_first(enrollment, only))
+        });
+        let lanes: HashSet<_> = lanes.collect();
+        let mut room = HashMap::new();
+        for (campaign, only, first) in lanes {
+            let Some(campaign) = self.campaigns.get(&campaign) else {
                 continue;
             };
-            for account in self.senders(enrollment.campaign_id, enrollment.account_id, None) {
-                let domain = senders
-                    .entry((
-                        enrollment.campaign_id,
-                        account.id,
-                        enrollment.step_index == 0,
-                    ))
-                    .or_insert_with(|| email_domain(&account.address));
-                recipients.insert((domain.clone(), prospect.id), prospect);
+            for account in self.senders(campaign.id, only) {
+                let place = room.entry((campaign.id, account.id, first));
+                place.or_insert_with(|| {
+                    limits::of_room(account, campaign, first, &self.zone, &self.presets)
+                });
             }
         }
-        let room = senders.keys().filter_map(|(campaign, account, first)| {
-            let (campaign, account) = (self.campaigns.get(campaign)?, self.accounts.get(account)?);
-            Some(limits::of_room(
-                account,
-                campaign,
-                *first,
-                &self.zone,
-                &self.presets,
-            ))
-        });
-        let recipients = recipients
-            .iter()
-            .flat_map(|((domain, _), prospect)| limits::of_recipient(domain, prospect, &self.zone));
+        room
+    }
+
+    /// Every limit that counts for somebody here whatever mailbox their mail goes from, once.
+    pub(super) fn limits(&self) -> Vec<Limit> {
+        let prospects = self.prospects.values();
+        let of_prospects = prospects.map(|prospect| limits::of_prospect(prospect, &self.zone));
+        let campaigns = self.campaigns.values();
+        let of_first_steps = campaigns.filter_map(limits::of_first_step);
         let mut seen = HashSet::new();
-        room.flatten()
-            .chain(recipients)
+        let room = self.room.values().flatten().cloned();
+        room.chain(of_prospects)
+            .chain(of_first_steps)
             .filter(|limit| seen.insert((limit.cap, limit.subject.clone())))
             .collect()
     }
 
-    /// The connected mailboxes that a mail may go from. `only`: the one that it sticks to.
-    fn senders(
+    /// The mailbox that an enrollment's mails stick to. A mail that was begun keeps its mailbox as
+    /// well: its Message-ID carries the domain (SEQ-4).
+    pub(super) fn sticky(&self, enrollment: &Enrollment) -> Option<&Account> {
+        let begun = || self.begun(enrollment).map(|action| action.account_id);
+        let id = enrollment.account_id.or_else(begun)?;
+        self.accounts.get(&id)
+    }
+
+    /// The step at which an enrollment stands.
+    pub(super) fn step(&self, enrollment: &Enrollment) -> Option<&Step> {
+        let mut steps = self.steps.get(&enrollment.campaign_id)?.iter();
+        steps.find(|step| step.step_index == enrollment.step_index)
+    }
+
+    /// The action of that step, where it was handed out before.
+    pub(super) fn begun(&self, enrollment: &Enrollment) -> Option<&Action> {
+        let step = self.step(enrollment)?;
+        let mut actions = self.actions.get(&enrollment.id)?.iter();
+        actions.find(|action| action.step_id == step.id)
+    }
+
+    /// The first step, whose subject the thread has, and the variant of it that the enrollment got.
+    pub(super) fn first(&self, enrollment: &Enrollment) -> Option<(&Step, Option<VariantId>)> {
+        let step = self.steps.get(&enrollment.campaign_id)?.first()?;
+        let mut earlier = self.actions.get(&enrollment.id).into_iter().flatten();
+        let sent = earlier.find(|action| action.step_id == step.id);
+        let variant = sent.map_or_else(|| step.assign(enrollment.id), |action| action.variant_id);
+        Some((step, variant))
+    }
+
+    /// The connected mailboxes that a lane's mails may go from: the one that they stick to, also
+    /// when it has left the pool meanwhile (ROT-1), or any of the pool.
+    pub(super) fn senders(
         &self,
         campaign: CampaignId,
-        first: Option<AccountId>,
         only: Option<AccountId>,
     ) -> impl Iterator<Item = &Account> {
         let pool = self.pools.get(&campaign).into_iter().flatten();
-        let pooled = pool
-            .filter(|account| account.active)
-            .map(|account| account.account_id);
-        // A sticky mailbox goes on when it has left the pool meanwhile (ROT-1).
-        let ids: HashSet<AccountId> = match only {
-            Some(only) => [only].into(),
-            None => pooled.chain(first).collect(),
-        };
-        ids.into_iter()
+        let pooled = pool.filter(move |account| account.active && only.is_none());
+        pooled
+            .map(|account| account.account_id)
+            .chain(only)
             .filter_map(|id| self.accounts.get(&id))
             .filter(|account| account.status == AccountStatus::Connected)
     }
 
-    /// The mailboxes that a lane's mails may go from, each with the limits that count there
-    /// whomever they go to.
-    pub(super) fn room(
+    /// The same, each with its weight and the limits that count there.
+    pub(super) fn places(
         &self,
-        campaign: &Campaign,
         enrollment: &Enrollment,
         only: Option<AccountId>,
-    ) -> Vec<(AccountId, Vec<Limit>)> {
-        let first = enrollment.step_index == 0 && only.is_none();
-        self.senders(campaign.id, enrollment.account_id, only)
-            .map(|account| {
-                let limits = limits::of_room(account, campaign, first, &self.zone, &self.presets);
-                (account.id, limits)
-            })
-            .collect()
+    ) -> impl Iterator<Item = Place<'_>> {
+        let (campaign, first) = (enrollment.campaign_id, is_first(enrollment, only));
+        let pool = self.pools.get(&campaign).map_or(&[][..], Vec::as_slice);
+        self.senders(campaign, only).filter_map(move |account| {
+            let pooled = pool.iter().find(|of| of.account_id == account.id);
+            let weight = pooled.map_or(1, |of| of.weight.max(1));
+            let limits = self.room.get(&(campaign, account.id, first))?;
+            Some(Place::new(account.id, weight, limits))
+        })
     }
 
-    /// The same with the limits of one mail.
-    pub(super) fn candidates(
+    /// What one mail counts under at a place with these limits.
+    pub(super) fn limits_at(
         &self,
-        room: &[(AccountId, Vec<Limit>)],
-        campaign: &Campaign,
+        (account, room): (AccountId, &[Limit]),
         enrollment: &Enrollment,
         prospect: &Prospect,
-    ) -> Vec<(AccountId, Vec<Limit>)> {
-        let first = limits::of_first_step(campaign).filter(|_| enrollment.step_index == 0);
-        room.iter()
-            .filter_map(|(id, limits)| {
-                let sender = email_domain(&self.accounts.get(id)?.address);
-                let recipient = limits::of_recipient(&sender, prospect, &self.zone);
-                let counted = limits
-                    .iter()
-                    .any(|limit| limit.cap == Cap::CampaignNewDaily);
-                let first = first.clone().filter(|_| !counted);
-                let limits = limits.iter().cloned();
-                Some((*id, limits.chain(recipient).chain(first).collect()))
-            })
-            .collect()
+    ) -> Option<Vec<Limit>> {
+        let recipient = limits::of_recipient(self.accounts.get(&account)?, prospect, &self.zone);
+        let campaign = self.campaigns.get(&enrollment.campaign_id)?;
+        let counted = room.iter().any(|limit| limit.cap == Cap::CampaignNewDaily);
+        let first = limits::of_first_step(campaign);
+        let first = first.filter(|_| enrollment.step_index == 0 && !counted);
+        Some(room.iter().cloned().chain(recipient).chain(first).collect())
     }
 
     /// The last mail of another campaign to this prospect.
@@ -237,6 +263,11 @@ impl World {
             .map(|(_, at)| *at)
             .max()
     }
+}
+
+/// Whether it stands in the lane of first steps, which waits for room of its own (CAP-5).
+fn is_first(enrollment: &Enrollment, only: Option<AccountId>) -> bool {
+    enrollment.step_index == 0 && only.is_none()
 }
 
 fn by<K: std::hash::Hash + Eq, T>(all: Vec<T>, key: impl Fn(&T) -> K) -> HashMap<K, T> {
