@@ -1,20 +1,23 @@
 //! Why a mail has not gone out, when it may, and what would change that (SCH-9). The answers come
 //! from the rules that hand mails out, asked without handing out.
 
+use std::collections::HashSet;
+
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus},
     campaigns::{Campaign, CampaignStatus},
+    caps::Limit,
     enrollments::{Enrollment, EnrollmentState, Job, JobState},
 };
-use overture_store::{Tx, accounts, campaigns, enrollments, jobs};
+use overture_store::{Tx, accounts, campaigns, caps, enrollments, jobs};
 
 use crate::{Env, Error, Result};
 
 use super::{
     limits::Presets,
     plan,
-    slots::{Slot, Slots, Why, Wish},
+    slots::{Place, Slot, Slots, Why, Wish},
     world::World,
 };
 
@@ -144,7 +147,7 @@ async fn of_enrollment(
         return Ok(Answer::new("none", "it is on its way").until(now));
     }
     let world = World::load(tx, env, ws, std::slice::from_ref(&job), presets).await?;
-    if let Some(slot) = place(env, &world, enrollment, only) {
+    if let Some(slot) = place(tx, env, &world, enrollment, only).await? {
         return of_place(tx, &world, enrollment, &job, &slot).await;
     }
     let addresses: Vec<_> = world
@@ -162,29 +165,48 @@ async fn of_enrollment(
 }
 
 /// The first place for the next mail of an enrollment, as it is given out.
-fn place(
+async fn place(
+    tx: &mut Tx,
     env: &Env,
     world: &World,
     enrollment: &Enrollment,
     only: Option<AccountId>,
-) -> Option<Slot> {
-    let campaign = world.campaigns.get(&enrollment.campaign_id)?;
-    let prospect = world.prospects.get(&enrollment.prospect_id)?;
-    let zone = plan::zone_of(campaign, &prospect.time_zone);
-    let mut slots = Slots::new(world.now, world.usage.clone());
+) -> Result<Option<Slot>> {
+    let campaign = world.campaigns.get(&enrollment.campaign_id);
+    let prospect = world.prospects.get(&enrollment.prospect_id);
+    let Some((campaign, prospect)) = campaign.zip(prospect) else {
+        return Ok(None);
+    };
+    let sticky = world.sticky(enrollment).map(|account| account.id);
+    let places = world.places(enrollment, sticky);
+    let places: Vec<Place<'_>> = places
+        .filter(|place| only.is_none_or(|only| place.account == only))
+        .collect();
+    let limits: Vec<Vec<Limit>> = places
+        .iter()
+        .filter_map(|place| world.limits_at((place.account, place.limits), enrollment, prospect))
+        .collect();
+    // What several mailboxes share is counted once.
+    let mut counted = limits.concat();
+    let mut seen = HashSet::new();
+    counted.retain(|limit| seen.insert((limit.cap, limit.subject.clone())));
+    let usage = caps::usage(tx, enrollment.workspace_id, &counted, world.now).await?;
+    let mut slots = Slots::new(world.now, usage);
     for account in world.accounts.values() {
         let pace = world.paces.get(&account.id).copied().unwrap_or_default();
-        slots.add(account.clone(), pace, &*env.rng);
+        slots.add(account, pace, &*env.rng);
     }
-    let sticky = enrollment.account_id.or(only);
-    let room = world.room(campaign, enrollment, sticky);
-    slots.first(&Wish {
+    let candidates: Vec<Place<'_>> = places
+        .iter()
+        .zip(&limits)
+        .map(|(place, limits)| Place::new(place.account, place.weight, limits))
+        .collect();
+    Ok(slots.first(&Wish {
         campaign,
-        zone: &zone,
-        candidates: &world.candidates(&room, campaign, enrollment, prospect),
-        pool: world.pools.get(&campaign.id).map_or(&[][..], Vec::as_slice),
+        zone: &plan::zone_of(campaign, &prospect.time_zone),
+        candidates: &candidates,
         other_campaign_at: world.other_campaign_at(enrollment),
-    })
+    }))
 }
 
 async fn of_place(
