@@ -74,8 +74,8 @@ pub async fn tick(env: &Env) -> Result<Due> {
             failed = stuck.len(),
             "leases were given back"
         );
-        for part in [Part::Sends, Part::Deliveries, Part::Campaigns] {
-            env.wakes.wake(part);
+        for part in Part::ALL.iter().filter(|part| **part != Part::Leases) {
+            env.wakes.wake(*part);
         }
     }
     env.connections.close_idle(env.config.connections, real);

@@ -78,6 +78,27 @@ on_both! {
         assert_eq!(world.post.asked().len(), 2);
     }
 
+    // SCH-5: what a dead host held waits for nobody's next wake, whichever part it belongs to.
+    async fn leases_that_come_back_wake_every_part(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        world.running(&[&mailbox], &people).await;
+        let dying = another_host(&world, 9).await;
+        let next = world.settle().await.unwrap();
+        world.kit.clock.advance_to(next);
+        assert_eq!(take(&dying).await, 1);
+        world.kit.clock.advance(Duration::from_secs(31));
+        let env = world.env();
+        let wakes = || Part::ALL.iter().map(|part| env.wakes.count(*part)).collect::<Vec<_>>();
+        let before = wakes();
+        leases::tick(env).await.unwrap();
+        let woken = Part::ALL.iter().zip(before.into_iter().zip(wakes()));
+        for (part, (before, now)) in woken.filter(|(part, _)| **part != Part::Leases) {
+            assert!(now > before, "{part} sleeps on");
+        }
+    }
+
     // SAFE-3, SCH-5: who lost the lease says nothing about what its successor does.
     async fn a_failure_that_comes_after_the_lease_has_passed_on(test: TestDatabase) {
         let world = Outreach::new(test).await;
