@@ -34,6 +34,12 @@ impl Caller {
         Actor::Key(self.key.id)
     }
 
+    /// Whether the key is an instance admin's.
+    pub fn is_instance_admin(&self) -> bool {
+        let mut scopes = self.key.scopes.iter();
+        scopes.any(|held| held.starts_with("plugins:"))
+    }
+
     /// Goes on only with this scope; the answer is the workspace.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //! errors that name the field ([`Body`], [`Params`]), pages, and the envelopes of API-2. Before all of
 //! them stands the gate, which counts requests and knows those that come twice.
 
+mod alerts;
 mod answer;
 mod caller;
 mod campaigns;

@@ -14,7 +14,7 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages, prospects,
+    alerts, campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages, prospects,
     sends, suppressions, webhooks, why,
 };
 
@@ -57,6 +57,7 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .merge(lists::routes())
         .merge(imports::routes())
         .merge(suppressions::routes())
+        .merge(alerts::routes())
         .merge(mailboxes::routes())
         .merge(campaigns::routes())
         .merge(messages::routes())

@@ -84,6 +84,29 @@ impl Cap {
         }
     }
 
+    /// The row that counts what happens at `at`: a day since 1970 in the cap's calendar, or a
+    /// sixtieth of the window.
+    pub fn bucket(self, at: Timestamp, zone: &TimeZone) -> i64 {
+        match self.rule().0 {
+            Span::Day(_) => windows::civil_day(at, zone),
+            Span::Sliding(length) => at.as_micros().div_euclid(part(length)),
+        }
+    }
+
+    /// Whether it counts over civil days.
+    pub const fn is_daily(self) -> bool {
+        matches!(self.rule().0, Span::Day(_))
+    }
+
+    /// The first row that a decision may still look at from `at` on, in any zone: those before it
+    /// can be forgotten.
+    pub fn first_bucket_kept(self, at: Timestamp) -> i64 {
+        match self.rule().0 {
+            Span::Day(_) => windows::civil_day(at, &TimeZone::UTC) - 2,
+            Span::Sliding(_) => self.bucket(at, &TimeZone::UTC) - 2 * PARTS,
+        }
+    }
+
     /// The `limitType` of `limit.hit` (API-6); None where the API has no word for it.
     pub const fn limit_type(self) -> Option<&'static str> {
         match self {
@@ -121,7 +144,8 @@ impl Cap {
         }
     }
 
-    const fn words(self) -> &'static str {
+    /// What it limits, for people; reasons begin with it.
+    pub const fn words(self) -> &'static str {
         match self {
             Self::MailboxDaily => "the mailbox's daily limit",
             Self::MailboxTotalDaily => "the hard daily limit of a mailbox",
@@ -153,12 +177,9 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// The row that counts what happens at `at`: a day since 1970, or a sixtieth of the window.
+    /// The row that counts what happens at `at`.
     pub fn bucket(&self, at: Timestamp) -> i64 {
-        match self.cap.rule().0 {
-            Span::Day(_) => windows::civil_day(at, &self.zone),
-            Span::Sliding(length) => at.as_micros().div_euclid(part(length)),
-        }
+        self.cap.bucket(at, &self.zone)
     }
 
     /// The oldest row that still counts at `at`. A part of a sliding window counts until its end
@@ -177,7 +198,11 @@ fn part(length: Duration) -> i64 {
 
 /// What was handed out, for the subjects that a decision looks at.
 #[derive(Clone, Debug, Default)]
-pub struct Usage(HashMap<Cap, HashMap<String, BTreeMap<i64, i64>>>);
+pub struct Usage {
+    rows: HashMap<Cap, HashMap<String, BTreeMap<i64, i64>>>,
+    /// Subjects whose rows are not believed, and until when.
+    doubted: HashMap<(Cap, String), Timestamp>,
+}
 
 /// The limit that keeps a mail back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,15 +211,22 @@ pub struct Binding {
     pub subject: String,
     pub limit: i64,
     pub used: i64,
-    /// When there is room again, as far as is known now.
+    /// When there is room again, as far as is known now; when to look again, where it is doubted.
     pub until: Timestamp,
+    /// Fewer have gone out or are on their way than the counter says (SCH-6).
+    pub doubted: bool,
 }
 
 impl Binding {
     /// Why the mail waits, for people.
     pub fn reason(&self) -> String {
+        let doubt = if self.doubted {
+            " by its counter, but fewer were sent; the counter is being checked"
+        } else {
+            ""
+        };
         format!(
-            "{} is reached ({} of {})",
+            "{} is reached{doubt} ({} of {})",
             self.cap.words(),
             self.used,
             self.limit
@@ -205,7 +237,7 @@ impl Binding {
 impl Usage {
     /// Adds to a row; `n` is negative when a reservation is released.
     pub fn add(&mut self, cap: Cap, subject: &str, bucket: i64, n: i64) {
-        let subjects = self.0.entry(cap).or_default();
+        let subjects = self.rows.entry(cap).or_default();
         if !subjects.contains_key(subject) {
             subjects.insert(subject.to_owned(), BTreeMap::new());
         }
@@ -216,9 +248,10 @@ impl Usage {
 
     /// Takes in the counts of other subjects.
     pub fn extend(&mut self, other: Self) {
-        for (cap, subjects) in other.0 {
-            self.0.entry(cap).or_default().extend(subjects);
+        for (cap, subjects) in other.rows {
+            self.rows.entry(cap).or_default().extend(subjects);
         }
+        self.doubted.extend(other.doubted);
     }
 
     /// Counts one hand-out at `at` under every limit.
@@ -235,12 +268,19 @@ impl Usage {
 
     fn counted(&self, limit: &Limit, at: Timestamp) -> impl Iterator<Item = (i64, i64)> + '_ {
         let rows = self
-            .0
+            .rows
             .get(&limit.cap)
             .and_then(|subjects| subjects.get(&limit.subject));
         let range = limit.first_bucket(at)..=limit.bucket(at);
         rows.into_iter()
             .flat_map(move |rows| rows.range(range.clone()).map(|(b, n)| (*b, *n)))
+    }
+
+    /// A subject's rows are not believed: where they leave no room, it is looked at again at
+    /// `until`, and not on the next day (SCH-6).
+    pub fn doubt(&mut self, limit: &Limit, until: Timestamp) {
+        let subject = (limit.cap, limit.subject.clone());
+        self.doubted.insert(subject, until);
     }
 
     /// The limit without room at `at` that stays full the longest; None when all have room.
@@ -249,12 +289,19 @@ impl Usage {
             .iter()
             .filter_map(|limit| {
                 let used = self.used(limit, at);
-                (used >= limit.limit).then(|| Binding {
+                if used < limit.limit {
+                    return None;
+                }
+                let doubted = self.doubted.get(&(limit.cap, limit.subject.clone()));
+                let until = doubted.copied();
+                let until = until.unwrap_or_else(|| self.room_at(limit, used, at));
+                (until > at).then(|| Binding {
                     cap: limit.cap,
                     subject: limit.subject.clone(),
                     limit: limit.limit,
                     used,
-                    until: self.room_at(limit, used, at),
+                    until,
+                    doubted: doubted.is_some(),
                 })
             })
             .max_by_key(|binding| binding.until)
@@ -481,6 +528,23 @@ mod tests {
             "the mailbox's daily limit is reached (2 of 2)"
         );
         assert_eq!(usage.binding(&[daily], binding.until), None);
+    }
+
+    // SCH-6: a counter that is not believed holds nothing until the next day.
+    #[test]
+    fn a_doubted_counter_is_looked_at_again_soon() {
+        let daily = limit(Cap::MailboxDaily, 2);
+        let mut usage = Usage::default();
+        usage.add(daily.cap, &daily.subject, daily.bucket(at(0)), 7);
+        usage.doubt(&daily, at(300));
+        let daily = [daily];
+        let binding = usage.binding(&daily, at(0)).unwrap();
+        assert_eq!((binding.until, binding.doubted), (at(300), true));
+        assert_eq!(
+            binding.reason(),
+            "the mailbox's daily limit is reached by its counter, but fewer were sent; the counter is being checked (7 of 2)"
+        );
+        assert_eq!(usage.binding(&daily, at(300)), None);
     }
 
     // CAP-1: the answer names the limit that binds the longest.

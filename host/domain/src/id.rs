@@ -37,6 +37,12 @@ impl<K: Kind> Id<K> {
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
+    /// The least id of a moment: those of things before it are less, all others are not.
+    pub fn first_of(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+        Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
     /// The id made of this UUID.
     pub const fn from_uuid(uuid: uuid::Uuid) -> Self {
         Self {
@@ -181,6 +187,8 @@ ids! {
     /// A fetch of a pixel, or a click.
     HitId, Hit, "hit";
     RequestId, Request, "req";
+    /// What an admin must see to.
+    AlertId, Alert, "alt";
 }
 
 #[cfg(test)]

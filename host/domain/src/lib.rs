@@ -6,6 +6,7 @@
 //! One module a feature, with the word of the specification.
 
 pub mod accounts;
+pub mod alerts;
 pub mod campaigns;
 pub mod caps;
 pub mod enrollments;
@@ -26,9 +27,9 @@ pub mod webhooks;
 pub mod windows;
 
 pub use id::{
-    AccountId, ActionId, ApiKeyId, AttemptId, AuditId, CampaignId, DeliveryId, EnrollmentId,
-    EventId, HitId, HostId, Id, ImportId, JobId, ListId, MessageId, ProspectId, RequestId, StepId,
-    SuppressionId, UserId, VariantId, WebhookId, WorkspaceId,
+    AccountId, ActionId, AlertId, ApiKeyId, AttemptId, AuditId, CampaignId, DeliveryId,
+    EnrollmentId, EventId, HitId, HostId, Id, ImportId, JobId, ListId, MessageId, ProspectId,
+    RequestId, StepId, SuppressionId, UserId, VariantId, WebhookId, WorkspaceId,
 };
 pub use rng::Rng;
 pub use time::{Clock, Timestamp};

@@ -7,8 +7,8 @@ use overture_store::Database;
 use overture_vault::Vault;
 
 use crate::{
-    Classifiers, Config, Formatters, MailProviders, mailboxes::Connections, parts::Wakes,
-    sends::Journal, under_way::UnderWay, webhooks::Couriers,
+    Classifiers, Config, Formatters, MailProviders, PluginHealth, counters::Looked,
+    mailboxes::Connections, parts::Wakes, sends::Journal, under_way::UnderWay, webhooks::Couriers,
 };
 
 /// Everything that operations and parts work with; cheap to clone.
@@ -32,6 +32,8 @@ pub struct Env {
     /// The formatters of webhooks, by the id in a webhook's row.
     pub formatters: Arc<dyn Formatters>,
     pub config: Arc<Config>,
+    /// Which plugins keep failing.
+    pub health: Arc<dyn PluginHealth>,
     /// This process among those that share the database (SCH-5).
     pub host: HostId,
     pub wakes: Arc<Wakes>,
@@ -40,6 +42,8 @@ pub struct Env {
     pub connections: Arc<Connections>,
     /// Commits attempts and outcomes of sends in groups; begins as its default.
     pub journal: Arc<Journal>,
+    /// What the reconciler has looked at; begins as its default.
+    pub counters: Arc<Looked>,
     /// Deliveries of webhooks on their way; begins as its default.
     pub couriers: Arc<Couriers>,
 }

@@ -12,9 +12,11 @@
 //!
 //! Features meet in the store and in its events, not inside each other.
 
+pub mod alerts;
 pub mod campaigns;
 pub mod classifiers;
 pub mod config;
+pub mod counters;
 mod env;
 mod error;
 pub mod failpoints;
@@ -37,6 +39,7 @@ pub mod under_way;
 pub mod unsubscribe;
 pub mod webhooks;
 
+pub use alerts::PluginHealth;
 pub use classifiers::{ClassifierEntry, Classifiers};
 pub use config::Config;
 pub use env::Env;

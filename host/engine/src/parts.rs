@@ -8,7 +8,7 @@ use std::{
 use overture_domain::{Timestamp, names};
 use tokio::sync::Notify;
 
-use crate::{Env, Result, campaigns, inbox, leases, sends, tracking, webhooks};
+use crate::{Env, Result, alerts, campaigns, counters, inbox, leases, sends, tracking, webhooks};
 
 names! {
     /// One loop of `overture serve`. Each has its own concurrency, so that a slow one delays no
@@ -30,6 +30,18 @@ names! {
         Campaigns = "campaigns",
         /// Openings and clicks whose burst is over (TRK-2).
         Tracking = "tracking",
+        /// Counters are held against the events (SAFE-5).
+        Counters = "counters",
+        /// What an admin must see to is looked for (OPS-7).
+        Alerts = "alerts",
+    }
+}
+
+impl Part {
+    /// Whether it lives on real time, also where the clock is driven: what it answers as
+    /// [`Due::At`] is real time then.
+    pub const fn is_real(self) -> bool {
+        matches!(self, Self::Leases | Self::Alerts)
     }
 }
 
@@ -47,6 +59,8 @@ pub async fn tick(env: &Env, part: Part) -> Result<Due> {
         Part::Deliveries => webhooks::deliver(env).await,
         Part::Campaigns => campaigns::tick(env).await,
         Part::Tracking => tracking::tick(env).await,
+        Part::Counters => counters::tick(env).await,
+        Part::Alerts => alerts::tick(env).await,
     }
 }
 

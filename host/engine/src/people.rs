@@ -35,6 +35,8 @@ pub const SCOPES: &[&str] = &[
     "leads:read",
     "leads:write",
     "analytics:read",
+    "alerts:read",
+    "alerts:write",
     "enrollments:write",
     "jobs:read",
     "plugins:read",

@@ -2,8 +2,12 @@
 //! office.
 #![expect(clippy::unwrap_used, reason = "a test's helpers panic like the test")]
 
+#[path = "sending/alerts.rs"]
+mod alerts;
 #[path = "sending/campaigns.rs"]
 mod campaigns;
+#[path = "sending/counters.rs"]
+mod counters;
 #[path = "sending/journal.rs"]
 mod journal;
 #[path = "sending/lanes.rs"]

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, send, serve,
+        alert, campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, send, serve,
         template, user, why,
     },
     config::Config,
@@ -59,6 +59,9 @@ enum Command {
     Send(Remote<send::Command>),
     /// Why a mail has not gone out, when it may, and what would change that, through the API
     Why(RemoteArgs<why::Options>),
+    /// What an admin must see to, through the API
+    #[command(subcommand_required = true)]
+    Alert(Remote<alert::Command>),
     /// What happened, through the API
     Events(RemoteArgs<events::Options>),
     /// A small campaign in the sandbox, on virtual time
@@ -112,6 +115,7 @@ impl Cli {
             }
             Command::Send(remote) => send::run(&remote.server.connect()?, remote.command).await,
             Command::Why(remote) => why::run(&remote.server.connect()?, &remote.options).await,
+            Command::Alert(remote) => alert::run(&remote.server.connect()?, remote.command).await,
             Command::Events(remote) => {
                 events::run(&remote.server.connect()?, &remote.options).await
             }

@@ -109,7 +109,7 @@ impl Loops {
 
     /// Heartbeats and leases live on real time, everything else on the clock that may be driven.
     fn time_of(&self, part: Part) -> &dyn Time {
-        if is_real(part) {
+        if part.is_real() {
             &SystemClock
         } else {
             &*self.time
@@ -119,7 +119,7 @@ impl Loops {
     /// The earliest moment at which a part wants to act.
     #[cfg(feature = "test-clock")]
     pub fn next(&self) -> Option<Timestamp> {
-        let driven = Part::ALL.iter().filter(|part| !is_real(**part));
+        let driven = Part::ALL.iter().filter(|part| !part.is_real());
         let moments = driven.filter_map(|part| match self.states[*part as usize].due() {
             Due::At(at) => Some(at),
             Due::Now | Due::WhenWoken => None,
@@ -141,11 +141,7 @@ impl Loops {
                     Due::WhenWoken => false,
                 }
         };
-        let driven = Part::ALL.iter().filter(|part| !is_real(**part));
+        let driven = Part::ALL.iter().filter(|part| !part.is_real());
         driven.filter(|part| about_to(**part)).count() + self.env.under_way.total()
     }
-}
-
-const fn is_real(part: Part) -> bool {
-    matches!(part, Part::Leases)
 }

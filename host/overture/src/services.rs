@@ -91,12 +91,14 @@ impl Services {
             providers: Arc::new(plugins.clone()),
             classifiers: Arc::new(plugins.clone()),
             formatters: Arc::new(plugins.clone()),
+            health: Arc::new(plugins.clone()),
             config: Arc::new(config.engine()),
             wakes: Arc::new(Wakes::default()),
             under_way: Arc::default(),
             connections: Arc::default(),
             journal: Arc::default(),
             couriers: Arc::default(),
+            counters: Arc::default(),
         };
         Ok(Self { env, plugins })
     }

@@ -54,6 +54,19 @@ struct Trouble {
     rest: Option<Rest>,
 }
 
+impl Trouble {
+    fn quarantine(&self, plugin: &str, workspace: WorkspaceId) -> Option<Quarantine> {
+        let rest = self.rest?;
+        Some(Quarantine {
+            plugin: plugin.to_owned(),
+            workspace,
+            until: rest.until,
+            failures: self.failures,
+            last: self.last.clone(),
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Rest {
     until: Timestamp,
@@ -124,16 +137,19 @@ impl Breaker {
     pub(crate) fn resting(&self, plugin: &str, now: Timestamp) -> Vec<Quarantine> {
         let workspaces = self.lock();
         let resting = workspaces.iter().filter_map(|(workspace, trouble)| {
-            let rest = trouble.rest.filter(|rest| now < rest.until)?;
-            Some(Quarantine {
-                plugin: plugin.to_owned(),
-                workspace: *workspace,
-                until: rest.until,
-                failures: trouble.failures,
-                last: trouble.last.clone(),
-            })
+            let quarantine = trouble.quarantine(plugin, *workspace)?;
+            (now < quarantine.until).then_some(quarantine)
         });
         resting.collect()
+    }
+
+    /// The workspaces in which the plugin came to rest and has not worked since.
+    pub(crate) fn failing(&self, plugin: &str) -> Vec<Quarantine> {
+        let workspaces = self.lock();
+        let failing = workspaces.iter();
+        failing
+            .filter_map(|(workspace, trouble)| trouble.quarantine(plugin, *workspace))
+            .collect()
     }
 
     /// An admin says: try again at once.

@@ -10,7 +10,7 @@ use overture_plugin_pack::{Capabilities, Kind, Manifest, UrlPattern};
 use url::Url;
 
 use crate::{
-    breaker::Breaker,
+    breaker::{Breaker, Quarantine},
     cache::CodeCache,
     call::Guest,
     capabilities::Services,
@@ -118,6 +118,15 @@ impl PluginHost {
     pub fn list(&self) -> Vec<PluginInfo> {
         let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
         plugins.values().map(|plugin| self.info(plugin)).collect()
+    }
+
+    /// Where plugins came into quarantine and have not worked since (PLG-3).
+    pub fn failing(&self) -> Vec<Quarantine> {
+        let plugins = self.plugins.read().unwrap_or_else(PoisonError::into_inner);
+        let failing = plugins.values();
+        failing
+            .flat_map(|plugin| plugin.breaker.failing(&plugin.id))
+            .collect()
     }
 
     /// One plugin.

@@ -1,5 +1,7 @@
 //! What was used of the caps (CAP-2): one row a civil day, or one a sixtieth of a sliding window.
 
+pub mod heal;
+
 use std::collections::BTreeMap;
 
 use overture_domain::{
@@ -95,21 +97,32 @@ pub async fn move_zone(
     subject: &str,
     from_bucket: i64,
     to_bucket: i64,
+    now: Timestamp,
 ) -> Result<()> {
-    if from_bucket == to_bucket {
-        return Ok(());
+    if from_bucket != to_bucket {
+        query(sql!(
+            "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
+             SELECT u.workspace_id, u.kind, u.subject, $5, u.used FROM cap_usage u
+             WHERE u.workspace_id = $1 AND u.kind = $2 AND u.subject = $3 AND u.bucket = $4
+             ON CONFLICT (workspace_id, kind, subject, bucket) DO UPDATE SET used = cap_usage.used + excluded.used"
+        ))
+        .bind(ws)
+        .bind(cap.name())
+        .bind(subject)
+        .bind(from_bucket)
+        .bind(to_bucket)
+        .execute(tx)
+        .await?;
     }
     query(sql!(
-        "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
-         SELECT u.workspace_id, u.kind, u.subject, $5, u.used FROM cap_usage u
-         WHERE u.workspace_id = $1 AND u.kind = $2 AND u.subject = $3 AND u.bucket = $4
-         ON CONFLICT (workspace_id, kind, subject, bucket) DO UPDATE SET used = cap_usage.used + excluded.used"
+        "UPDATE cap_usage SET carried = used, carried_at = $5
+         WHERE workspace_id = $1 AND kind = $2 AND subject = $3 AND bucket = $4"
     ))
     .bind(ws)
     .bind(cap.name())
     .bind(subject)
-    .bind(from_bucket)
     .bind(to_bucket)
+    .bind(now)
     .execute(tx)
     .await?;
     Ok(())

@@ -9,8 +9,10 @@ use sqlx::{
     },
 };
 
+use overture_domain::EventId;
+
 use crate::{
-    Error, Result, Row,
+    Error, Result, Row, counts,
     dialect::Dialect,
     query::{Statement, Value},
 };
@@ -117,11 +119,15 @@ impl Database {
     /// # Errors
     /// [`Error::Unavailable`] when no connection can be had.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(match &self.0 {
-            Pools::Sqlite { write, .. } => Tx(Transaction::Sqlite(
-                write.begin_with("BEGIN IMMEDIATE").await?,
-            )),
-            Pools::Postgres(pool) => Tx(Transaction::Postgres(pool.begin().await?)),
+        let inner = match &self.0 {
+            Pools::Sqlite { write, .. } => {
+                Transaction::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Pools::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+        };
+        Ok(Tx {
+            inner,
+            to_count: Vec::new(),
         })
     }
 
@@ -167,7 +173,11 @@ pub struct Reader(Database);
 
 /// A write transaction. Nothing is kept until [`commit`](Self::commit).
 #[derive(Debug)]
-pub struct Tx(Transaction);
+pub struct Tx {
+    inner: Transaction,
+    /// Events that it wrote and that are to be counted.
+    to_count: Vec<EventId>,
+}
 
 #[derive(Debug)]
 enum Transaction {
@@ -176,16 +186,25 @@ enum Transaction {
 }
 
 impl Tx {
-    /// Keeps everything that was written. On return it is on disk.
+    /// Keeps everything that was written, and counts its events (SAFE-5). On return it is on disk.
     ///
     /// # Errors
     /// When the database can't; then nothing is kept.
-    pub async fn commit(self) -> Result<()> {
-        match self.0 {
+    pub async fn commit(mut self) -> Result<()> {
+        let events = std::mem::take(&mut self.to_count);
+        if !events.is_empty() {
+            counts::add(&mut self, &events).await?;
+        }
+        match self.inner {
             Transaction::Sqlite(tx) => tx.commit().await?,
             Transaction::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
+    }
+
+    /// Notes events that were written, for [`commit`](Self::commit) to count.
+    pub(crate) fn count_later(&mut self, events: impl Iterator<Item = EventId>) {
+        self.to_count.extend(events);
     }
 
     pub(crate) async fn execute(
@@ -193,7 +212,7 @@ impl Tx {
         statement: &Statement,
         values: Vec<Value>,
     ) -> Result<u64> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.inner {
             Transaction::Sqlite(tx) => statement
                 .sqlite(values)
                 .execute(&mut **tx)
@@ -248,14 +267,14 @@ impl Read for Reader {
 
 impl Read for Tx {
     fn dialect(&self) -> Dialect {
-        match self.0 {
+        match self.inner {
             Transaction::Sqlite(_) => Dialect::Sqlite,
             Transaction::Postgres(_) => Dialect::Postgres,
         }
     }
 
     async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>> {
-        Ok(match &mut self.0 {
+        Ok(match &mut self.inner {
             Transaction::Sqlite(tx) => statement
                 .sqlite(values)
                 .fetch_all(&mut **tx)

@@ -8,6 +8,7 @@
 //! | `{for_update}` | locks the selected rows until the transaction ends; SQLite has one writer anyway |
 //! | `{for_share}` | keeps the selected rows as they are until the transaction ends |
 //! | `{skip_locked}` | the same, passing over rows that another host holds |
+//! | `{lock event_counts}` | a whole statement: no other transaction writes that table until this one ends; SQLite has one writer anyway |
 //! | `{each SELECT id …}` | runs a SELECT for every row of the tables before it, to which it may refer; its ids as rows of `e(value, key)`, `key` counting from 0. PostgreSQL locks them, passing over rows that another host holds |
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
 //! | `{settled}` | events of finished transactions only: none older can appear behind a reader's cursor |
@@ -75,6 +76,11 @@ fn piece(name: &str, dialect: Dialect) -> String {
                 Sqlite => format!("jsonb_each({parameter}) AS r"),
                 Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
             }
+        }
+        (lock, Sqlite) if lock.starts_with("lock ") => "SELECT 1".into(),
+        (lock, Postgres) if lock.starts_with("lock ") => {
+            let table = &lock["lock ".len()..];
+            format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
         }
         (each, Sqlite) if each.starts_with("each ") => {
             let select = &each["each ".len()..];

@@ -54,7 +54,8 @@ impl Record for Placed {
 }
 
 /// Writes events, in the transaction of what they tell. One whose dedup key the workspace has
-/// seen is left out (API-6); how many were written.
+/// seen is left out (API-6); how many were written. The commit counts them
+/// ([`counts`](crate::counts)).
 pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
     if events.is_empty() {
         return Ok(0);
@@ -77,7 +78,7 @@ pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
             })
         })
         .collect();
-    query(sql!(
+    let written = query(sql!(
         "INSERT INTO events (id, workspace_id, kind, channel, campaign_id, enrollment_id, prospect_id, account_id, occurred_at, dedup_key, data)
          SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'kind', r.value->>'channel', r.value->>'campaign_id',
                 r.value->>'enrollment_id', r.value->>'prospect_id', r.value->>'account_id',
@@ -87,7 +88,11 @@ pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
     ))
     .bind_json(&rows)
     .execute(tx)
-    .await
+    .await?;
+    if written > 0 {
+        tx.count_later(events.iter().map(|event| event.id));
+    }
+    Ok(written)
 }
 
 const COLUMNS: &str = "SELECT tx, seq, id, workspace_id, kind, channel, campaign_id, enrollment_id, prospect_id, account_id, occurred_at, dedup_key, data FROM events WHERE {settled}";
@@ -173,25 +178,6 @@ pub async fn newest(on: &mut impl Read) -> Result<EventPosition> {
             seq: row.int("seq")?,
         })
     })
-}
-
-/// How many events of each kind a campaign has, and of how many prospects.
-pub async fn count_by_kind(
-    on: &mut impl Read,
-    ws: WorkspaceId,
-    campaign: overture_domain::CampaignId,
-) -> Result<Vec<(EventKind, i64, i64)>> {
-    query(sql!(
-        "SELECT kind, COUNT(*) AS n, COUNT(DISTINCT prospect_id) AS prospects FROM events
-         WHERE workspace_id = $1 AND campaign_id = $2 GROUP BY kind"
-    ))
-    .bind(ws)
-    .bind(campaign)
-    .rows(on)
-    .await?
-    .iter()
-    .map(|row| Ok((row.parsed("kind")?, row.int("n")?, row.int("prospects")?)))
-    .collect()
 }
 
 /// How far a reader has come; the beginning for a new one.

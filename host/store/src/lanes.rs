@@ -193,6 +193,11 @@ pub async fn call_up_campaign(
         .await
 }
 
+/// The same for everybody in a workspace.
+pub async fn call_up_workspace(tx: &mut Tx, ws: WorkspaceId, now: Timestamp) -> Result<u64> {
+    query(sql!(CALL_UP)).bind(ws).bind(now).execute(tx).await
+}
+
 /// The same for everybody whose campaign sends from an account.
 pub async fn call_up_account(
     tx: &mut Tx,

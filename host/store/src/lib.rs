@@ -13,9 +13,11 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod alerts;
 pub mod audit;
 pub mod campaigns;
 pub mod caps;
+pub mod counts;
 mod db;
 pub mod deliveries;
 pub mod dialect;

@@ -28,6 +28,8 @@ migrations! {
     5 "0005_plugins";
     6 "0006_laws";
     7 "0007_sequences";
+    8 "0008_counts";
+    9 "0009_drift";
 }
 
 /// How far a database is.

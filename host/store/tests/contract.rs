@@ -3,6 +3,10 @@
 
 #[path = "contract/accounts.rs"]
 mod accounts;
+#[path = "contract/alerts.rs"]
+mod alerts;
+#[path = "contract/counts.rs"]
+mod counts;
 #[path = "contract/deliveries.rs"]
 mod deliveries;
 #[path = "contract/events.rs"]

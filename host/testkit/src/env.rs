@@ -10,7 +10,7 @@ use overture_domain::{
 use overture_egress::{AddressPolicy, Client, Resolver};
 use overture_engine::{
     ClassifierEntry, Classifiers, Config, Env, FormatterEntry, Formatters, MailProviders,
-    ProviderPreset,
+    PluginHealth, ProviderPreset,
 };
 use overture_mail::{Dialer, NetConnector, tls::Tls};
 use overture_plugin_host::{
@@ -107,12 +107,14 @@ pub fn services(db: Database, clock: Arc<ManualClock>) -> Env {
         providers: Arc::new(NoPlugins),
         classifiers: Arc::new(NoPlugins),
         formatters: Arc::new(NoPlugins),
+        health: Arc::new(NoPlugins),
         config: Arc::new(Config::default()),
         wakes: Arc::default(),
         under_way: Arc::default(),
         connections: Arc::default(),
         journal: Arc::default(),
         couriers: Arc::default(),
+        counters: Arc::default(),
     }
 }
 
@@ -127,6 +129,12 @@ pub struct NoPlugins;
 
 fn unknown<T>(id: &str) -> Result<T, CallError> {
     Err(CallError::UnknownPlugin(id.to_owned()))
+}
+
+impl PluginHealth for NoPlugins {
+    fn failing(&self) -> Vec<overture_plugin_host::Quarantine> {
+        Vec::new()
+    }
 }
 
 #[async_trait]

@@ -24,6 +24,7 @@ fn filled(path: &str) -> String {
         ("/messages/{id}", "msg"),
         ("/enrollments/{id}", "enr"),
         ("/webhooks/{id}", "whk"),
+        ("/alerts/{id}", "alt"),
     ];
     let kind = kinds
         .iter()

@@ -1,6 +1,8 @@
 //! WS-1: no id from another workspace is ever readable, and nothing can be done with it.
 
+use overture_domain::alerts::AlertCode;
 use overture_engine::webhooks;
+use overture_store::alerts;
 use overture_testkit::on_both;
 use serde_json::{Value, json};
 
@@ -17,6 +19,7 @@ struct World {
     enrollment: String,
     webhook: String,
     delivery: String,
+    alert: String,
 }
 
 impl World {
@@ -73,6 +76,7 @@ impl World {
             enrollment,
             webhook,
             delivery,
+            alert: alert(api).await,
         }
     }
 
@@ -87,6 +91,7 @@ impl World {
             "messages" => &self.message,
             "enrollments" => &self.enrollment,
             "webhooks" => &self.webhook,
+            "alerts" => &self.alert,
             other => panic!("{other} is new: put one into the world"),
         }
     }
@@ -96,6 +101,28 @@ impl World {
             .replace("{id}", self.id(template))
             .replace("{deliveryId}", &self.delivery)
     }
+}
+
+/// An open alert of the workspace.
+async fn alert(api: &Api) -> String {
+    let seen = alerts::Seen {
+        id: api.env().id(),
+        workspace_id: Some(api.ws()),
+        subject: "me@example.com".into(),
+        message: "me@example.com is disconnected".into(),
+        count: 1,
+    };
+    let mut tx = api.env().db.begin().await.unwrap();
+    let (code, who, now) = (
+        AlertCode::MailboxDisconnected,
+        alerts::Who::Any,
+        api.env().now(),
+    );
+    alerts::tell(&mut tx, code, std::slice::from_ref(&seen), who, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    seen.id.to_string()
 }
 
 /// Everything that can be read.

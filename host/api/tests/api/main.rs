@@ -5,6 +5,7 @@
 #[macro_use]
 mod kit;
 
+mod alerts;
 mod campaigns;
 mod contract;
 mod errors;

@@ -108,6 +108,8 @@ pub(crate) fn all() -> Vec<Operation> {
             "inbox:write",
             Some(json!({"label": "question"})),
         ),
+        ("GET", "/alerts", "alerts:read", None),
+        ("POST", "/alerts/{id}/acknowledge", "alerts:write", None),
         ("GET", "/sends/ambiguous", "campaigns:read", None),
         (
             "POST",

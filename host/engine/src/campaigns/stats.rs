@@ -1,7 +1,7 @@
-//! What a campaign has done: counted from its events and enrollments (SAFE-5).
+//! What a campaign has done: read from the counts of its events, and from its enrollments (SAFE-5).
 
 use overture_domain::{CampaignId, WorkspaceId, enrollments::EnrollmentState, events::EventKind};
-use overture_store::{campaigns as store, enrollments, events};
+use overture_store::{campaigns as store, counts, enrollments};
 
 use crate::{Env, Error, Result};
 
@@ -39,8 +39,8 @@ pub async fn stats(env: &Env, ws: WorkspaceId, id: CampaignId) -> Result<Stats> 
         .await?
         .ok_or(Error::NotFound("campaign"))?;
     let by_state = enrollments::count_by_state(&mut on, ws, id).await?;
-    let counts = events::count_by_kind(&mut on, ws, id).await?;
-    let count = |kind: EventKind| counts.iter().find(|(found, ..)| *found == kind);
+    let found = counts::of_campaign(&mut on, ws, id).await?;
+    let count = |kind: EventKind| found.iter().find(|(of, ..)| *of == kind);
     let people = |kind| count(kind).map_or(0, |(_, _, people)| *people);
     Ok(Stats {
         prospects: by_state.iter().map(|(_, n)| n).sum(),

@@ -36,6 +36,12 @@ impl Breaker {
         }
     }
 
+    /// After how many failures in a row it is left alone, where it is: until a connection comes
+    /// about.
+    pub(super) fn open_after(&self) -> Option<u32> {
+        self.open_until.map(|_| self.failures)
+    }
+
     /// A connection came about.
     pub(super) fn succeeded(&mut self) {
         *self = Self::default();

@@ -183,6 +183,9 @@ pub async fn resume(env: &Env, ws: WorkspaceId, id: AccountId, actor: &Actor) ->
     .await
 }
 
+/// Why a mailbox is disconnected that a person has disconnected.
+pub(crate) const BY_HAND: &str = "disconnected by hand";
+
 /// A person disconnects a mailbox; a passing test connects it again.
 ///
 /// # Errors
@@ -204,7 +207,7 @@ pub async fn disconnect(
         id,
         &from,
         AccountStatus::Disconnected,
-        "disconnected by hand",
+        BY_HAND,
         actor,
     )
     .await

@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use overture_domain::WorkspaceId;
 use overture_plugin_host::{
     CallError, ClassifyContext, Event, FormatContext, Formatted, Kind, Leg, Message, Problem,
-    SendOutcome, SyncPage, Verdict,
+    Quarantine, SendOutcome, SyncPage, Verdict,
     capabilities::mailbox::{MailSession, Outgoing, SubmissionRecord},
 };
 
 use super::Registry;
 use crate::{
-    ClassifierEntry, Classifiers, FormatterEntry, Formatters, MailProviders, ProviderPreset,
-    classifiers::DEFAULT_THRESHOLD,
+    ClassifierEntry, Classifiers, FormatterEntry, Formatters, MailProviders, PluginHealth,
+    ProviderPreset, classifiers::DEFAULT_THRESHOLD,
 };
 
 impl Registry {
@@ -22,6 +22,12 @@ impl Registry {
             true => Ok(()),
             false => Err(CallError::UnknownPlugin(id.to_owned())),
         }
+    }
+}
+
+impl PluginHealth for Registry {
+    fn failing(&self) -> Vec<Quarantine> {
+        self.host.failing()
     }
 }
 

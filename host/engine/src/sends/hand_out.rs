@@ -19,7 +19,7 @@ use overture_domain::{
 use overture_store::{Tx, caps, caps::Use, lanes::Look, people};
 use serde_json::json;
 
-use crate::{Env, Error, Result};
+use crate::{Env, Error, Part, Result};
 
 use super::{
     compose::{self, Earlier, Held, Parts, Templates},
@@ -48,7 +48,9 @@ pub(super) async fn hand_out(
         return Err(Error::NotFound("workspace"));
     }
     let world = World::load(&mut tx, env, ws, &claimed, presets).await?;
-    let usage = caps::usage(&mut tx, ws, &world.limits(), world.now).await?;
+    let limits = world.limits();
+    let mut usage = caps::usage(&mut tx, ws, &limits, world.now).await?;
+    let doubts = world.look_at_full(&mut tx, env, &limits, &mut usage).await?;
     let mut batch = Batch::new(env, &world, usage);
     let mut order: Vec<(&Job, &Enrollment)> = Vec::new();
     for job in &claimed {
@@ -69,6 +71,10 @@ pub(super) async fn hand_out(
     let looks = batch.looks(lanes);
     let mails = batch.writes.write(&mut tx, ws, &looks).await?;
     tx.commit().await?;
+    if doubts {
+        tracing::warn!(workspace.id = %ws, "a cap seems to be reached by a counter alone; it is checked");
+        env.wakes.wake(Part::Counters);
+    }
     Ok(mails)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    AccountId, Timestamp, WorkspaceId,
+    AccountId, CampaignId, ProspectId, Timestamp, WorkspaceId,
     accounts::{Account, MailSettings},
     campaigns::Campaign,
     caps::{Cap, Limit, Span, ZoneOf, recipient_domain_limit},
@@ -12,7 +12,11 @@ use overture_domain::{
     windows,
 };
 
-use overture_store::{Tx, caps};
+use overture_store::{
+    Tx,
+    caps::{self, heal::Sender},
+};
+use serde::Deserialize;
 
 use crate::{ProviderPreset, Result};
 
@@ -23,6 +27,14 @@ use super::pair;
 pub(super) struct Presets(HashMap<(String, String), (Option<i64>, Option<i64>)>);
 
 impl Presets {
+    /// Whether the service behind a mailbox has a daily limit.
+    pub(super) fn limit_days_of(&self, sender: &Sender) -> bool {
+        let key = (sender.provider.clone(), sender.preset.clone());
+        self.0
+            .get(&key)
+            .is_some_and(|(per_day, _)| per_day.is_some())
+    }
+
     pub(super) fn of(presets: Vec<ProviderPreset>) -> Self {
         Self(
             presets
@@ -49,9 +61,9 @@ pub(super) fn of_room(
     presets: &Presets,
 ) -> Vec<Limit> {
     let mailbox = account.id.to_string();
+    let service = service(&account.provider, &account.preset, &account.settings);
     let key = (account.provider.clone(), account.preset.clone());
     let (per_day, per_minute) = presets.0.get(&key).copied().unwrap_or_default();
-    let service = service(account);
     let of_mailbox = windows::zone(&account.time_zone).unwrap_or(TimeZone::UTC);
     let of_campaign = windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC);
     let zones = |zone| match zone {
@@ -145,12 +157,10 @@ pub(super) fn of_prospect(prospect: &Prospect, zone: &TimeZone) -> Limit {
 
 /// What a mail from a mailbox counts under besides, by its recipient.
 pub(super) fn of_recipient(sender: &Account, prospect: &Prospect, zone: &TimeZone) -> [Limit; 2] {
-    let sender = email_domain(&sender.address);
-    let recipient = email_domain(&prospect.email);
     let domains = Limit {
         cap: Cap::RecipientDomainDaily,
-        subject: format!("{sender} {recipient}"),
-        limit: recipient_domain_limit(&recipient),
+        subject: domains(&email_domain(&sender.address), &prospect.email),
+        limit: recipient_domain_limit(&email_domain(&prospect.email)),
         zone: zone.clone(),
     };
     [of_prospect(prospect, zone), domains]
@@ -166,6 +176,36 @@ pub(super) const fn is_shared(cap: Cap) -> bool {
             | Cap::ProviderPerHour
             | Cap::ProviderDaily
     )
+}
+
+/// The daily caps under which a mail counts, with their subjects: those of [`of_room`] and
+/// [`of_recipient`], also where nothing limits them now.
+pub(super) fn daily_subjects(
+    sender: &Sender,
+    campaign: CampaignId,
+    prospect: ProspectId,
+    email: &str,
+) -> [(Cap, String); 8] {
+    let mailbox = sender.id.to_string();
+    let service = service(&sender.provider, &sender.preset, &sender.settings);
+    [
+        (Cap::MailboxDaily, mailbox.clone()),
+        (Cap::MailboxTotalDaily, mailbox.clone()),
+        (Cap::PresetDaily, mailbox),
+        (Cap::CampaignDaily, campaign.to_string()),
+        (Cap::CampaignMailboxDaily, pair(campaign, sender.id)),
+        (Cap::ProviderDaily, service),
+        (Cap::ProspectDaily, prospect.to_string()),
+        (
+            Cap::RecipientDomainDaily,
+            domains(&email_domain(&sender.address), email),
+        ),
+    ]
+}
+
+/// The subject of [`Cap::RecipientDomainDaily`].
+fn domains(sender: &str, recipient: &str) -> String {
+    format!("{sender} {}", email_domain(recipient))
 }
 
 /// The campaign's daily limit, by which campaigns take turns (SCH-8).
@@ -191,7 +231,7 @@ pub(crate) async fn move_zone_in(
     };
     let (from, to) = (windows::civil_day(now, &from), windows::civil_day(now, &to));
     for (cap, subject) in moved {
-        caps::move_zone(tx, ws, *cap, subject, from, to).await?;
+        caps::move_zone(tx, ws, *cap, subject, from, to, now).await?;
     }
     Ok(())
 }
@@ -204,9 +244,9 @@ pub(crate) fn of_mailbox_calendar(account: AccountId) -> Vec<(Cap, String)> {
 }
 
 /// The mail service behind a mailbox: its server, or its provider's preset where none is dialled.
-fn service(account: &Account) -> String {
-    match serde_json::from_value::<MailSettings>(account.settings.clone()) {
+fn service(provider: &str, preset: &str, settings: &serde_json::Value) -> String {
+    match MailSettings::deserialize(settings) {
         Ok(settings) => settings.smtp.host.to_lowercase(),
-        Err(_) => format!("{} {}", account.provider, account.preset),
+        Err(_) => format!("{provider} {preset}"),
     }
 }

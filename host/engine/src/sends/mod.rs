@@ -7,6 +7,7 @@
 //! | `world`, `writes` | what it reads, and what it writes |
 //! | `slots` | when, and from which mailbox, a mail may go (SCH-1, SCH-4, CAP-1, ROT-1) |
 //! | `limits` | the limits that a mail counts under (CAP-1) |
+//! | `actuals`, `heal` | what the counters of caps should say, and setting them right (SAFE-5) |
 //! | `compose` | the mail itself: texts, headers, footer (TPL-4, TRK-4, SEQ-4) |
 //! | `deliver` | to the provider and back (SAFE-3) |
 //! | `verdict` | what became of it |
@@ -21,11 +22,13 @@
 //! enrollment (SAFE-2). Who waits for room stands in a lane, and only its head is looked at (SCH-8,
 //! decision 11).
 
+mod actuals;
 mod compose;
 mod deliver;
 mod evidence;
 mod groups;
 mod hand_out;
+mod heal;
 mod journal;
 mod limits;
 mod plan;
@@ -50,6 +53,7 @@ use overture_store::{Tx, enrollments, events, jobs, lanes, lanes::DueLane, peopl
 use crate::{Due, Env, Failpoint, Part, Result, failpoints};
 
 pub use evidence::look_for_evidence;
+pub(crate) use heal::heal_counters;
 pub use journal::Journal;
 pub(crate) use limits::{move_zone_in, of_mailbox_calendar};
 pub(crate) use resolve::prove_in;

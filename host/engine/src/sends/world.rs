@@ -1,6 +1,9 @@
 //! Everything that the decisions of one hand-out look at, read in a few statements.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
@@ -8,7 +11,7 @@ use overture_domain::{
     WorkspaceId,
     accounts::{Account, AccountStatus},
     campaigns::{Campaign, PoolAccount, Step},
-    caps::{Cap, Limit},
+    caps::{Cap, Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, Job},
     people::Workspace,
     prospects::Prospect,
@@ -21,9 +24,13 @@ use overture_store::{
 use crate::{Env, Error, Result};
 
 use super::{
+    actuals,
     limits::{self, Presets},
     slots::Place,
 };
+
+/// After a false cap hit (SCH-6).
+const RECHECK: Duration = Duration::from_secs(5 * 60);
 
 /// What the decisions look at.
 pub(super) struct World {
@@ -175,6 +182,38 @@ impl World {
             .chain(of_first_steps)
             .filter(|limit| seen.insert((limit.cap, limit.subject.clone())))
             .collect()
+    }
+
+    /// Holds counters that leave no room against what happened (SCH-6). Whether one says more.
+    pub(super) async fn look_at_full(
+        &self,
+        tx: &mut Tx,
+        env: &Env,
+        limits: &[Limit],
+        usage: &mut Usage,
+    ) -> Result<bool> {
+        let (ws, now) = (self.workspace.id, self.now);
+        let full = |limit: &Limit, used: i64| {
+            let (cap, subject) = (limit.cap, limit.subject.clone());
+            (ws, cap, subject, limit.bucket(now), used)
+        };
+        let mut unknown = Vec::new();
+        for limit in limits.iter().filter(|limit| limit.cap.is_daily()) {
+            let used = usage.used(limit, now);
+            if used >= limit.limit && !env.counters.is_right(&full(limit, used)) {
+                unknown.push(limit);
+            }
+        }
+        let doubted = actuals::false_hits(tx, ws, &unknown, now).await?;
+        for limit in unknown {
+            if doubted.iter().any(|doubted| std::ptr::eq(*doubted, limit)) {
+                usage.doubt(limit, now + RECHECK);
+            } else {
+                let used = usage.used(limit, now);
+                env.counters.note_right(full(limit, used));
+            }
+        }
+        Ok(!doubted.is_empty())
     }
 
     /// The mailbox that an enrollment's mails stick to. A mail that was begun keeps its mailbox as

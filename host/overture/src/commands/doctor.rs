@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
+use overture_store::alerts;
 
 use super::say;
 use crate::{
@@ -16,6 +17,7 @@ pub async fn run(config: &Config) -> Result<()> {
         Ok(format!("read; public_url is {}", config.public_url)),
     );
     database(config, &mut findings).await;
+    alerts(config, &mut findings).await;
     master_key(config, &mut findings);
     plugins(config, &mut findings);
     ca_files(config, &mut findings);
@@ -64,6 +66,33 @@ async fn database(config: &Config, findings: &mut Findings) {
         ))
     };
     findings.note("database", look.await);
+}
+
+/// What the running program has found (OPS-7).
+async fn alerts(config: &Config, findings: &mut Findings) {
+    let missing = services::sqlite_path(&config.database.url).is_some_and(|path| !path.exists());
+    if missing {
+        return;
+    }
+    let open = async {
+        let db = services::open_database(config).await?;
+        db.check_schema().await?;
+        Ok(alerts::list_open(&mut db.reader()).await?)
+    };
+    match open.await {
+        // Said already, of the database.
+        Err(_) => {}
+        Ok::<_, anyhow::Error>(open) if open.is_empty() => {
+            findings.note("alerts", Ok("none is open".to_owned()));
+        }
+        Ok(open) => {
+            for alert in open {
+                let since = alert.first_seen_at;
+                let found = format!("{}, since {since}; {}", alert.message, alert.fix);
+                findings.note(&format!("alert {}", alert.code), Err(anyhow!(found)));
+            }
+        }
+    }
 }
 
 fn master_key(config: &Config, findings: &mut Findings) {

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod alert;
 pub mod campaign;
 pub mod demo;
 pub mod doctor;

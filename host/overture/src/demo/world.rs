@@ -22,7 +22,7 @@ use overture_engine::{
     Due, Env, Part, Secret, campaigns, imports, leases, mailboxes, parts, people as accounts,
     webhooks,
 };
-use overture_store::events;
+use overture_store::{counts, events};
 use serde_json::json;
 
 use super::people::{self, Counts, Person, TOLD};
@@ -185,8 +185,8 @@ impl World {
                 .iter()
                 .map(|part| self.env.wakes.count(*part))
                 .collect();
-            // One process that can't die: heartbeats would only stop time every ten seconds.
-            for part in Part::ALL.iter().filter(|part| **part != Part::Leases) {
+            // One process that can't die: what lives on real time would only stop the clock.
+            for part in Part::ALL.iter().filter(|part| !part.is_real()) {
                 due = due.or(parts::tick(&self.env, *part).await?);
             }
             self.env.under_way.settled().await;
@@ -223,7 +223,7 @@ impl World {
 
     /// What the product counted, in the order of [`people::expected`].
     pub async fn counts(&self, campaign: CampaignId) -> Result<Counts> {
-        let kinds = events::count_by_kind(&mut self.env.db.reader(), self.ws, campaign).await?;
+        let kinds = counts::of_campaign(&mut self.env.db.reader(), self.ws, campaign).await?;
         let of = |kind| {
             kinds
                 .iter()

@@ -641,7 +641,7 @@ on_both! {
         let today = daily.bucket(NOW);
         write(&test.db, async |tx| {
             caps::add(tx, ws, &uses(later(500), -1)).await.unwrap();
-            caps::move_zone(tx, ws, Cap::MailboxDaily, "acc", today, today + 1).await.unwrap();
+            caps::move_zone(tx, ws, Cap::MailboxDaily, "acc", today, today + 1, NOW).await.unwrap();
         }).await;
         assert_eq!(read(later(86_400)).await.used(&daily, later(86_400)), 2);
     }

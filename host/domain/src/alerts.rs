@@ -1,0 +1,91 @@
+//! What an admin must see to (OPS-7).
+
+use crate::{AlertId, HostId, Timestamp, WorkspaceId, names};
+
+names! {
+    /// How much an alert matters.
+    Severity {
+        /// Something works less well than it should.
+        Warning = "warning",
+        /// Something stands still until somebody acts.
+        Critical = "critical",
+    }
+}
+
+names! {
+    /// What is wrong.
+    AlertCode {
+        /// Counters said something else than the events, and were set right (SAFE-5).
+        CounterDrift = "counter_drift",
+        /// A counter of today counts what no event tells of for two hours (SAFE-5).
+        CounterWithoutEvent = "counter_without_event",
+        /// Deliveries of a webhook have used up their ladder (API-8).
+        WebhookDeadLetters = "webhook_dead_letters",
+        /// A plugin failed so often that it rests in a workspace (PLG-3).
+        PluginFailing = "plugin_failing",
+        /// A mailbox can't sign in any more (MB-3).
+        MailboxDisconnected = "mailbox_disconnected",
+        /// A mail host can't be reached and is left alone (SAF-3).
+        MailHostUnreachable = "mail_host_unreachable",
+    }
+}
+
+impl AlertCode {
+    /// How much it matters.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::MailboxDisconnected | Self::PluginFailing => Severity::Critical,
+            Self::CounterDrift
+            | Self::CounterWithoutEvent
+            | Self::WebhookDeadLetters
+            | Self::MailHostUnreachable => Severity::Warning,
+        }
+    }
+
+    /// What to do.
+    pub const fn fix(self) -> &'static str {
+        match self {
+            Self::CounterDrift => {
+                "nothing, if it stays the only time; if it comes again, something else writes to this database, or it is a fault of Overture to report"
+            }
+            Self::CounterWithoutEvent => {
+                "look at the sends that nobody knows the end of: `overture send resolve` lists and decides them"
+            }
+            Self::WebhookDeadLetters => {
+                "mend the endpoint, then replay its deliveries: POST /api/v1/webhooks/{id}/replay"
+            }
+            Self::PluginFailing => {
+                "look at the plugin's last error; update it or take it out, it is tried again by itself meanwhile"
+            }
+            Self::MailboxDisconnected => {
+                "give the mailbox its new password: `overture mailbox update`; its mails wait and go on by themselves"
+            }
+            Self::MailHostUnreachable => {
+                "check the host's name and port, and whether this machine may reach it; it is tried again by itself"
+            }
+        }
+    }
+}
+
+/// One alert: open until its cause is gone, at most one for a code and subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    pub id: AlertId,
+    /// None: it concerns the whole instance.
+    pub workspace_id: Option<WorkspaceId>,
+    pub code: AlertCode,
+    /// What it is about: an id, a host and port, a plugin.
+    pub subject: String,
+    pub severity: Severity,
+    pub message: String,
+    pub fix: String,
+    /// How many things, or how often, when it was last seen.
+    pub count: i64,
+    pub first_seen_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    /// The process that alone can know of it.
+    pub host_id: Option<HostId>,
+    pub acknowledged_by: Option<String>,
+    pub acknowledged_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+}
