@@ -143,6 +143,26 @@ pub async fn oldest_to_judge(on: &mut impl Read) -> Result<Option<Timestamp>> {
     rows.first().map_or(Ok(None), |row| row.opt_time("at"))
 }
 
+/// When the oldest hit came that is kept.
+pub async fn oldest(on: &mut impl Read) -> Result<Option<Timestamp>> {
+    let rows = query(sql!("SELECT at FROM tracking_hits ORDER BY id LIMIT 1"))
+        .rows(on)
+        .await?;
+    rows.first().map(|row| row.time("at")).transpose()
+}
+
+/// Forgets hits that came before a moment, at most so many (OPS-8). How many. Their ids tell when
+/// they came.
+pub async fn forget(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64> {
+    query(sql!(
+        "DELETE FROM tracking_hits WHERE id IN (SELECT id FROM tracking_hits WHERE id < $1 ORDER BY id LIMIT $2)"
+    ))
+    .bind(HitId::first_of(before))
+    .bind(limit)
+    .execute(tx)
+    .await
+}
+
 /// All hits of a mail, the oldest first.
 pub async fn of_mail(on: &mut impl Read, mail: MailKey) -> Result<Vec<KeptHit>> {
     query(sql!(

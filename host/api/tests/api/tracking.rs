@@ -101,6 +101,25 @@ on_both! {
         assert_eq!((&stats.data()["opened"], &stats.data()["clicked"]), (&json!(1), &json!(1)));
     }
 
+    // OPS-8: raw hits are forgotten after a year, what they said of people is not.
+    async fn raw_hits_are_kept_for_a_year(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let (campaign, html) = mail(&api, json!({ "trackOpens": true })).await;
+        ask(&api, "GET", &paths(&html, "/o/")[0], CHROME).await;
+        assert_eq!(told(&api).await, (1, 0));
+        let kept = async || overture_store::tracking::oldest(&mut api.env().db.reader()).await.unwrap();
+        let came = kept().await.unwrap();
+        let year = Duration::from_secs(365 * 86_400);
+        assert_eq!(overture_engine::tracking::tick(api.env()).await.unwrap(), overture_engine::Due::At(came + year));
+        api.outreach.kit.clock.advance_to(came + year - Duration::from_secs(1));
+        overture_engine::tracking::tick(api.env()).await.unwrap();
+        assert_eq!(kept().await, Some(came));
+        api.outreach.kit.clock.advance(Duration::from_secs(1));
+        assert_eq!(overture_engine::tracking::tick(api.env()).await.unwrap(), overture_engine::Due::Now);
+        assert_eq!(kept().await, None);
+        assert_eq!(api.get(&format!("/campaigns/{campaign}/stats")).await.data()["opened"], 1);
+    }
+
     // TRK-2: machines are kept and not counted.
     async fn what_a_scanner_does_is_not_told(test: TestDatabase) {
         let api = Api::new(test).await;

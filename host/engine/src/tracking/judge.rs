@@ -1,5 +1,7 @@
 //! Who made the hits of a mail, and the events of what people did (TRK-2).
 
+use std::time::Duration;
+
 use overture_domain::{
     HitId,
     accounts::Channel,
@@ -17,6 +19,14 @@ use crate::{Due, Env, Part, Result};
 
 /// Mails that are judged at a time.
 const BATCH: i64 = 200;
+
+/// How long raw hits are kept (OPS-8).
+const KEPT: Duration = Duration::from_secs(365 * 86_400);
+
+const EVERY_DAY: Duration = Duration::from_secs(86_400);
+
+/// Hits that are forgotten in one transaction.
+const FORGOTTEN: i64 = 5_000;
 
 /// Judges the hits whose burst is over.
 ///
@@ -36,7 +46,25 @@ pub async fn tick(env: &Env) -> Result<Due> {
         return Ok(Due::Now);
     }
     let oldest = store::oldest_to_judge(&mut env.db.reader()).await?;
-    Ok(Due::at(oldest.map(|at| at + SETTLES)))
+    Ok(Due::at(oldest.map(|at| at + SETTLES)).or(forget(env).await?))
+}
+
+/// Forgets raw hits after a year (OPS-8); what they said of people are events.
+async fn forget(env: &Env) -> Result<Due> {
+    let Some(oldest) = store::oldest(&mut env.db.reader()).await? else {
+        return Ok(Due::WhenWoken);
+    };
+    if oldest + KEPT > env.now() {
+        return Ok(Due::At(oldest + KEPT));
+    }
+    let mut tx = env.db.begin().await?;
+    let before = env.now() - KEPT + Duration::from_millis(1);
+    let forgotten = store::forget(&mut tx, before, FORGOTTEN).await?;
+    tx.commit().await?;
+    Ok(match forgotten {
+        0 => Due::At(env.now() + EVERY_DAY),
+        _ => Due::Now,
+    })
 }
 
 /// All hits of a mail are judged together, those before too: a burst shows by its end. What was
