@@ -14,8 +14,8 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    alerts, campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages, prospects,
-    sends, suppressions, webhooks, why,
+    alerts, campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages,
+    prospects, sends, suppressions, webhooks, why,
 };
 
 #[derive(OpenApi)]

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        alert, campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, send, serve,
-        template, user, why,
+        alert, campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, send,
+        serve, template, user, why,
     },
     config::Config,
 };

@@ -50,7 +50,9 @@ pub(super) async fn hand_out(
     let world = World::load(&mut tx, env, ws, &claimed, presets).await?;
     let limits = world.limits();
     let mut usage = caps::usage(&mut tx, ws, &limits, world.now).await?;
-    let doubts = world.look_at_full(&mut tx, env, &limits, &mut usage).await?;
+    let doubts = world
+        .look_at_full(&mut tx, env, &limits, &mut usage)
+        .await?;
     let mut batch = Batch::new(env, &world, usage);
     let mut order: Vec<(&Job, &Enrollment)> = Vec::new();
     for job in &claimed {
