@@ -10,7 +10,7 @@ use overture_domain::{
     caps::Limit,
     enrollments::{Enrollment, EnrollmentState, Job, JobState},
 };
-use overture_store::{Tx, accounts, campaigns, caps, enrollments, jobs};
+use overture_store::{Read, accounts, campaigns, caps, enrollments, jobs};
 
 use crate::{Env, Error, Result};
 
@@ -72,29 +72,28 @@ impl Answer {
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
-    // A plugin may be asked: not within the transaction.
     let presets = Presets::of(env.providers.presets(ws).await);
-    let mut tx = env.db.begin().await?;
-    let tx = &mut tx;
+    // Whoever asks keeps nobody from sending: SQLite has one writer.
+    let on = &mut env.db.reader();
     let (next, nobody) = match about {
         About::Enrollment(id) => {
-            let found = enrollments::find(tx, ws, id).await?;
+            let found = enrollments::find(on, ws, id).await?;
             (Some(found.ok_or(Error::NotFound("enrollment"))?), None)
         }
         About::Campaign(id) => {
-            let campaign = campaigns::find(tx, ws, id).await?;
+            let campaign = campaigns::find(on, ws, id).await?;
             let campaign = campaign.ok_or(Error::NotFound("campaign"))?;
             if let Some(answer) = of_campaign(&campaign, env.now()) {
                 return Ok(answer);
             }
-            let nobody = of_nobody(&enrollments::count_by_state(tx, ws, id).await?);
+            let nobody = of_nobody(&enrollments::count_by_state(on, ws, id).await?);
             (
-                enrollments::next_of_campaign(tx, ws, id).await?,
+                enrollments::next_of_campaign(on, ws, id).await?,
                 Some(nobody),
             )
         }
         About::Mailbox(id) => {
-            let account = accounts::find(tx, ws, id).await?;
+            let account = accounts::find(on, ws, id).await?;
             let account = account.ok_or(Error::NotFound("mailbox"))?;
             if let Some(answer) = of_account(&account) {
                 return Ok(answer);
@@ -105,7 +104,7 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
             )
             .unless("add it to a campaign, start one, or enroll people");
             (
-                enrollments::next_of_account(tx, ws, id).await?,
+                enrollments::next_of_account(on, ws, id).await?,
                 Some(nobody),
             )
         }
@@ -116,7 +115,7 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
                 About::Mailbox(id) => Some(id),
                 _ => None,
             };
-            let mut answer = of_enrollment(tx, env, &enrollment, presets, only).await?;
+            let mut answer = of_enrollment(on, env, &enrollment, presets, only).await?;
             answer.enrollment = Some(enrollment.id);
             Ok(answer)
         }
@@ -125,7 +124,7 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
 }
 
 async fn of_enrollment(
-    tx: &mut Tx,
+    on: &mut impl Read,
     env: &Env,
     enrollment: &Enrollment,
     presets: Presets,
@@ -135,20 +134,20 @@ async fn of_enrollment(
         return Ok(of_state(enrollment));
     }
     let (ws, now) = (enrollment.workspace_id, env.now());
-    let campaign = campaigns::find(tx, ws, enrollment.campaign_id).await?;
+    let campaign = campaigns::find(on, ws, enrollment.campaign_id).await?;
     let campaign = campaign.ok_or(Error::NotFound("campaign"))?;
     if let Some(answer) = of_campaign(&campaign, now) {
         return Ok(answer);
     }
-    let Some(job) = jobs::find_live(tx, ws, enrollment.id).await? else {
+    let Some(job) = jobs::find_live(on, ws, enrollment.id).await? else {
         return Ok(Answer::new("none", "its next step is being planned").until(now));
     };
     if job.state == JobState::Processing {
         return Ok(Answer::new("none", "it is on its way").until(now));
     }
-    let world = World::load(tx, env, ws, std::slice::from_ref(&job), presets).await?;
-    if let Some(slot) = place(tx, env, &world, enrollment, only).await? {
-        return of_place(tx, &world, enrollment, &job, &slot).await;
+    let world = World::load(on, env, ws, std::slice::from_ref(&job), presets).await?;
+    if let Some(slot) = place(on, env, &world, enrollment, only).await? {
+        return of_place(on, &world, enrollment, &job, &slot).await;
     }
     let addresses: Vec<_> = world
         .accounts
@@ -166,7 +165,7 @@ async fn of_enrollment(
 
 /// The first place for the next mail of an enrollment, as it is given out.
 async fn place(
-    tx: &mut Tx,
+    on: &mut impl Read,
     env: &Env,
     world: &World,
     enrollment: &Enrollment,
@@ -190,7 +189,7 @@ async fn place(
     let mut counted = limits.concat();
     let mut seen = HashSet::new();
     counted.retain(|limit| seen.insert((limit.cap, limit.subject.clone())));
-    let usage = caps::usage(tx, enrollment.workspace_id, &counted, world.now).await?;
+    let usage = caps::usage(on, enrollment.workspace_id, &counted, world.now).await?;
     let mut slots = Slots::new(world.now, usage);
     for account in world.accounts.values() {
         let pace = world.paces.get(&account.id).copied().unwrap_or_default();
@@ -210,7 +209,7 @@ async fn place(
 }
 
 async fn of_place(
-    tx: &mut Tx,
+    on: &mut impl Read,
     world: &World,
     enrollment: &Enrollment,
     job: &Job,
@@ -234,7 +233,7 @@ async fn of_place(
     if let Some(why) = slot.why.as_ref().filter(|_| slot.at > now) {
         return Ok(of_why(why).until(at));
     }
-    let before = jobs::count_before(tx, job).await?;
+    let before = jobs::count_before(on, job).await?;
     if before == 0 {
         return Ok(Answer::new("none", "it goes out now").until(now));
     }

@@ -18,7 +18,7 @@ use overture_domain::{
     windows,
 };
 use overture_store::{
-    Tx, accounts, actions, campaigns, enrollments, messages, people, prospects, suppressions,
+    Read, accounts, actions, campaigns, enrollments, messages, people, prospects, suppressions,
 };
 
 use crate::{Env, Error, Result};
@@ -59,21 +59,21 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn load(
-        tx: &mut Tx,
+        on: &mut impl Read,
         env: &Env,
         ws: WorkspaceId,
         claimed: &[Job],
         presets: Presets,
     ) -> Result<Self> {
         let now = env.now();
-        let workspace = people::find_workspace(tx, ws)
+        let workspace = people::find_workspace(on, ws)
             .await?
             .ok_or(Error::NotFound("workspace"))?;
         let ids: Vec<EnrollmentId> = claimed
             .iter()
             .filter_map(|job| job.subject_id.parse().ok())
             .collect();
-        let enrollments = enrollments::list_by_ids(tx, ws, &ids).await?;
+        let enrollments = enrollments::list_by_ids(on, ws, &ids).await?;
         let of = |pick: fn(&Enrollment) -> CampaignId| {
             let unique: HashSet<CampaignId> = enrollments.iter().map(pick).collect();
             unique.into_iter().collect::<Vec<_>>()
@@ -83,20 +83,20 @@ impl World {
             .iter()
             .map(|enrollment| enrollment.prospect_id)
             .collect();
-        let prospects = prospects::list_by_ids(tx, ws, &prospect_ids).await?;
+        let prospects = prospects::list_by_ids(on, ws, &prospect_ids).await?;
         let emails: Vec<String> = prospects
             .iter()
             .map(|prospect| prospect.email.clone())
             .collect();
-        let actions = actions::list_by_enrollments(tx, ws, &ids).await?;
+        let actions = actions::list_by_enrollments(on, ws, &ids).await?;
         let action_ids: Vec<ActionId> = actions.iter().map(|action| action.id).collect();
         let done = actions
             .iter()
             .filter(|action| action.state == ActionState::Done);
         let message_ids: Vec<&str> = done.map(|action| action.external_id.as_str()).collect();
-        let subjects = messages::sent_subjects(tx, ws, &message_ids).await?;
+        let subjects = messages::sent_subjects(on, ws, &message_ids).await?;
         let mut pools: HashMap<CampaignId, Vec<PoolAccount>> = HashMap::new();
-        for (campaign, account) in campaigns::list_pools(tx, ws, &campaign_ids).await? {
+        for (campaign, account) in campaigns::list_pools(on, ws, &campaign_ids).await? {
             pools.entry(campaign).or_default().push(account);
         }
         let account_ids: Vec<AccountId> = pools
@@ -112,7 +112,7 @@ impl World {
             .into_iter()
             .collect();
         let mut last_mails: HashMap<ProspectId, Vec<(CampaignId, Timestamp)>> = HashMap::new();
-        for (prospect, campaign, at) in enrollments::last_mails(tx, ws, &prospect_ids).await? {
+        for (prospect, campaign, at) in enrollments::last_mails(on, ws, &prospect_ids).await? {
             last_mails.entry(prospect).or_default().push((campaign, at));
         }
         let mut world = Self {
@@ -122,24 +122,24 @@ impl World {
             presets,
             prospects: by(prospects, |prospect| prospect.id),
             campaigns: by(
-                campaigns::list_by_ids(tx, ws, &campaign_ids).await?,
+                campaigns::list_by_ids(on, ws, &campaign_ids).await?,
                 |campaign| campaign.id,
             ),
             steps: grouped(
-                campaigns::list_steps(tx, ws, &campaign_ids).await?,
+                campaigns::list_steps(on, ws, &campaign_ids).await?,
                 |step| step.campaign_id,
             ),
             pools,
-            accounts: by(accounts::find_all(tx, ws, &account_ids).await?, |account| {
+            accounts: by(accounts::find_all(on, ws, &account_ids).await?, |account| {
                 account.id
             }),
-            paces: campaigns::list_paces(tx, ws, &account_ids)
+            paces: campaigns::list_paces(on, ws, &account_ids)
                 .await?
                 .into_iter()
                 .collect(),
             actions: grouped(actions, |action| action.enrollment_id),
-            attempted: actions::attempted(tx, ws, &action_ids).await?,
-            suppressed: suppressions::among(tx, ws, &emails).await?,
+            attempted: actions::attempted(on, ws, &action_ids).await?,
+            suppressed: suppressions::among(on, ws, &emails).await?,
             last_mails,
             subjects,
             enrollments: by(enrollments, |enrollment| enrollment.id),
@@ -187,7 +187,7 @@ impl World {
     /// Holds counters that leave no room against what happened (SCH-6). Whether one says more.
     pub(super) async fn look_at_full(
         &self,
-        tx: &mut Tx,
+        on: &mut impl Read,
         env: &Env,
         limits: &[Limit],
         usage: &mut Usage,
@@ -204,7 +204,7 @@ impl World {
                 unknown.push(limit);
             }
         }
-        let doubted = actuals::false_hits(tx, ws, &unknown, now).await?;
+        let doubted = actuals::false_hits(on, ws, &unknown, now).await?;
         for limit in unknown {
             if doubted.iter().any(|doubted| std::ptr::eq(*doubted, limit)) {
                 usage.doubt(limit, now + RECHECK);
