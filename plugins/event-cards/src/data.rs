@@ -69,6 +69,16 @@ pub(crate) struct Data<'a> {
 #[serde(transparent)]
 pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+impl<'a> Text<'a> {
+    /// A part of it, which is still the event's own where the text is.
+    pub(crate) fn part(&self, of: impl FnOnce(&str) -> Cow<'_, str>) -> Cow<'a, str> {
+        match self.0 {
+            Cow::Borrowed(text) => of(text),
+            Cow::Owned(ref text) => Cow::Owned(of(text).into_owned()),
+        }
+    }
+}
+
 impl Deref for Text<'_> {
     type Target = str;
 

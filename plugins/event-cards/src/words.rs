@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Button, Card, Data, Mood, Pages, QUOTE, Span, cut, is_web};
+use crate::{Button, Card, Data, Fact, Mood, Pages, QUOTE, cut, data::Text, is_web};
 
 /// Names and addresses are cut here, so that no field of a receiver overflows.
 const NAME: usize = 120;
@@ -10,15 +10,15 @@ const NAME: usize = 120;
 /// So much of a reply stands in a notification.
 const LINE: usize = 100;
 
-pub(crate) fn card(kind: &str, data: &Data<'_>, pages: &Pages<'_>) -> Card {
+pub(crate) fn card<'a>(kind: &str, data: &Data<'a>, pages: &Pages<'_>) -> Card<'a> {
     let writer = Writer { data, pages };
     let who = writer.who();
     match kind {
-        "reply.received" => writer.reply("New reply", &who),
-        "linkedin.reply_received" => writer.reply("New LinkedIn reply", &who),
+        "reply.received" => writer.reply("New reply", who),
+        "linkedin.reply_received" => writer.reply("New LinkedIn reply", who),
         "linkedin.invite_accepted" => {
             let summary = format!("{who} accepted your invitation");
-            let mut card = writer.card("New connection accepted", summary, Mood::Good);
+            let mut card = writer.card("New connection accepted", summary, Mood::Good, who);
             card.buttons.extend(writer.conversation("Send a message"));
             card.buttons.extend(writer.on_linkedin());
             card
@@ -30,7 +30,7 @@ pub(crate) fn card(kind: &str, data: &Data<'_>, pages: &Pages<'_>) -> Card {
                 "message"
             };
             let summary = format!("LinkedIn {what} sent to {who}");
-            let mut card = writer.card("LinkedIn message sent", summary, Mood::Plain);
+            let mut card = writer.card("LinkedIn message sent", summary, Mood::Plain, who);
             card.buttons.extend(writer.on_linkedin());
             card
         }
@@ -39,48 +39,45 @@ pub(crate) fn card(kind: &str, data: &Data<'_>, pages: &Pages<'_>) -> Card {
             let step = data
                 .step_index
                 .map_or_else(String::new, |n| format!(" (step {})", n + 1));
-            let mut card = writer.card(
-                "Email sent",
-                format!("Email sent to {who}{step}"),
-                Mood::Plain,
-            );
-            card.facts
-                .extend(data.subject.as_deref().map(|s| plain("Subject", s)));
+            let summary = format!("Email sent to {who}{step}");
+            let mut card = writer.card("Email sent", summary, Mood::Plain, who);
+            card.facts.extend(named("Subject", data.subject.as_ref()));
             card
         }
         "email.bounced" => {
-            let mut card = writer.card("Email bounced", format!("Bounced: {who}"), Mood::Bad);
-            card.quote = data.bounce_reason.as_deref().and_then(quote);
+            let summary = format!("Bounced: {who}");
+            let mut card = writer.card("Email bounced", summary, Mood::Bad, who);
+            card.quote = data.bounce_reason.as_ref().and_then(quote);
             card
         }
         "email.unsubscribed" => {
-            writer.card("Unsubscribed", format!("{who} unsubscribed"), Mood::Bad)
+            let summary = format!("{who} unsubscribed");
+            writer.card("Unsubscribed", summary, Mood::Bad, who)
         }
-        "email.opened" => writer.card(
-            "Email opened",
-            format!("{who} opened an email"),
-            Mood::Plain,
-        ),
+        "email.opened" => {
+            let summary = format!("{who} opened an email");
+            writer.card("Email opened", summary, Mood::Plain, who)
+        }
         "email.clicked" => {
             let summary = format!("{who} clicked a link");
-            let mut card = writer.card("Link clicked", summary, Mood::Good);
-            if let Some(url) = data.url.as_deref() {
-                let label = cut(url.split("://").last().unwrap_or(url), NAME);
-                card.facts.push(vec![
-                    Span::Text("Link: ".into()),
-                    link(&label, Some(url.into())),
-                ]);
+            let mut card = writer.card("Link clicked", summary, Mood::Good, who);
+            if let Some(url) = &data.url {
+                let label = url.part(|url| cut(url.split("://").last().unwrap_or(url), NAME));
+                let to = url.part(|url| url.into());
+                card.facts.push(Fact {
+                    name: Some("Link"),
+                    ..link(label, Some(to))
+                });
             }
             card
         }
-        "email.complained" => writer.card(
-            "Spam complaint",
-            format!("{who} marked an email as spam"),
-            Mood::Bad,
-        ),
+        "email.complained" => {
+            let summary = format!("{who} marked an email as spam");
+            writer.card("Spam complaint", summary, Mood::Bad, who)
+        }
         "prospect.suppressed" => {
-            let email = data.email.as_deref().or(data.prospect_email.as_deref());
-            let email = cut(email.unwrap_or("An address"), NAME);
+            let email = data.email.as_ref().or(data.prospect_email.as_ref());
+            let email = email.map_or("An address".into(), |email| short(email, NAME));
             let summary = format!("{email} is suppressed");
             let mut card = Card {
                 title: "Prospect suppressed".into(),
@@ -89,9 +86,8 @@ pub(crate) fn card(kind: &str, data: &Data<'_>, pages: &Pages<'_>) -> Card {
             };
             let page = data.prospect_id.as_deref();
             let page = page.and_then(|id| writer.pages.at("prospects", Some(id)));
-            card.facts.push(vec![link(&email, page)]);
-            card.facts
-                .extend(data.reason.as_deref().map(|r| plain("Reason", r)));
+            card.facts.push(link(email, page));
+            card.facts.extend(named("Reason", data.reason.as_ref()));
             card.buttons.extend(writer.button(
                 "suppressions",
                 "Suppressions",
@@ -103,127 +99,134 @@ pub(crate) fn card(kind: &str, data: &Data<'_>, pages: &Pages<'_>) -> Card {
         "limit.hit" => writer.limit(),
         "campaign.status_changed" => writer.campaign_status(),
         "webhook.test" => {
-            let message = data
-                .message
-                .as_deref()
-                .unwrap_or("This is a test: the webhook works.");
+            let message = data.message.as_ref();
+            let message = message.map_or("This is a test: the webhook works.".into(), |message| {
+                short(message, QUOTE)
+            });
             let mut card = Card {
                 title: "Test".into(),
-                summary: cut(message, QUOTE),
+                summary: message.clone().into_owned(),
                 ..empty(Mood::Good)
             };
-            card.facts.push(vec![Span::Text(cut(message, QUOTE))]);
+            card.facts.push(link(message, None));
             card
         }
-        other => writer.card(
-            title_of(other),
-            format!("{}: {who}", title_of(other)),
-            Mood::Plain,
-        ),
+        other => {
+            let title = title_of(other);
+            let summary = format!("{title}: {who}");
+            writer.card(title, summary, Mood::Plain, who)
+        }
     }
 }
 
-struct Writer<'a> {
-    data: &'a Data<'a>,
-    pages: &'a Pages<'a>,
+struct Writer<'w, 'a> {
+    data: &'w Data<'a>,
+    pages: &'w Pages<'w>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'_, 'a> {
     /// The person by name, else by address.
-    fn who(&self) -> String {
-        let named = self
-            .data
-            .prospect_name
-            .as_deref()
-            .filter(|name| !name.trim().is_empty());
-        let known = named.or(self.data.prospect_email.as_deref());
-        cut(known.unwrap_or("Somebody"), NAME)
+    fn who(&self) -> Cow<'a, str> {
+        let name = self.data.prospect_name.as_ref();
+        let named = name.filter(|name| !name.trim().is_empty());
+        let known = named.or(self.data.prospect_email.as_ref());
+        known.map_or("Somebody".into(), |known| short(known, NAME))
     }
 
     /// A card about a person in a campaign.
-    fn card(&self, title: impl Into<Cow<'static, str>>, summary: String, mood: Mood) -> Card {
-        let data = self.data;
-        let mut card = Card {
+    fn card(
+        &self,
+        title: impl Into<Cow<'static, str>>,
+        summary: String,
+        mood: Mood,
+        who: Cow<'a, str>,
+    ) -> Card<'a> {
+        let id = self.data.prospect_id.as_deref();
+        let buttons =
+            id.and_then(|id| self.button("prospect", "Open prospect", "prospects", Some(id)));
+        Card {
             title: title.into(),
             summary,
+            facts: self.facts(&who),
+            who: Some(who),
+            buttons: buttons.into_iter().collect(),
             ..empty(mood)
-        };
-        let prospect = data.prospect_id.as_deref();
-        let page = prospect.and_then(|id| self.pages.at("prospects", Some(id)));
-        let linkedin = self.linkedin();
-        let who = self.who();
-        card.who = Some(who.clone());
-        let mut person = vec![link(&who, linkedin.or(page))];
-        if let Some(email) = data.prospect_email.as_deref().filter(|email| *email != who) {
-            person.push(Span::Text([" (", &cut(email, NAME), ")"].concat()));
         }
-        card.facts.push(person);
-        card.facts.extend(self.campaign());
-        let mailbox = data.mailbox_email.as_deref().map(|m| plain("Mailbox", m));
-        let account = data
-            .account_name
-            .as_deref()
-            .map(|a| plain("LinkedIn account", a));
-        card.facts.extend(mailbox.or(account));
-        card.buttons.extend(
-            prospect.and_then(|id| self.button("prospect", "Open prospect", "prospects", Some(id))),
-        );
-        card
     }
 
-    fn campaign(&self) -> Option<Vec<Span>> {
-        let id = self.data.campaign_id.as_deref()?;
-        let name = self
-            .data
-            .campaign_name
-            .as_deref()
-            .filter(|name| !name.is_empty());
-        let page = self.pages.at("campaigns", Some(id));
-        let label = cut(name.unwrap_or(id), NAME);
-        Some(vec![Span::Text("Campaign: ".into()), link(&label, page)])
-    }
-
-    fn reply(&self, title: &'static str, who: &str) -> Card {
+    /// Who it is, in which campaign, and from where it was written to.
+    fn facts(&self, who: &Cow<'a, str>) -> Vec<Fact<'a>> {
         let data = self.data;
-        let said = data
-            .message_text
-            .as_deref()
-            .or(data.message_body.as_deref());
+        let id = data.prospect_id.as_deref();
+        let page = || id.and_then(|id| self.pages.at("prospects", Some(id)));
+        let page = self.linkedin().or_else(page);
+        let email = data.prospect_email.as_ref();
+        let email = email.filter(|email| ***email != **who);
+        let person = Fact {
+            more: email.map(|email| short(email, NAME)),
+            ..link(who.clone(), page)
+        };
+        let mailbox = named("Mailbox", data.mailbox_email.as_ref());
+        let account = named("LinkedIn account", data.account_name.as_ref());
+        let mut facts = Vec::with_capacity(5);
+        facts.push(person);
+        facts.extend(self.campaign());
+        facts.extend(mailbox.or(account));
+        facts
+    }
+
+    fn campaign(&self) -> Option<Fact<'a>> {
+        let id = self.data.campaign_id.as_ref()?;
+        let name = self.data.campaign_name.as_ref();
+        let label = name.filter(|name| !name.is_empty()).unwrap_or(id);
+        Some(Fact {
+            name: Some("Campaign"),
+            ..link(short(label, NAME), self.pages.at("campaigns", Some(id)))
+        })
+    }
+
+    fn reply(&self, title: &'static str, who: Cow<'a, str>) -> Card<'a> {
+        let data = self.data;
+        let said = data.message_text.as_ref().or(data.message_body.as_ref());
         let said = said.and_then(quote);
         let summary = match &said {
             Some(said) => {
                 let line = cut_line(said, LINE);
-                [title, " from ", who, ": ", &line].concat()
+                [title, " from ", &who, ": ", &line].concat()
             }
-            None => [title, " from ", who].concat(),
+            None => [title, " from ", &who].concat(),
         };
-        let mut card = self.card(title, summary, Mood::Reply);
-        card.facts
-            .extend(data.subject.as_deref().map(|s| plain("Subject", s)));
+        let mut facts = self.facts(&who);
+        facts.extend(named("Subject", data.subject.as_ref()));
         let label = data.label.as_deref().map(|label| label.replace('_', " "));
-        card.facts.extend(label.map(|label| plain("Label", &label)));
-        card.quote = said;
-        card.buttons.clear();
-        card.buttons.extend(self.conversation("Open in Overture"));
-        card.buttons.extend(self.on_linkedin());
-        card
+        facts.extend(label.map(|label| owned("Label", &label)));
+        let conversation = self.conversation("Open in Overture");
+        Card {
+            title: title.into(),
+            who: Some(who),
+            summary,
+            facts,
+            quote: said,
+            buttons: conversation.into_iter().chain(self.on_linkedin()).collect(),
+            mood: Mood::Reply,
+        }
     }
 
-    fn disconnected(&self) -> Card {
+    fn disconnected(&self) -> Card<'a> {
         let data = self.data;
-        let name = cut(data.account_name.as_deref().unwrap_or("An account"), NAME);
+        let name = data.account_name.as_ref();
+        let name = name.map_or("An account".into(), |name| short(name, NAME));
         let mut card = Card {
             title: "LinkedIn account disconnected".into(),
             summary: format!("{name} is disconnected from LinkedIn"),
             ..empty(Mood::Bad)
         };
-        card.facts.push(vec![Span::Text(name)]);
-        card.facts
-            .extend(data.reason.as_deref().map(|r| plain("Reason", r)));
+        card.facts.push(link(name, None));
+        card.facts.extend(named("Reason", data.reason.as_ref()));
         let paused = data.paused_campaign_ids.as_ref().map_or(0, Vec::len);
         if paused > 0 {
             card.facts
-                .push(plain("Campaigns paused", &paused.to_string()));
+                .push(owned("Campaigns paused", &paused.to_string()));
         }
         let id = data.linkedin_account_id.as_deref();
         card.buttons
@@ -231,7 +234,7 @@ impl Writer<'_> {
         card
     }
 
-    fn limit(&self) -> Card {
+    fn limit(&self) -> Card<'a> {
         let data = self.data;
         let limit = match data.limit_type.as_deref().unwrap_or("") {
             "daily_mailbox" => "The mailbox's daily limit",
@@ -251,21 +254,19 @@ impl Writer<'_> {
             summary: format!("{limit} is reached{used}; sends wait"),
             ..empty(Mood::Plain)
         };
-        card.facts.push(vec![Span::Text(format!(
-            "{limit} is reached{used}; sends wait."
-        ))]);
+        let said = format!("{limit} is reached{used}; sends wait.");
+        card.facts.push(link(said.into(), None));
         card.facts.extend(self.campaign());
-        let mailbox = data.mailbox_id.as_deref();
-        let label = data.mailbox_email.as_deref().or(mailbox);
-        card.facts
-            .extend(label.map(|mailbox| plain("Mailbox", mailbox)));
+        let mailbox = data.mailbox_id.as_ref();
+        let label = data.mailbox_email.as_ref().or(mailbox);
+        card.facts.extend(named("Mailbox", label));
         card.buttons.extend(
             mailbox.and_then(|id| self.button("mailbox", "Open mailbox", "mailboxes", Some(id))),
         );
         card
     }
 
-    fn campaign_status(&self) -> Card {
+    fn campaign_status(&self) -> Card<'a> {
         let data = self.data;
         let name = data
             .campaign_name
@@ -294,11 +295,11 @@ impl Writer<'_> {
             .as_deref()
             .map(|from| format!("{} → {to}", from.replace('_', " ")));
         card.facts
-            .push(plain("Status", from.as_deref().unwrap_or(&to)));
+            .push(owned("Status", from.as_deref().unwrap_or(&to)));
         card.facts.extend(
             data.reason
                 .as_deref()
-                .map(|r| plain("Reason", &r.replace('_', " "))),
+                .map(|r| owned("Reason", &r.replace('_', " "))),
         );
         let id = data.campaign_id.as_deref();
         card.buttons.extend(
@@ -308,7 +309,7 @@ impl Writer<'_> {
     }
 
     /// Where the conversation with this person is.
-    fn conversation(&self, label: &'static str) -> Option<Button> {
+    fn conversation(&self, label: &'static str) -> Option<Button<'a>> {
         let id = self
             .data
             .inbox_message_id
@@ -317,7 +318,7 @@ impl Writer<'_> {
         self.button("conversation", label, "inbox", id)
     }
 
-    fn on_linkedin(&self) -> Option<Button> {
+    fn on_linkedin(&self) -> Option<Button<'a>> {
         let url = self.linkedin()?;
         Some(Button {
             id: "linkedin",
@@ -327,9 +328,10 @@ impl Writer<'_> {
     }
 
     /// The person's own page there.
-    fn linkedin(&self) -> Option<String> {
-        let url = self.data.prospect_linkedin_url.as_deref();
-        url.filter(|url| is_web(url)).map(str::to_owned)
+    fn linkedin(&self) -> Option<Cow<'a, str>> {
+        let url = self.data.prospect_linkedin_url.as_ref();
+        url.filter(|url| is_web(url))
+            .map(|url| url.part(|url| url.into()))
     }
 
     fn button(
@@ -338,13 +340,13 @@ impl Writer<'_> {
         label: &'static str,
         feature: &str,
         page: Option<&str>,
-    ) -> Option<Button> {
+    ) -> Option<Button<'a>> {
         let url = self.pages.at(feature, page)?;
         Some(Button { id, label, url })
     }
 }
 
-fn empty(mood: Mood) -> Card {
+fn empty(mood: Mood) -> Card<'static> {
     Card {
         title: Cow::Borrowed(""),
         who: None,
@@ -356,17 +358,33 @@ fn empty(mood: Mood) -> Card {
     }
 }
 
-fn plain(name: &str, value: &str) -> Vec<Span> {
-    vec![Span::Text([name, ": ", &cut(value, 2 * NAME)].concat())]
+/// The first so many characters of a text.
+fn short<'a>(text: &Text<'a>, most: usize) -> Cow<'a, str> {
+    text.part(|text| cut(text, most))
 }
 
-fn link(label: &str, url: Option<String>) -> Span {
-    match url.filter(|url| is_web(url)) {
-        Some(url) => Span::Link {
-            label: label.into(),
-            url,
-        },
-        None => Span::Text(label.into()),
+fn named<'a>(name: &'static str, value: Option<&Text<'a>>) -> Option<Fact<'a>> {
+    let words = short(value?, 2 * NAME);
+    Some(Fact {
+        name: Some(name),
+        ..link(words, None)
+    })
+}
+
+/// A fact whose words the event doesn't have.
+fn owned(name: &'static str, value: &str) -> Fact<'static> {
+    Fact {
+        name: Some(name),
+        ..link(cut(value, 2 * NAME).into_owned().into(), None)
+    }
+}
+
+fn link<'a>(words: Cow<'a, str>, url: Option<Cow<'a, str>>) -> Fact<'a> {
+    Fact {
+        name: None,
+        words,
+        url: url.filter(|url| is_web(url)),
+        more: None,
     }
 }
 
@@ -374,23 +392,21 @@ fn link(label: &str, url: Option<String>) -> Span {
 /// than that needs.
 fn cut_line(text: &str, most: usize) -> String {
     let mut line = String::with_capacity(most + 16);
-    let mut length = 0;
     for word in text.split_whitespace() {
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(word);
-        length += word.chars().count() + 1;
-        if length > most + 1 {
+        if line.len() > most && line.chars().count() > most {
             break;
         }
     }
-    cut(&line, most)
+    cut(&line, most).into_owned()
 }
 
-fn quote(text: &str) -> Option<String> {
-    let text = text.trim();
-    (!text.is_empty()).then(|| cut(text, QUOTE))
+fn quote<'a>(text: &Text<'a>) -> Option<Cow<'a, str>> {
+    let said = text.part(|text| cut(text.trim(), QUOTE));
+    (!said.is_empty()).then_some(said)
 }
 
 /// `email.soft_bounced` as `Email soft bounced`.

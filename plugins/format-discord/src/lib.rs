@@ -1,7 +1,7 @@
 //! Embeds for Discord's webhooks (API-9): blue for replies, green for good news, red where somebody
 //! should look. Markdown in people's words is escaped, and nobody can be mentioned.
 
-use event_cards::{Card, Mood, Span, cut};
+use event_cards::{Card, Fact, Mood, cut};
 use overture_plugin::{
     formatter::{Context, Event, FormatError, Formatter, Output},
     time::rfc3339,
@@ -58,7 +58,7 @@ impl Formatter for Discord {
     }
 }
 
-fn embed(card: &Card, event: &Event, context: &Context) -> Embed {
+fn embed(card: &Card<'_>, event: &Event, context: &Context) -> Embed {
     let title = match &card.who {
         Some(who) => format!("{}: {who}", card.title),
         None => card.title.clone().into_owned(),
@@ -68,18 +68,18 @@ fn embed(card: &Card, event: &Event, context: &Context) -> Embed {
         None => escape(&card.summary),
     };
     let mut lines = vec![said, String::new()];
-    lines.extend(card.facts.iter().map(|line| markdown(line)));
+    lines.extend(card.facts.iter().map(line));
     if !card.buttons.is_empty() {
         let links = card.buttons.iter().map(|b| link(b.label, &b.url));
         lines.extend([String::new(), links.collect::<Vec<_>>().join(" · ")]);
     }
     Embed {
-        title: cut(&escape(&title), limit::TITLE),
+        title: cut(&escape(&title), limit::TITLE).into_owned(),
         description: within(&lines),
         color: colour(card.mood),
         timestamp: rfc3339(event.occurred_at),
         footer: Footer {
-            text: cut(&context.workspace_name, limit::FOOTER),
+            text: cut(&context.workspace_name, limit::FOOTER).into_owned(),
         },
     }
 }
@@ -108,12 +108,16 @@ fn within(lines: &[String]) -> String {
     text.trim().to_owned()
 }
 
-fn markdown(spans: &[Span]) -> String {
-    let pieces = spans.iter().map(|span| match span {
-        Span::Text(text) => escape(&text.replace(['\r', '\n'], " ")),
-        Span::Link { label, url } => link(&label.replace(['\r', '\n'], " "), url),
-    });
-    pieces.collect()
+fn line(fact: &Fact<'_>) -> String {
+    let words = fact.words.replace(['\r', '\n'], " ");
+    let words = match &fact.url {
+        Some(url) => link(&words, url),
+        None => escape(&words),
+    };
+    let name = fact.name.map(|name| [name, ": "].concat());
+    let more = fact.more.as_deref();
+    let more = more.map(|more| escape(&format!(" ({})", more.replace(['\r', '\n'], " "))));
+    [name.unwrap_or_default(), words, more.unwrap_or_default()].concat()
 }
 
 fn link(label: &str, url: &str) -> String {

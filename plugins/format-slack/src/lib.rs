@@ -2,11 +2,12 @@
 //! reply, buttons, context. Every text stays within Slack's limits and is escaped, so that nobody's
 //! words can mention a channel.
 
+mod json;
 mod mrkdwn;
 
-use event_cards::{Button, Card, cut};
+use event_cards::{Button, Card, Fact, cut};
+use json::Json;
 use overture_plugin::formatter::{Context, Event, FormatError, Formatter, Output};
-use serde::Serialize;
 
 /// The formatter.
 pub struct Slack;
@@ -21,119 +22,87 @@ mod limit {
     pub(crate) const FALLBACK: usize = 800;
 }
 
-#[derive(Serialize)]
-struct Message {
-    /// What notifications show.
-    text: String,
-    blocks: Vec<Block>,
-    /// A preview of each link would drown the message.
-    unfurl_links: bool,
-    unfurl_media: bool,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Block {
-    Header { text: Text },
-    Section { text: Text },
-    Actions { elements: Vec<Element> },
-    Context { elements: Vec<Text> },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Text {
-    PlainText { text: String, emoji: bool },
-    Mrkdwn { text: String },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Element {
-    Button {
-        text: Text,
-        url: String,
-        action_id: &'static str,
-    },
-}
-
 impl Formatter for Slack {
     fn format(event: Event, context: Context) -> Result<Output, FormatError> {
         let card = Card::of(&event, &context)?;
-        let message = message(card, &event, &context);
-        let body =
-            serde_json::to_vec(&message).map_err(|e| FormatError::InvalidEvent(e.to_string()))?;
-        Ok(Output::json(body))
+        Ok(Output::json(message(&card, &event, &context)))
     }
 }
 
-fn message(card: Card, event: &Event, context: &Context) -> Message {
-    let mut blocks = Vec::with_capacity(5);
-    blocks.push(Block::Header {
-        text: plain(cut(&card.title, limit::HEADER)),
-    });
+/// The message, as JSON.
+fn message(card: &Card<'_>, event: &Event, context: &Context) -> Vec<u8> {
+    let mut json = Json::default();
+    json.raw(r#"{"text":"#); // What notifications show.
+    json.text(&mrkdwn::escape(&cut(&card.summary, limit::FALLBACK)));
+    json.raw(r#","blocks":[{"type":"header","text":"#);
+    plain(&cut(&card.title, limit::HEADER), &mut json);
+    json.raw("}");
     if !card.facts.is_empty() {
-        let lines = card.facts.iter().map(|line| mrkdwn::line(line));
-        blocks.push(Block::Section {
-            text: Text::Mrkdwn {
-                text: within(lines),
-            },
-        });
+        section(&within(&card.facts), &mut json);
     }
     if let Some(quote) = &card.quote {
-        let text = mrkdwn::quote(quote);
-        blocks.push(Block::Section {
-            text: Text::Mrkdwn { text },
-        });
+        section(&mrkdwn::quote(quote), &mut json);
     }
-    let elements: Vec<Element> = card.buttons.into_iter().map(button).collect();
-    if !elements.is_empty() {
-        blocks.push(Block::Actions { elements });
+    if !card.buttons.is_empty() {
+        json.raw(r#",{"type":"actions","elements":["#);
+        for (at, each) in card.buttons.iter().enumerate() {
+            json.raw(if at > 0 { "," } else { "" });
+            button(each, &mut json);
+        }
+        json.raw("]}");
     }
+    json.raw(r#",{"type":"context","elements":["#);
     let workspace = mrkdwn::escape(&cut(&context.workspace_name, limit::HEADER));
     let about = [&workspace, " · ", &mrkdwn::date(event.occurred_at)].concat();
-    blocks.push(Block::Context {
-        elements: vec![Text::Mrkdwn { text: about }],
-    });
-    let text = mrkdwn::escape(&cut(&card.summary, limit::FALLBACK));
-    Message {
-        text,
-        blocks,
-        unfurl_links: false,
-        unfurl_media: false,
-    }
+    mrkdwn(&about, &mut json);
+    // A preview of each link would drown the message.
+    json.raw(r#"]}],"unfurl_links":false,"unfurl_media":false}"#);
+    json.into_bytes()
+}
+
+fn section(text: &str, json: &mut Json) {
+    json.raw(r#",{"type":"section","text":"#);
+    mrkdwn(text, json);
+    json.raw("}");
+}
+
+fn button(Button { id, label, url }: &Button<'_>, json: &mut Json) {
+    json.raw(r#"{"type":"button","text":"#);
+    plain(label, json);
+    json.raw(r#","url":"#);
+    json.text(url);
+    json.raw(r#","action_id":"#);
+    json.text(id);
+    json.raw("}");
+}
+
+fn plain(text: &str, json: &mut Json) {
+    json.raw(r#"{"type":"plain_text","text":"#);
+    json.text(text);
+    json.raw(r#","emoji":true}"#);
+}
+
+fn mrkdwn(text: &str, json: &mut Json) {
+    json.raw(r#"{"type":"mrkdwn","text":"#);
+    json.text(text);
+    json.raw("}");
 }
 
 /// As many whole lines as a section holds: a cut inside a link would break it.
-fn within(lines: impl Iterator<Item = String>) -> String {
-    let mut text = String::new();
-    let mut room = limit::SECTION;
-    for line in lines {
-        let length = line.chars().count() + 1;
-        if length > room {
-            continue;
-        }
-        room -= length;
-        if text.is_empty() {
-            text = line;
-        } else {
+fn within(facts: &[Fact<'_>]) -> String {
+    let mut text = String::with_capacity(512);
+    for fact in facts {
+        let before = text.len();
+        if before > 0 {
             text.push('\n');
-            text.push_str(&line);
+        }
+        mrkdwn::push_line(fact, &mut text);
+        // There are no more characters than bytes, which need no counting.
+        if text.len() >= limit::SECTION && text.chars().count() >= limit::SECTION {
+            text.truncate(before);
         }
     }
     text
-}
-
-fn button(Button { id, label, url }: Button) -> Element {
-    Element::Button {
-        text: plain(label.into()),
-        url,
-        action_id: id,
-    }
-}
-
-fn plain(text: String) -> Text {
-    Text::PlainText { text, emoji: true }
 }
 
 #[cfg(test)]

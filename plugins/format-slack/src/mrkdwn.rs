@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use event_cards::Span;
+use event_cards::{Fact, find};
 use overture_plugin::{Timestamp, time::rfc3339};
 
 /// `&`, `<` and `>` are all that Slack gives a meaning; escaped, nobody's text can mention anybody.
@@ -13,10 +13,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 fn push_escaped(mut text: &str, out: &mut String) {
-    while let Some(at) = text
-        .bytes()
-        .position(|byte| matches!(byte, b'&' | b'<' | b'>'))
-    {
+    while let Some(at) = find(text.as_bytes(), *b"&<>", 0) {
         out.push_str(&text[..at]);
         out.push_str(match text.as_bytes()[at] {
             b'&' => "&amp;",
@@ -28,26 +25,36 @@ fn push_escaped(mut text: &str, out: &mut String) {
     out.push_str(text);
 }
 
-/// A line with its links.
-pub(crate) fn line(spans: &[Span]) -> String {
-    let mut out = String::new();
-    for span in spans {
-        match span {
-            Span::Text(text) => push_escaped(&one_line(text), &mut out),
-            Span::Link { label, url } => {
-                out.push('<');
-                push_url(url, &mut out);
-                out.push('|');
-                push_escaped(&without_bars(&one_line(label)), &mut out);
-                out.push('>');
-            }
+/// A line with its link.
+pub(crate) fn push_line(fact: &Fact<'_>, out: &mut String) {
+    if let Some(name) = fact.name {
+        out.push_str(name);
+        out.push_str(": ");
+    }
+    let words = one_line(&fact.words);
+    match &fact.url {
+        None => push_escaped(&words, out),
+        Some(url) => {
+            out.push('<');
+            push_url(url, out);
+            out.push('|');
+            push_escaped(&without_bars(&words), out);
+            out.push('>');
         }
     }
-    out
+    if let Some(more) = &fact.more {
+        out.push_str(" (");
+        push_escaped(&one_line(more), out);
+        out.push(')');
+    }
 }
 
 /// A URL between angle brackets: what would end it, or begin the label, is encoded.
 fn push_url(url: &str, out: &mut String) {
+    if url.is_ascii() && find(url.as_bytes(), *b"&<>|\x7F", b'!').is_none() {
+        out.push_str(url);
+        return;
+    }
     for c in url.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -88,16 +95,16 @@ pub(crate) fn date(at: Timestamp) -> String {
 }
 
 fn one_line(text: &str) -> Cow<'_, str> {
-    match text.bytes().any(|b| matches!(b, b'\r' | b'\n')) {
-        true => text.replace(['\r', '\n'], " ").into(),
-        false => text.into(),
+    match find(text.as_bytes(), *b"\r\n", 0) {
+        Some(_) => text.replace(['\r', '\n'], " ").into(),
+        None => text.into(),
     }
 }
 
 /// A bar would end the URL's part of a link.
 fn without_bars(text: &str) -> Cow<'_, str> {
-    match text.bytes().any(|b| b == b'|') {
-        true => text.replace('|', "¦").into(),
-        false => text.into(),
+    match find(text.as_bytes(), *b"|", 0) {
+        Some(_) => text.replace('|', "¦").into(),
+        None => text.into(),
     }
 }

@@ -106,7 +106,7 @@ pub fn rfc3339(at: Timestamp) -> String {
             number /= 10;
         }
     }
-    text.map(char::from).iter().collect()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// `Mon, 9 Mar 2026 08:30:00 +0000` (RFC 5322 §3.3)
