@@ -81,9 +81,7 @@ impl<'a> Words<'a> {
     fn read(&mut self) {
         let bytes = self.original.as_bytes();
         let short = self.original.len() < 120;
-        let has_special = ["@", "http", "www."]
-            .iter()
-            .any(|mark| self.original.contains(mark));
+        let has_address = self.original.contains('@');
         let (mut at, mut sentence, mut line) = (0, 0_u16, 0);
         let mut open = false; // the present sentence has a word
         while at < bytes.len() {
@@ -104,7 +102,7 @@ impl<'a> Words<'a> {
                 ends = self.full_stop(at);
                 at += 1;
             } else if byte.is_ascii_alphanumeric() || byte >= 0x80 {
-                let next = self.word(at, sentence, has_special);
+                let next = self.word(at, sentence, has_address);
                 open |= next.1;
                 at = next.0;
             } else {
@@ -132,9 +130,9 @@ impl<'a> Words<'a> {
     }
 
     /// Reads a word that begins here; returns where it ends, and whether there was one.
-    fn word(&mut self, start: usize, sentence: u16, has_special: bool) -> (usize, bool) {
+    fn word(&mut self, start: usize, sentence: u16, has_address: bool) -> (usize, bool) {
         let rest = &self.original[start..];
-        let chunk = if has_special {
+        let chunk = if has_address || is_url(rest) {
             rest.split_whitespace().next().unwrap_or("")
         } else {
             ""
@@ -250,12 +248,14 @@ fn word_len(text: &str) -> usize {
     len
 }
 
+fn is_url(text: &str) -> bool {
+    let starts = ["http://", "https://", "www."];
+    starts.iter().any(|start| text.starts_with(start))
+}
+
 fn special(chunk: &str) -> Option<Class> {
     let bytes = chunk.as_bytes();
-    if ["http://", "https://", "www."]
-        .iter()
-        .any(|start| chunk.starts_with(start))
-    {
+    if is_url(chunk) {
         return Some(Class::Url);
     }
     let at = bytes.iter().position(|b| *b == b'@')?;
