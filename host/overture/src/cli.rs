@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        alert, campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, send,
-        serve, template, user, why,
+        alert, campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, rules,
+        send, serve, template, user, why,
     },
     config::Config,
 };
@@ -69,6 +69,9 @@ enum Command {
     /// Print the API's description
     #[command(hide = true)]
     Openapi,
+    /// Print the tables of the documentation
+    #[command(hide = true)]
+    Rules,
 }
 
 /// A command that talks to a running server.
@@ -122,6 +125,10 @@ impl Cli {
             Command::Demo(options) => demo::run(options).await,
             Command::Openapi => {
                 commands_out(&overture_api::document());
+                Ok(())
+            }
+            Command::Rules => {
+                commands_out(&rules::document());
                 Ok(())
             }
         }

@@ -14,10 +14,16 @@ struct Generated {
     arguments: &'static [&'static str],
 }
 
-const GENERATED: &[Generated] = &[Generated {
-    file: "host/api/openapi.json",
-    arguments: &["openapi"],
-}];
+const GENERATED: &[Generated] = &[
+    Generated {
+        file: "host/api/openapi.json",
+        arguments: &["openapi"],
+    },
+    Generated {
+        file: "host/docs/RULES.md",
+        arguments: &["rules"],
+    },
+];
 
 /// Writes the files, or says which of them are not what would be written.
 pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {

@@ -11,6 +11,7 @@ pub mod mail;
 pub mod mailbox;
 pub mod migrate;
 pub mod plugin;
+pub mod rules;
 pub mod send;
 pub mod serve;
 pub mod template;
