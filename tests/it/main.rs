@@ -6,4 +6,5 @@ mod errors;
 mod inspect;
 mod kill;
 mod readme;
+mod sequence;
 mod story;

@@ -100,6 +100,14 @@ impl App {
     /// When it has ended by itself, or does not come up again.
     pub async fn kill(&mut self) -> u32 {
         let now = self.status().await.now;
+        self.kill_until(now).await
+    }
+
+    /// The same, and it serves again from a later moment: nothing was done meanwhile.
+    ///
+    /// # Panics
+    /// As [`kill`](Self::kill).
+    pub async fn kill_until(&mut self, now: Timestamp) -> u32 {
         let id = self.process.id();
         let id = id.unwrap_or_else(|| panic!("it had ended; its log:\n{}", self.log.tail()));
         self.process.kill().await.expect("it was ours");

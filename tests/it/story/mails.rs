@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::people::Person;
 
 /// A header as it stands in the mail: its lines joined, nothing decoded.
-pub(super) fn headers(mail: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn headers(mail: &[u8]) -> Vec<(String, String)> {
     let text = std::str::from_utf8(mail).expect("a mail of ours is ASCII");
     let end = text
         .find("\n\n")
@@ -29,7 +29,7 @@ pub(super) fn headers(mail: &[u8]) -> Vec<(String, String)> {
 }
 
 /// The only header of a name.
-pub(super) fn header(mail: &[u8], name: &str) -> String {
+pub(crate) fn header(mail: &[u8], name: &str) -> String {
     let mut found = headers(mail);
     found.retain(|(known, _)| known == name);
     assert_eq!(found.len(), 1, "{name} stands once");
@@ -37,7 +37,7 @@ pub(super) fn header(mail: &[u8], name: &str) -> String {
 }
 
 /// The https URI of List-Unsubscribe.
-pub(super) fn unsubscribe_url(mail: &[u8]) -> String {
+pub(crate) fn unsubscribe_url(mail: &[u8]) -> String {
     let list = header(mail, "list-unsubscribe");
     let uris = list
         .split(',')

@@ -13,8 +13,8 @@
 
 mod campaign;
 pub(crate) mod hooks;
-mod mails;
-mod outside;
+pub(crate) mod mails;
+pub(crate) mod outside;
 mod people;
 
 use std::time::Duration;
@@ -123,7 +123,7 @@ on_both! {
 }
 
 /// The configuration of an instance whose mail servers are on this machine.
-fn on(servers: &MailServers) -> String {
+pub(crate) fn on(servers: &MailServers) -> String {
     let ports = servers.ports;
     format!(
         "{CONFIG}\n[mail]\nallowed_networks = [\"127.0.0.0/8\"]\nallowed_ports = [{}, {}]\nextra_ca_file = \"{}\"\n",

@@ -36,7 +36,7 @@ pub(super) async fn out_of_office(servers: &MailServers, sender: &str, (person, 
 }
 
 /// RFC 8058 §3.1: the mail program posts to the URI of the header, without login or cookie.
-pub(super) async fn unsubscribe(app: &App, mail: &[u8]) {
+pub(crate) async fn unsubscribe(app: &App, mail: &[u8]) {
     let link = unsubscribe_url(mail);
     let here = link.replacen("https://outreach.test", &app.url, 1);
     let http = reqwest::Client::builder()
@@ -79,7 +79,7 @@ async fn answer(
 }
 
 /// Hands a mail to the server as another server would (RFC 5321).
-async fn deliver(servers: &MailServers, from: &str, to: &str, mail: &str) {
+pub(crate) async fn deliver(servers: &MailServers, from: &str, to: &str, mail: &str) {
     let stream = TcpStream::connect(("127.0.0.1", servers.ports.mx)).await;
     let mut stream = BufReader::new(stream.expect("the server listens"));
     expect(&mut stream, "220").await;

@@ -41,21 +41,31 @@ fn line(
         quota_bytes,
     }: &Account,
 ) -> String {
-    let quota = match quota_bytes {
-        Some(bytes) => format!("userdb_quota_rule=*:bytes={bytes}"),
-        None => String::new(),
-    };
-    format!("{address}:{{PLAIN}}{password}:{uid}:{uid}::::{quota}\n")
+    let (password, quota) = (plain(password), quota_rule(*quota_bytes));
+    format!("{address}:{password}:{uid}:{uid}::::{quota}\n")
 }
 
-/// A line of the file, with another password where it is this account's.
-fn with_password(line: &str, address: &str, password: &str) -> String {
-    let mut fields: Vec<&str> = line.split(':').collect();
-    let password = format!("{{PLAIN}}{password}");
-    if let [user, field, ..] = fields.as_mut_slice()
-        && *user == address
+fn plain(password: &str) -> String {
+    format!("{{PLAIN}}{password}")
+}
+
+fn quota_rule(bytes: Option<u64>) -> String {
+    bytes.map_or_else(String::new, |bytes| {
+        format!("userdb_quota_rule=*:bytes={bytes}")
+    })
+}
+
+/// Fields of a line of the file, from 0. The last may hold colons.
+const PASSWORD: usize = 1;
+const QUOTA: usize = 7;
+
+/// A line of the file, with something else in a field where it is this account's.
+fn with(line: &str, address: &str, field: usize, value: &str) -> String {
+    let mut fields: Vec<&str> = line.splitn(QUOTA + 1, ':').collect();
+    if fields.first() == Some(&address)
+        && let Some(field) = fields.get_mut(field)
     {
-        *field = &password;
+        *field = value;
     }
     fields.join(":")
 }
@@ -84,44 +94,53 @@ impl MailServers {
                 .write_all(lines.as_bytes())
                 .map_err(Error::io(&path))?;
         }
-        // Dovecot looks at the file at most once a second.
-        let mut refused = None;
-        let known = wait_until(Duration::from_secs(10), || {
-            refused = self.doveadm(&["user", &last.address]).err();
-            refused.is_none()
-        });
-        if known {
-            Ok(())
-        } else {
-            refused.map_or(Ok(()), Err)
-        }
+        self.until(&["user", &last.address], |_| true)
     }
 
     /// Gives an account another password while the servers run, and returns when Dovecot wants it.
     pub fn set_password(&self, address: &str, password: &str) -> Result<()> {
-        {
-            let _lock = self.lock("accounts.lock")?;
-            let path = self.directory.join("dc/users");
-            let known = fs::read_to_string(&path).map_err(Error::io(&path))?;
-            let changed: String = known
-                .lines()
-                .map(|line| format!("{}\n", with_password(line, address, password)))
-                .collect();
-            // Dovecot must never see half of it.
-            let new = path.with_extension("new");
-            fs::write(&new, changed).map_err(Error::io(&new))?;
-            fs::rename(&new, &path).map_err(Error::io(&path))?;
-        }
-        let mut refused = None;
-        let known = wait_until(Duration::from_secs(10), || {
-            refused = self.doveadm(&["auth", "test", address, password]).err();
-            refused.is_none()
+        self.change(address, PASSWORD, &plain(password))?;
+        self.until(&["auth", "test", address, password], |_| true)
+    }
+
+    /// Gives an account another quota while the servers run, and returns when Dovecot minds it.
+    pub fn set_quota(&self, address: &str, bytes: Option<u64>) -> Result<()> {
+        self.change(address, QUOTA, &quota_rule(bytes))?;
+        let rule = bytes.map(|bytes| format!("*:bytes={bytes}"));
+        self.until(&["user", address], |printed| match &rule {
+            Some(rule) => printed.contains(rule),
+            None => !printed.contains("quota_rule"),
+        })
+    }
+
+    /// Waits until what `doveadm` prints is so: Dovecot looks at the file at most once a second.
+    fn until(&self, command: &[&str], is_so: impl Fn(&str) -> bool) -> Result<()> {
+        let mut last = Ok(String::new());
+        wait_until(Duration::from_secs(10), || {
+            last = self.doveadm(command);
+            last.as_ref().is_ok_and(|printed| is_so(printed))
         });
-        if known {
-            Ok(())
-        } else {
-            refused.map_or(Ok(()), Err)
+        match last {
+            Ok(printed) if !is_so(&printed) => Err(Error::Failed {
+                command: format!("doveadm {}", command.join(" ")),
+                output: printed,
+            }),
+            last => last.map(drop),
         }
+    }
+
+    fn change(&self, address: &str, field: usize, value: &str) -> Result<()> {
+        let _lock = self.lock("accounts.lock")?;
+        let path = self.directory.join("dc/users");
+        let known = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let changed: String = known
+            .lines()
+            .map(|line| format!("{}\n", with(line, address, field, value)))
+            .collect();
+        // Dovecot must never see half of it.
+        let new = path.with_extension("new");
+        fs::write(&new, changed).map_err(Error::io(&new))?;
+        fs::rename(&new, &path).map_err(Error::io(&path))
     }
 
     /// How many IMAP connections are signed in.
@@ -181,10 +200,21 @@ mod tests {
     fn only_one_account_gets_another_password() {
         let line = "ada@sender.test:{PLAIN}old:20001:20001::::";
         assert_eq!(
-            with_password(line, "ada@sender.test", "new"),
+            with(line, "ada@sender.test", PASSWORD, &plain("new")),
             "ada@sender.test:{PLAIN}new:20001:20001::::"
         );
-        assert_eq!(with_password(line, "da@sender.test", "new"), line);
+        assert_eq!(with(line, "da@sender.test", PASSWORD, &plain("new")), line);
+    }
+
+    #[test]
+    fn a_quota_comes_and_goes() {
+        let without = "ada@sender.test:{PLAIN}old:20001:20001::::";
+        let line = with(without, "ada@sender.test", QUOTA, &quota_rule(Some(1)));
+        assert_eq!(line, format!("{without}userdb_quota_rule=*:bytes=1"));
+        assert_eq!(
+            with(&line, "ada@sender.test", QUOTA, &quota_rule(None)),
+            without
+        );
     }
 
     #[test]

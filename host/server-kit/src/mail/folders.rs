@@ -12,8 +12,14 @@ impl MailServers {
     /// The mails of one folder (`INBOX`, `Sent`, …) in the order of their arrival, byte by byte as
     /// they were delivered. An account that never got a mail has none.
     pub fn mails(&self, address: &str, folder: &str) -> Result<Vec<Vec<u8>>> {
+        self.mails_after(address, folder, 0)
+    }
+
+    /// The same without the first `known`.
+    pub fn mails_after(&self, address: &str, folder: &str, known: usize) -> Result<Vec<Vec<u8>>> {
         self.files(address, folder)?
             .iter()
+            .skip(known)
             .map(|file| fs::read(file).map_err(Error::io(file)))
             .collect()
     }

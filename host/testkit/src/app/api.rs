@@ -99,6 +99,19 @@ impl Api {
         self.send(request).await.map(Data::take_data)
     }
 
+    /// `data` of `PATCH path`.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn patch(&self, path: &str, body: &Value) -> Value {
+        let answer = self
+            .send(self.request(Method::PATCH, path).json(body))
+            .await;
+        answer
+            .unwrap_or_else(|refusal| panic!("PATCH {path}: {refusal:?}"))
+            .take_data()
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.base))
