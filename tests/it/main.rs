@@ -5,6 +5,7 @@ mod driven;
 mod errors;
 mod inspect;
 mod kill;
+mod laws;
 mod readme;
 mod sequence;
 mod story;

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use overture_domain::people::Audit;
+
 use crate::{
     Database,
     dialect::Dialect,
@@ -72,6 +74,19 @@ impl TestDatabase {
 }
 
 impl TestDatabase {
+    /// The status changes of one campaign, mailbox or send, oldest first (SAFE-4).
+    ///
+    /// # Panics
+    /// When they can't be read.
+    pub async fn audit(&self, subject_id: &str) -> Vec<Audit> {
+        let found = query(sql!(
+            "SELECT id, workspace_id, subject_kind, subject_id, from_status, to_status, reason, actor, at
+             FROM audit WHERE subject_id = $1 ORDER BY at, id"
+        ));
+        let found = found.bind(subject_id).all(&mut self.db.reader()).await;
+        found.expect("the audit rows can be read")
+    }
+
     /// Waits until readers may see every event that was committed: PostgreSQL holds events back
     /// while an older transaction runs, also one of another test's database.
     ///
