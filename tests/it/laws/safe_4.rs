@@ -30,18 +30,21 @@ on_both! {
         let status = async || house.app.api.get(&format!("/campaigns/{campaign}")).await["status"].clone();
         house.app.settle_until("the campaign completes", DAY, async || status().await == "completed").await;
 
-        let of_campaign = changes(&test, &campaign).await;
+        // Several may stand at one moment of the clock.
+        let mut of_campaign = changes(&test, &campaign).await;
+        of_campaign.sort();
         let steps: Vec<_> = of_campaign.iter().map(|(from, to, _)| (from.as_deref(), to.as_str())).collect();
         assert_eq!(steps, [
-            (None, "draft"), (Some("draft"), "running"), (Some("running"), "paused"),
-            (Some("paused"), "running"), (Some("running"), "completed"),
+            (None, "draft"), (Some("draft"), "running"), (Some("paused"), "running"),
+            (Some("running"), "completed"), (Some("running"), "paused"),
         ]);
-        let (last, by_hand) = of_campaign.split_last().expect("there are some");
-        assert!(by_hand.iter().all(|(.., actor)| *actor == by_hand[0].2), "{of_campaign:?}");
-        assert_ne!(last.2, by_hand[0].2, "nobody completed it by hand: {of_campaign:?}");
+        let person = of_campaign[0].2.clone();
+        for (_, to, actor) in &of_campaign {
+            assert_eq!(*actor == person, to != "completed", "{of_campaign:?}");
+        }
         let of_mailbox = changes(&test, &house.mailbox).await;
-        let to: Vec<_> = of_mailbox.iter().map(|(_, to, _)| to.as_str()).collect();
-        assert_eq!(to[to.len() - 3..], ["connected", "paused", "connected"]);
+        let count = |from, to| of_mailbox.iter().filter(|(was, is, _)| (was.as_deref(), is.as_str()) == (Some(from), to)).count();
+        assert_eq!((count("connected", "paused"), count("paused", "connected")), (1, 1), "{of_mailbox:?}");
 
         // The database itself refuses what has no row of its own.
         for statement in [
