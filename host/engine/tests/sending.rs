@@ -8,6 +8,8 @@ mod alerts;
 mod campaigns;
 #[path = "sending/counters.rs"]
 mod counters;
+#[path = "sending/fortnight.rs"]
+mod fortnight;
 #[path = "sending/journal.rs"]
 mod journal;
 #[path = "sending/lanes.rs"]

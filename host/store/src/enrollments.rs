@@ -178,38 +178,48 @@ pub async fn list(
     page.push_bind(" ORDER BY e.id LIMIT ", limit).all(on).await
 }
 
-/// Whoever in a campaign acts next, by what is planned now.
-pub async fn next_of_campaign(
+/// Those in a campaign who may act next: the heads of its lanes, and who waits for a time of their
+/// own. The first first, by what is planned and known now.
+pub async fn list_next_of_campaign(
     on: &mut impl Read,
     ws: WorkspaceId,
     campaign: CampaignId,
-) -> Result<Option<Enrollment>> {
+    limit: i64,
+) -> Result<Vec<Enrollment>> {
     query(sql!(COLUMNS))
         .bind(ws)
         .push_bind(" AND e.campaign_id = ", campaign)
         .push(NEXT)
-        .optional(on)
+        .push_bind(" LIMIT ", limit)
+        .all(on)
         .await
 }
 
 /// The same among those in running campaigns whose next mail may leave from an account.
-pub async fn next_of_account(
+pub async fn list_next_of_account(
     on: &mut impl Read,
     ws: WorkspaceId,
     account: AccountId,
-) -> Result<Option<Enrollment>> {
+    limit: i64,
+) -> Result<Vec<Enrollment>> {
     query(sql!(COLUMNS))
         .bind(ws)
         .push(" AND e.campaign_id IN (SELECT c.id FROM campaigns c WHERE c.workspace_id = $1 AND c.status = 'running')")
         .push_bind(" AND (e.account_id = ", account)
         .push(" OR (e.account_id IS NULL AND e.campaign_id IN (SELECT a.campaign_id FROM campaign_accounts a WHERE a.account_id = $2 AND a.active)))")
         .push(NEXT)
-        .optional(on)
+        .push_bind(" LIMIT ", limit)
+        .all(on)
         .await
 }
 
 const NEXT: &str = " AND e.state IN ('queued', 'active', 'waiting')
-    ORDER BY COALESCE(CASE WHEN l.room_at > e.next_action_at THEN l.room_at ELSE e.next_action_at END, 0), e.id LIMIT 1";
+    AND (e.next_action_at IS NULL OR e.id IN (
+        SELECT (SELECT h.subject_id FROM jobs h WHERE h.lane = w.id AND h.state = 'pending' ORDER BY h.run_at, h.id LIMIT 1)
+        FROM lanes w WHERE w.workspace_id = $1
+        UNION ALL
+        SELECT a.subject_id FROM jobs a WHERE a.kind = 'send_step' AND a.workspace_id = $1 AND a.lane IS NULL AND a.state IN ('pending', 'processing')))
+    ORDER BY COALESCE(CASE WHEN l.room_at > e.next_action_at THEN l.room_at ELSE e.next_action_at END, 0), e.id";
 
 /// The enrollments of prospects in all campaigns.
 pub async fn list_by_prospects(

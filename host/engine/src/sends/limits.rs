@@ -23,7 +23,7 @@ use crate::{ProviderPreset, Result};
 use super::pair;
 
 /// What the mail services allow one mailbox, by provider and preset.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Presets(HashMap<(String, String), (Option<i64>, Option<i64>)>);
 
 impl Presets {

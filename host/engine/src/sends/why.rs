@@ -67,7 +67,10 @@ impl Answer {
     }
 }
 
-/// Answers for an enrollment, a campaign or a mailbox.
+/// Of a campaign or a mailbox, so many who may act next are looked at: each waits for another room.
+const HEADS: i64 = 50;
+
+/// Answers for an enrollment, a campaign or a mailbox: of those, for whoever acts first.
 ///
 /// # Errors
 /// [`Error::NotFound`].
@@ -75,10 +78,10 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
     let presets = Presets::of(env.providers.presets(ws).await);
     // Whoever asks keeps nobody from sending: SQLite has one writer.
     let on = &mut env.db.reader();
-    let (next, nobody) = match about {
+    let (next, nobody): (Vec<Enrollment>, _) = match about {
         About::Enrollment(id) => {
             let found = enrollments::find(on, ws, id).await?;
-            (Some(found.ok_or(Error::NotFound("enrollment"))?), None)
+            (vec![found.ok_or(Error::NotFound("enrollment"))?], None)
         }
         About::Campaign(id) => {
             let campaign = campaigns::find(on, ws, id).await?;
@@ -88,7 +91,7 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
             }
             let nobody = of_nobody(&enrollments::count_by_state(on, ws, id).await?);
             (
-                enrollments::next_of_campaign(on, ws, id).await?,
+                enrollments::list_next_of_campaign(on, ws, id, HEADS).await?,
                 Some(nobody),
             )
         }
@@ -104,30 +107,41 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
             )
             .unless("add it to a campaign, start one, or enroll people");
             (
-                enrollments::next_of_account(on, ws, id).await?,
+                enrollments::list_next_of_account(on, ws, id, HEADS).await?,
                 Some(nobody),
             )
         }
     };
-    match (next, nobody) {
-        (Some(enrollment), _) => {
-            let only = match about {
-                About::Mailbox(id) => Some(id),
-                _ => None,
-            };
-            let mut answer = of_enrollment(on, env, &enrollment, presets, only).await?;
-            answer.enrollment = Some(enrollment.id);
-            Ok(answer)
+    let only = match about {
+        About::Mailbox(id) => Some(id),
+        About::Enrollment(_) | About::Campaign(_) => None,
+    };
+    let mut first: Option<Answer> = None;
+    for enrollment in &next {
+        // Nobody acts before what is planned and known of them.
+        let at = first.as_ref().and_then(|answer| answer.next_at);
+        if at.is_some() && at <= enrollment.next_action_at {
+            break;
         }
-        (None, nobody) => nobody.ok_or(Error::NotFound("enrollment")),
+        let mut answer = of_enrollment(on, env, enrollment, &presets, only).await?;
+        answer.enrollment = Some(enrollment.id);
+        let sooner = match (first.as_ref(), answer.next_at) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(first), Some(next)) => first.next_at.is_none_or(|at| next < at),
+        };
+        if sooner {
+            first = Some(answer);
+        }
     }
+    first.or(nobody).ok_or(Error::NotFound("enrollment"))
 }
 
 async fn of_enrollment(
     on: &mut impl Read,
     env: &Env,
     enrollment: &Enrollment,
-    presets: Presets,
+    presets: &Presets,
     only: Option<AccountId>,
 ) -> Result<Answer> {
     if !enrollment.state.is_open() {
@@ -145,7 +159,7 @@ async fn of_enrollment(
     if job.state == JobState::Processing {
         return Ok(Answer::new("none", "it is on its way").until(now));
     }
-    let world = World::load(on, env, ws, std::slice::from_ref(&job), presets).await?;
+    let world = World::load(on, env, ws, std::slice::from_ref(&job), presets.clone()).await?;
     if let Some(slot) = place(on, env, &world, enrollment, only).await? {
         return of_place(on, &world, enrollment, &job, &slot).await;
     }
