@@ -64,13 +64,24 @@ impl TestDatabase {
         }
     }
 
-    /// Runs SQL of the test's own, for what no function of the product may do.
+    /// [`execute_raw`] here.
+    ///
+    /// # Errors
+    /// What the database says.
     pub async fn execute_raw(&self, text: &'static str) -> crate::Result<u64> {
-        let mut tx = self.db.begin().await?;
-        let rows = query(sql!("")).push(text).execute(&mut tx).await?;
-        tx.commit().await?;
-        Ok(rows)
+        execute_raw(&self.db, text).await
     }
+}
+
+/// Runs SQL of a test's or bench's own, for what no function of the product may do.
+///
+/// # Errors
+/// What the database says.
+pub async fn execute_raw(db: &Database, text: &'static str) -> crate::Result<u64> {
+    let mut tx = db.begin().await?;
+    let rows = query(sql!("")).push(text).execute(&mut tx).await?;
+    tx.commit().await?;
+    Ok(rows)
 }
 
 impl TestDatabase {

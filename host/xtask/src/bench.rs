@@ -67,6 +67,14 @@ const BENCHES: &[Bench] = &[
         peer: None,
     },
     Bench {
+        name: "planner",
+        package: "overture-engine",
+        example: "bench_planner",
+        plugins: false,
+        program: false,
+        peer: None,
+    },
+    Bench {
         name: "send",
         package: "overture-engine",
         example: "bench_send",

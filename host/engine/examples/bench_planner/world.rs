@@ -1,0 +1,229 @@
+//! Ten workspaces with a past, and people who are due in all of them.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use overture_domain::{
+    AccountId, ProspectId, WorkspaceId,
+    people::{Actor, Workspace},
+    prospects::{Prospect, ProspectStatus},
+    time::ManualClock,
+};
+use overture_engine::{
+    Config, Due, Env,
+    campaigns::{self, CampaignIn, Enroll, StepIn},
+    leases,
+    mailboxes::{self, NewMailbox},
+    sends,
+};
+use overture_store::{Database, dialect::Dialect, people, prospects, testing::execute_raw};
+use overture_testkit::{MONDAY, outreach::Post, services};
+
+const WORKSPACES: usize = 10;
+/// Of each workspace.
+const MAILBOXES: usize = 100;
+const DUE: usize = 500;
+
+/// A chunk of the past: whoever was imported and is in no campaign.
+const PROSPECTS: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999),
+    w AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS k FROM workspaces),
+    b AS (SELECT COUNT(*) AS n FROM prospects)
+    INSERT INTO prospects (id, workspace_id, email, email_key, tags, custom, source, status, search, created_at, updated_at)
+    SELECT 'past' || CAST(b.n + n.i AS TEXT), w.id, 'past' || CAST(b.n + n.i AS TEXT) || '@example.com',
+        'past' || CAST(b.n + n.i AS TEXT) || '@example.com', '[]', '{}', 'bench', 'active', '', 0, 0
+    FROM n, w, b WHERE w.k = n.i % 10";
+
+/// What happened to them.
+const EVENTS: &str = "
+    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999),
+    w AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS k FROM workspaces),
+    b AS (SELECT COALESCE(MAX(seq), 0) AS n FROM events)
+    INSERT INTO events (id, workspace_id, kind, channel, campaign_id, enrollment_id, occurred_at, dedup_key, data)
+    SELECT 'past' || CAST(b.n + n.i AS TEXT), w.id, 'email.sent', 'mail', 'past' || CAST(n.i % 1000 AS TEXT),
+        'past' || CAST((b.n + n.i) % 1000000 AS TEXT), 1700000000000000 + b.n + n.i,
+        'past:' || CAST(b.n + n.i AS TEXT), '{\"messageId\":\"past@example.com\",\"stepIndex\":0}'
+    FROM n, w, b WHERE w.k = n.i % 10";
+
+/// A database with the product around it.
+pub(crate) struct World {
+    env: Env,
+    clock: Arc<ManualClock>,
+    /// Each with its mailboxes.
+    workspaces: Vec<(WorkspaceId, Vec<AccountId>)>,
+    runs: u32,
+}
+
+impl World {
+    /// With so many chunks of a past.
+    pub(crate) async fn new(url: &str, chunks: usize) -> Self {
+        let db = Database::open(url).await.unwrap();
+        db.migrate().await.unwrap();
+        let clock = Arc::new(ManualClock::new(MONDAY));
+        let mut env = services(db, Arc::clone(&clock));
+        env.providers = Arc::new(Post::default());
+        env.config = Arc::new(Config {
+            concurrent_sends: 256,
+            ..Config::default()
+        });
+        leases::start(&env, "bench").await.unwrap();
+        let mut world = Self {
+            env,
+            clock,
+            workspaces: Vec::new(),
+            runs: 0,
+        };
+        for _ in 0..WORKSPACES {
+            let ws = world.workspace().await;
+            let mailboxes = world.mailboxes(ws).await;
+            world.workspaces.push((ws, mailboxes));
+        }
+        let db = &world.env.db;
+        for _ in 0..chunks {
+            execute_raw(db, PROSPECTS).await.unwrap();
+            execute_raw(db, EVENTS).await.unwrap();
+        }
+        // As its own housekeeping does after so many rows.
+        if db.dialect() == Dialect::Postgres {
+            execute_raw(db, "ANALYZE").await.unwrap();
+        }
+        world
+    }
+
+    /// New campaigns, from their start to their last mail: how long each tick took.
+    pub(crate) async fn run(&mut self) -> Vec<Duration> {
+        // The next Monday: no cap of the run before.
+        self.clock
+            .advance_to(MONDAY + Duration::from_secs(7 * 86_400) * self.runs);
+        self.runs += 1;
+        let mut running = Vec::new();
+        for (ws, mailboxes) in &self.workspaces {
+            running.push((*ws, self.campaign(*ws, mailboxes).await));
+        }
+        let env = &self.env;
+        let mut ticks = Vec::new();
+        loop {
+            let start = Instant::now();
+            let due = sends::tick(env).await.unwrap();
+            ticks.push(start.elapsed());
+            env.under_way.settled().await;
+            match due {
+                Due::Now => {}
+                Due::At(at) => self.clock.advance_to(at),
+                Due::WhenWoken => {
+                    if sends::tick(env).await.unwrap() == Due::WhenWoken {
+                        break;
+                    }
+                    env.under_way.settled().await;
+                }
+            }
+        }
+        for (ws, campaign) in running {
+            let stats = campaigns::stats(env, ws, campaign).await.unwrap();
+            assert_eq!(stats.sent as usize, DUE, "{:?}", stats.by_state);
+        }
+        ticks
+    }
+
+    async fn workspace(&self) -> WorkspaceId {
+        let workspace = Workspace {
+            id: self.env.id(),
+            name: "W".into(),
+            postal_address: "1 Example Street".into(),
+            time_zone: "UTC".into(),
+            created_at: self.env.now(),
+        };
+        let mut tx = self.env.db.begin().await.unwrap();
+        people::insert_workspace(&mut tx, &workspace).await.unwrap();
+        tx.commit().await.unwrap();
+        workspace.id
+    }
+
+    async fn mailboxes(&self, ws: WorkspaceId) -> Vec<AccountId> {
+        let mut ids = Vec::new();
+        for n in 0..MAILBOXES {
+            let new = NewMailbox {
+                address: format!("ada@sender{n}.test"),
+                preset: Some("post".into()),
+                daily_limit: Some(500),
+                ..NewMailbox::default()
+            };
+            let connected = mailboxes::connect(&self.env, ws, new, &Actor::Cli).await;
+            ids.push(connected.unwrap().account.id);
+        }
+        ids
+    }
+
+    /// A running campaign, with people of its own.
+    async fn campaign(
+        &self,
+        ws: WorkspaceId,
+        mailboxes: &[AccountId],
+    ) -> overture_domain::CampaignId {
+        let env = &self.env;
+        let given = CampaignIn {
+            name: "Spring".into(),
+            steps: vec![StepIn {
+                subject: "Hello {{ firstName }}".into(),
+                body_html: "<p>Hello {{ firstName }} of {{ company }}</p>".into(),
+                ..StepIn::default()
+            }],
+            mailbox_ids: mailboxes.to_vec(),
+            minutes_between_sends: Some(0),
+            daily_send_limit: Some(10_000),
+            max_sends_per_mailbox_per_day: Some(500),
+            ..CampaignIn::default()
+        };
+        let created = campaigns::create(env, ws, &given, &Actor::Cli).await;
+        let campaign = created.unwrap().campaign.id;
+        let who = Enroll {
+            prospect_ids: self.prospects(ws).await,
+            ..Enroll::default()
+        };
+        campaigns::enroll(env, ws, campaign, &who, &Actor::Cli)
+            .await
+            .unwrap();
+        campaigns::start(env, ws, campaign, &Actor::Cli)
+            .await
+            .unwrap();
+        campaign
+    }
+
+    async fn prospects(&self, ws: WorkspaceId) -> Vec<ProspectId> {
+        let people: Vec<Prospect> = (0..DUE).map(|n| self.prospect(ws, n)).collect();
+        let mut tx = self.env.db.begin().await.unwrap();
+        prospects::insert(&mut tx, &people).await.unwrap();
+        tx.commit().await.unwrap();
+        people.into_iter().map(|prospect| prospect.id).collect()
+    }
+
+    fn prospect(&self, ws: WorkspaceId, n: usize) -> Prospect {
+        let now = self.env.now();
+        Prospect {
+            id: self.env.id(),
+            workspace_id: ws,
+            email: format!("p{}-{n}@d{}.test", self.runs, n % 100),
+            first_name: "Zoë".into(),
+            last_name: "Example".into(),
+            company: "Example & Sons".into(),
+            role: String::new(),
+            phone: String::new(),
+            linkedin_url: String::new(),
+            website: String::new(),
+            country: String::new(),
+            city: String::new(),
+            industry: String::new(),
+            time_zone: String::new(),
+            tags: Vec::new(),
+            custom: std::collections::BTreeMap::new(),
+            source: "bench".into(),
+            status: ProspectStatus::Active,
+            last_contacted_at: None,
+            last_replied_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
