@@ -124,8 +124,10 @@ impl Office {
 
     /// A connected mailbox behind the proxies.
     pub(crate) async fn mailbox(&self, address: &str) -> Account {
-        let (env, ws) = (self.world.env(), self.world.ws);
-        mailboxes::connect(env, ws, self.entered(address), &Actor::Cli)
+        // Nothing hangs yet: a busy machine has its time.
+        let mut env = self.world.env().clone();
+        env.dialer.timeouts = Timeouts::default();
+        mailboxes::connect(&env, self.world.ws, self.entered(address), &Actor::Cli)
             .await
             .unwrap_or_else(|error| panic!("{error}: {:?}", error.details()))
             .account
