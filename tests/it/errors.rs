@@ -27,6 +27,7 @@ async fn bad_input_gets_a_clear_error_and_loses_nothing() {
     files(&mut table, &world).await;
     mailboxes(&mut table, &mut world).await;
     templates(&mut table, &world).await;
+    campaigns(&mut table, &world).await;
     plugins(&mut table, &world).await;
     requests(&mut table, &world).await;
     before_serving(&mut table, &mut world).await;
@@ -196,6 +197,66 @@ async fn templates(table: &mut Table, world: &World) {
         app.api.get(&format!("/campaigns/{id}")).await["status"],
         "draft"
     );
+}
+
+/// SEQ-2, SEQ-6, SCH-1, CAP-1: nothing of a campaign that is refused is kept.
+async fn campaigns(table: &mut Table, world: &World) {
+    let step = |index: usize, delay: i64| json!({ "stepIndex": index, "subject": "Hello", "bodyHtml": "<p>Hello</p>", "delayDays": delay });
+    let many: Vec<_> = (0..51).map(|index| step(index, 0)).collect();
+    let window = |days: &[u8], start: &str, end: &str| json!({ "windows": [{ "days": days, "start": start, "end": end }] });
+    let cases = [
+        ("a campaign without a step", json!({ "steps": [] })),
+        ("a campaign of 51 steps", json!({ "steps": many })),
+        (
+            "a delay of 10,000 days",
+            json!({ "steps": [step(0, 0), step(1, 10_000)] }),
+        ),
+        ("a daily limit of 0", json!({ "dailySendLimit": 0 })),
+        (
+            "an end date in the past",
+            json!({ "endDate": "2020-01-01T00:00:00Z" }),
+        ),
+        ("a window on no day", window(&[], "09:00", "17:00")),
+        (
+            "a window on a day that no week has",
+            window(&[7], "09:00", "17:00"),
+        ),
+        (
+            "a window that is no time of day",
+            window(&[1], "9am", "25:00"),
+        ),
+        (
+            "a zone that is no zone",
+            json!({ "timezone": "Europe/Atlantis" }),
+        ),
+    ];
+    let mailboxes = world.app.api.all("/mailboxes").await;
+    let mailbox = &mailboxes.first().expect("one was connected before")["id"];
+    let before = world.app.api.all("/campaigns").await.len();
+    for (case, wrong) in cases {
+        let mut campaign = json!({ "name": case, "steps": [step(0, 0)], "mailboxIds": [mailbox] });
+        for (name, value) in wrong.as_object().expect("an object") {
+            campaign[name] = value.clone();
+        }
+        let refused = world.app.api.try_post("/campaigns", &campaign).await;
+        let body = refused.expect_err(case).body;
+        let error = &body["error"];
+        let details = error["details"].as_array().into_iter().flatten();
+        let details = details.map(|wrong| {
+            format!(
+                "  {}: {} ({})\n",
+                wrong["field"], wrong["message"], wrong["code"]
+            )
+        });
+        let text = format!(
+            "{}: {}\n{}",
+            error["code"],
+            error["message"],
+            details.collect::<String>()
+        );
+        table.add_text(case, &text.replace('"', ""));
+    }
+    assert_eq!(world.app.api.all("/campaigns").await.len(), before);
 }
 
 /// PLG-1, PLG-2: what a plugin does wrong is told where it was needed, and the event waits.
