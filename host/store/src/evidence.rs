@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use overture_domain::{
-    ActionId, JobId, Timestamp, WorkspaceId,
+    ActionId, AttemptId, JobId, Timestamp, WorkspaceId,
     enrollments::{Action, ActionState, Outcome},
     people::Audit,
 };
@@ -25,6 +25,8 @@ pub struct Ambiguous {
     pub prospect_email: String,
     /// The address that it was sent from.
     pub mailbox_address: String,
+    /// The attempt of which nobody knows how it ended.
+    pub attempt_id: Option<AttemptId>,
     /// When its body was about to go out.
     pub attempted_at: Timestamp,
     /// Since when nobody knows: by then no server takes it any more.
@@ -41,6 +43,7 @@ impl Record for Ambiguous {
             action: Action::from_row(row)?,
             prospect_email: row.text("prospect_email")?,
             mailbox_address: row.text("mailbox_address")?,
+            attempt_id: row.opt_id("attempt_id")?,
             attempted_at: row.time("attempted_at")?,
             since: row.time("since")?,
             next_look_at: row.opt_time("next_look_at")?,
@@ -50,7 +53,7 @@ impl Record for Ambiguous {
 
 const AMBIGUOUS: &str = "SELECT a.id, a.workspace_id, a.campaign_id, a.enrollment_id, a.step_id, a.step_index, a.variant_id, a.account_id, a.channel, a.kind,
         a.state, a.external_id, a.deferrals, a.last_error, a.handed_out_at, a.done_at,
-        p.email AS prospect_email, s.address AS mailbox_address, COALESCE(t.at, a.handed_out_at) AS attempted_at,
+        p.email AS prospect_email, s.address AS mailbox_address, t.id AS attempt_id, COALESCE(t.at, a.handed_out_at) AS attempted_at,
         COALESCE(t.outcome_at, t.at, a.handed_out_at) AS since, j.run_at AS next_look_at
      FROM actions a
      JOIN enrollments e ON e.id = a.enrollment_id

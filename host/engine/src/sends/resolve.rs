@@ -178,6 +178,8 @@ fn sent_event(
     now: Timestamp,
 ) -> Event {
     let action = &send.action;
+    let attempt = send.attempt_id.map(|id| id.to_string());
+    let attempt = attempt.unwrap_or_else(|| action.id.to_string());
     Event {
         id: env.id(),
         workspace_id: action.workspace_id,
@@ -188,7 +190,7 @@ fn sent_event(
         prospect_id: Some(prospect),
         account_id: Some(action.account_id),
         occurred_at: now,
-        dedup_key: Some(format!("sent:{}", action.id)),
+        dedup_key: Some(format!("sent:{attempt}")),
         data: json!({
             "prospectId": prospect,
             "prospectEmail": send.prospect_email,

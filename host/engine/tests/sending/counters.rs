@@ -7,7 +7,7 @@ use overture_domain::{
     accounts::Account,
     alerts::{Alert, AlertCode},
     caps::Cap,
-    enrollments::EnrollmentState,
+    enrollments::{ActionState, EnrollmentState},
     events::EventKind,
     people::Actor,
 };
@@ -18,10 +18,10 @@ use overture_engine::{
     mailboxes::MailboxChange,
 };
 use overture_plugin_host::CallError;
-use overture_store::{alerts, caps::heal, on_both};
+use overture_store::{actions, alerts, caps::heal, enrollments, jobs, on_both};
 use overture_testkit::{MONDAY, Outreach, outreach::Fate};
 
-use super::{DAY, all_are, monday};
+use super::{DAY, HOUR, all_are, monday};
 
 /// What the daily counters say, but for those that say 0.
 async fn said(world: &Outreach) -> Vec<(Cap, String, i64)> {
@@ -95,6 +95,37 @@ on_both! {
             counters::reconcile(world.env(), true).await.unwrap();
             assert_eq!(open_alerts(&world).await, [], "its cause is gone");
         }
+    }
+
+    // SAFE-1, SAFE-5: a mail that came back and goes out again was two mails of that day, and both
+    // are told.
+    async fn a_mail_that_came_back_still_counts(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let (_, campaign) = running(&world, 50, 2).await;
+        while world.post.taken().is_empty() {
+            world.run_for(Duration::from_secs(60)).await;
+        }
+        let (env, ws, now) = (world.env(), world.ws, world.env().now());
+        let all: Vec<_> = world.enrollments(campaign).await.iter().map(|one| one.id).collect();
+        let mut tx = env.db.begin().await.unwrap();
+        let begun = actions::list_by_enrollments(&mut tx, ws, &all).await.unwrap();
+        let sent = begun.iter().find(|action| action.state == ActionState::Done).unwrap();
+        let (enrollment, action) = (sent.enrollment_id, sent.id);
+        assert!(enrollments::step_back(&mut tx, ws, enrollment, 0, now).await.unwrap());
+        assert_eq!(actions::take_back(&mut tx, ws, action, 1, "552 5.2.2 mailbox full", now).await.unwrap(), Some(1));
+        let again = jobs::Planned {
+            job_id: env.id(), workspace_id: ws, enrollment_id: enrollment, run_at: now + HOUR, lane: None, reason: String::new(),
+        };
+        jobs::plan(&mut tx, &[again], now).await.unwrap();
+        tx.commit().await.unwrap();
+        world.run_until(monday(12, 0)).await;
+        assert_eq!(world.post.taken().len(), 3);
+        assert_eq!(numbers(&world, campaign).await, (3, 2));
+        let truth = said(&world).await;
+        assert!(truth.iter().any(|(.., used)| *used == 3), "{truth:?}");
+        counters::reconcile(env, true).await.unwrap();
+        assert_eq!(said(&world).await, truth);
+        assert_eq!(open_alerts(&world).await, []);
     }
 
     // SCH-6: a false hit waits five minutes, not for the next day, and the reconciler is asked.

@@ -54,9 +54,12 @@ pub(super) async fn write(
         })
         .collect();
     messages::insert(tx, &kept, now).await?;
-    let mails: Vec<&Mail> = mails()
-        .filter(|mail| done.contains(&mail.action.id))
+    let ended: Vec<&Ended> = all
+        .iter()
+        .map(|(ended, _)| *ended)
+        .filter(|ended| done.contains(&ended.mail.action.id))
         .collect();
+    let mails: Vec<&Mail> = ended.iter().map(|ended| &*ended.mail).collect();
     if mails.len() < all.len() {
         let settled = all.len() - mails.len();
         tracing::warn!(
@@ -71,7 +74,7 @@ pub(super) async fn write(
     for mail in &mails {
         recover(tx, ws, mail, now).await?;
     }
-    let mut told: Vec<Event> = mails.iter().map(|mail| event(env, mail, now)).collect();
+    let mut told: Vec<Event> = ended.iter().map(|ended| event(env, ended, now)).collect();
     told.extend(go_on(tx, env, ws, &mails, now).await?);
     events::insert(tx, &told).await?;
     Ok(())
@@ -173,15 +176,16 @@ async fn recover(tx: &mut Tx, ws: WorkspaceId, mail: &Mail, now: Timestamp) -> R
     Ok(())
 }
 
-/// API-6
-fn event(env: &Env, mail: &Mail, now: Timestamp) -> Event {
+/// API-6. One for each time that a mail went out: a step that came back and is tried again is told
+/// again (decision 13).
+fn event(env: &Env, ended: &Ended, now: Timestamp) -> Event {
     let Mail {
         action,
         campaign,
         prospect,
         account,
         ..
-    } = mail;
+    } = &*ended.mail;
     Event {
         id: env.id(),
         workspace_id: action.workspace_id,
@@ -192,7 +196,7 @@ fn event(env: &Env, mail: &Mail, now: Timestamp) -> Event {
         prospect_id: Some(prospect.id),
         account_id: Some(account.id),
         occurred_at: now,
-        dedup_key: Some(format!("sent:{}", action.id)),
+        dedup_key: Some(format!("sent:{}", ended.attempt)),
         data: json!({
             "prospectId": prospect.id,
             "prospectEmail": prospect.email,
