@@ -69,7 +69,7 @@ on_both! {
         let mails = people.all().iter().map(|person| person.role.taken()).sum();
         let mut run = Run::new(app, &servers, people, senders);
         run.until_all_went_out(mails, &ids).await;
-        counters::check(&run, &ids).await;
+        counters::check(&run, &ids, &test).await;
         run.check_mailboxes();
         let days = run.app.idle().await.now.since(THURSDAY).as_secs() / 86_400;
         println!("{:?}: {} mails in {days} days", test.db.dialect(), run.sent.len());

@@ -216,12 +216,14 @@ fn read(people: &People, sender: &str, bytes: Vec<u8>, at: Timestamp) -> Sent {
         .expect("a recipient");
     let text = mail.body_text(0).expect("a text part");
     let step = (0..STEPS).find(|step| text.contains(&mark(*step)));
+    let step = step.unwrap_or_else(|| panic!("a strange mail: {text}"));
+    let (person, message_id) = (people.by_email(to).number, mail.message_id());
     Sent {
         sender: sender.to_owned(),
-        person: people.by_email(to).number,
-        step: step.unwrap_or_else(|| panic!("a strange mail: {text}")),
-        message_id: mail.message_id().expect("a Message-ID").to_owned(),
+        person,
+        step,
+        message_id: message_id.expect("a Message-ID").to_owned(),
         at,
-        bytes: bytes.clone(),
+        bytes,
     }
 }

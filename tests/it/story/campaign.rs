@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use overture_domain::Timestamp;
-use overture_testkit::App;
+use overture_testkit::{App, TestDatabase};
 use serde_json::{Value, json};
 
 use super::{
@@ -128,7 +128,12 @@ impl Campaign {
 
     /// Lets time pass until everything that people did is known and told, and checks it from all
     /// sides.
-    pub(super) async fn settle_until_all_is_told(&self, app: &App, people: &People) {
+    pub(super) async fn settle_until_all_is_told(
+        &self,
+        app: &App,
+        people: &People,
+        database: &TestDatabase,
+    ) {
         let end = json!({ "bounced": 1, "completed": 17, "replied": 1, "unsubscribed": 1 });
         app.settle_until("everybody's way ends", DAY * 3, async || {
             let stats = self.stats(app).await;
@@ -136,6 +141,7 @@ impl Campaign {
         })
         .await;
         app.settle_until("every event is delivered", DAY, async || {
+            database.events_settled().await;
             self.hooks.delivered().len() == self.public_events(app).await.len()
         })
         .await;

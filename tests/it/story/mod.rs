@@ -93,7 +93,7 @@ on_both! {
         eventually("report, reply and notice arrive", DELIVERY, async || {
             (servers.mails(&sender, "INBOX").ok()?.len() == 3).then_some(())
         }).await;
-        campaign.settle_until_all_is_told(&app, &people).await;
+        campaign.settle_until_all_is_told(&app, &people, &test).await;
 
         for (person, _) in &delivered {
             let mails = servers.mails(&person.email, "INBOX").expect("readable");
@@ -117,7 +117,7 @@ on_both! {
         let mailbox = first_word(added.success());
         let campaign = Campaign::start(&app, &mailbox, &people).await;
         campaign.settle_until_all_are_sent(&app).await;
-        campaign.settle_until_all_is_told(&app, &people).await;
+        campaign.settle_until_all_is_told(&app, &people, &test).await;
         app.stop().await;
     }
 }
