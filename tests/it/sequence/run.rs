@@ -1,7 +1,10 @@
 //! Time goes on in jumps; after each, real servers settle, what went out is noted with the moment
 //! at which it was first seen, and people do what is theirs to do.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use mail_parser::MessageParser;
 use overture_domain::Timestamp;
@@ -59,6 +62,8 @@ pub(super) struct Run<'a> {
     pub(super) people: People,
     pub(super) senders: [String; 2],
     pub(super) sent: Vec<Sent>,
+    /// The files that they were read from, by sender.
+    noted: HashMap<String, HashSet<String>>,
     pub(super) deeds: Deeds,
     /// Who does something next, and the place in `sent` of the mail that they do it with.
     due: Vec<(Timestamp, usize)>,
@@ -79,6 +84,7 @@ impl<'a> Run<'a> {
             people,
             senders,
             sent,
+            noted: HashMap::new(),
             deeds,
             due,
             step: CLOSE_STEP,
@@ -126,15 +132,9 @@ impl<'a> Run<'a> {
     fn note_sent(&mut self, now: Timestamp) -> bool {
         let before = self.sent.len();
         for sender in self.senders.clone() {
-            let known = self
-                .sent
-                .iter()
-                .filter(|sent| sent.sender == sender)
-                .count();
-            let mails = self
-                .servers
-                .mails_after(&sender, "Sent", known)
-                .expect("readable");
+            let known = self.noted.entry(sender.clone()).or_default();
+            let mails = self.servers.new_mails(&sender, "Sent", known);
+            let mails = mails.expect("readable");
             for bytes in mails {
                 let sent = read(&self.people, &sender, bytes, now);
                 let person = &self.people.all()[sent.person];

@@ -1,5 +1,6 @@
 //! What lies in the mailboxes, read from the disk.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,15 +13,20 @@ impl MailServers {
     /// The mails of one folder (`INBOX`, `Sent`, …) in the order of their arrival, byte by byte as
     /// they were delivered. An account that never got a mail has none.
     pub fn mails(&self, address: &str, folder: &str) -> Result<Vec<Vec<u8>>> {
-        self.mails_after(address, folder, 0)
+        self.new_mails(address, folder, &mut HashSet::new())
     }
 
-    /// The same without the first `known`.
-    pub fn mails_after(&self, address: &str, folder: &str, known: usize) -> Result<Vec<Vec<u8>>> {
-        self.files(address, folder)?
-            .iter()
-            .skip(known)
-            .map(|file| fs::read(file).map_err(Error::io(file)))
+    /// Those of them that are not `known`, and from now on are: one that is being filed may get its
+    /// place before others that are there already.
+    pub fn new_mails(
+        &self,
+        address: &str,
+        folder: &str,
+        known: &mut HashSet<String>,
+    ) -> Result<Vec<Vec<u8>>> {
+        let files = self.files(address, folder)?;
+        let new = files.iter().filter(|file| known.insert(name(file)));
+        new.map(|file| fs::read(file).map_err(Error::io(file)))
             .collect()
     }
 
@@ -45,8 +51,7 @@ impl MailServers {
                 files.push(entry.map_err(Error::io(&path))?.path());
             }
         }
-        // A name begins with seconds and microseconds of the delivery, and lacks no digit.
-        files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
+        files.sort_by_key(|file| delivered_at(&name(file)));
         Ok(files)
     }
 
@@ -105,6 +110,20 @@ impl MailServers {
     }
 }
 
+/// The name of a mail, which stays when its flags change.
+fn name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.split(':').next().unwrap_or_default().to_owned()
+}
+
+/// Names are `SECONDS.MmicrosecondsPpid…`, the microseconds without leading zeros.
+fn delivered_at(name: &str) -> (u64, u64, String) {
+    let (seconds, rest) = name.split_once(".M").unwrap_or((name, ""));
+    let micros: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let number = |text: &str| text.parse().unwrap_or(u64::MAX);
+    (number(seconds), number(&micros), name.to_owned())
+}
+
 /// Queues that grow are spread over folders of their own.
 fn holds_a_file(folder: &Path) -> Result<bool> {
     let entries = match fs::read_dir(folder) {
@@ -118,4 +137,18 @@ fn holds_a_file(folder: &Path) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_are_in_the_order_of_their_delivery() {
+        let early = delivered_at("1795361000.M9123P7.host,S=12,W=13");
+        let late = delivered_at("1795361000.M10123P7.host,S=12,W=13");
+        assert!(early < late);
+        let flagged = Path::new("cur/1795361000.M9123P7.host,S=12,W=13:2,S");
+        assert_eq!(delivered_at(&name(flagged)), early);
+    }
 }
