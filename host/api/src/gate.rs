@@ -65,7 +65,10 @@ async fn once(env: &Env, ws: WorkspaceId, key: &str, request: Request, next: Nex
     let answered = async {
         let (parts, body) = request.into_parts();
         let body = to_bytes(body, imports::BODY_LIMIT).await.map_err(|_| {
-            overture_engine::Error::TooLarge("the body is larger than any endpoint takes".into())
+            overture_engine::Error::TooLarge(
+                "the body is larger than 64 MB, the most that may come with an idempotency key"
+                    .into(),
+            )
         })?;
         let target = parts.uri.path_and_query().map_or("/", |it| it.as_str());
         let digest = idempotency::digest(parts.method.as_str(), target, &body);

@@ -56,6 +56,11 @@ pub struct List {
     pub created_at: Timestamp,
 }
 
+names! {
+    /// How far an import is (PR-2).
+    ImportState { Running = "running", Finished = "finished", Failed = "failed" }
+}
+
 /// An import and how its rows ended (PR-2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
@@ -63,12 +68,20 @@ pub struct Import {
     pub workspace_id: WorkspaceId,
     pub file_name: String,
     pub list_id: Option<ListId>,
+    pub state: ImportState,
+    /// Why it failed, for people; empty otherwise.
+    pub failure: String,
+    /// The header of the file.
+    pub header: Vec<String>,
+    /// Rows of the file, without its header and empty ones.
+    pub total_rows: i64,
     pub created_rows: i64,
     pub updated_rows: i64,
     pub duplicate_rows: i64,
     pub suppressed_rows: i64,
     pub invalid_rows: i64,
     pub created_at: Timestamp,
+    /// When it finished or failed.
     pub finished_at: Option<Timestamp>,
 }
 

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use overture_domain::enrollments::EnrollmentState;
+use overture_domain::{Timestamp, enrollments::EnrollmentState};
 use overture_store::{Database, dialect::Dialect, enrollments, events, hosts};
 
-use crate::{Due, Env, Part, Result, sends};
+use crate::{Due, Env, Part, Result, imports, sends};
 
 /// So many heartbeats come within the time after which a host counts as dead.
 const BEATS: u32 = 3;
@@ -24,6 +24,7 @@ pub async fn start(env: &Env, name: &str) -> Result<()> {
     hosts::heartbeat(&mut tx, env.host, name, env.real.now()).await?;
     if is_alone(&env.db) {
         hosts::release_all(&mut tx, env.host).await?;
+        imports::fail_of_dead(&mut tx, env, Timestamp::MAX).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -36,6 +37,7 @@ pub async fn start(env: &Env, name: &str) -> Result<()> {
 pub async fn give_back(env: &Env) -> Result<()> {
     let mut tx = env.db.begin().await?;
     hosts::release_own(&mut tx, env.host).await?;
+    imports::fail_own(&mut tx, env).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -54,8 +56,9 @@ pub async fn tick(env: &Env) -> Result<Due> {
     let (now, real) = (env.now(), env.real.now());
     let mut tx = env.db.begin().await?;
     hosts::heartbeat(&mut tx, env.host, "", real).await?;
-    let released =
-        hosts::release_dead(&mut tx, env.host, real - env.config.host_dead_after).await?;
+    let alive_since = real - env.config.host_dead_after;
+    let released = hosts::release_dead(&mut tx, env.host, alive_since).await?;
+    imports::fail_of_dead(&mut tx, env, alive_since).await?;
     let (recovered, stuck) = hosts::recover_stuck(&mut tx, real - STUCK, now).await?;
     for job in &stuck {
         let (ws, ids, state) = (

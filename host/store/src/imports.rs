@@ -1,6 +1,9 @@
 //! Imports of prospects and the rows that did not become one (PR-2).
 
-use overture_domain::{ImportId, Timestamp, WorkspaceId, names, prospects::Import};
+use overture_domain::{
+    HostId, ImportId, Timestamp, WorkspaceId, names,
+    prospects::{Import, ImportState},
+};
 use serde_json::json;
 
 use crate::{
@@ -17,6 +20,10 @@ impl Record for Import {
             workspace_id: row.id("workspace_id")?,
             file_name: row.text("file_name")?,
             list_id: row.opt_id("list_id")?,
+            state: row.parsed("state")?,
+            failure: row.text("failure")?,
+            header: row.json("header")?,
+            total_rows: row.int("total_rows")?,
             created_rows: row.int("created_rows")?,
             updated_rows: row.int("updated_rows")?,
             duplicate_rows: row.int("duplicate_rows")?,
@@ -55,31 +62,40 @@ pub struct Counts {
     pub invalid: i64,
 }
 
-/// A new import.
-pub async fn insert(tx: &mut Tx, import: &Import) -> Result<()> {
-    query(sql!("INSERT INTO imports (id, workspace_id, file_name, list_id, created_at) VALUES ($1, $2, $3, $4, $5)"))
-        .bind(import.id)
-        .bind(import.workspace_id)
-        .bind(&import.file_name)
-        .bind(import.list_id)
-        .bind(import.created_at)
-        .execute(tx)
-        .await?;
+const COLUMNS: &str = "SELECT i.id, i.workspace_id, i.file_name, i.list_id, i.state, i.failure, i.header, i.total_rows, i.created_rows, i.updated_rows, i.duplicate_rows, i.suppressed_rows, i.invalid_rows, i.created_at, i.finished_at FROM imports i WHERE i.workspace_id = $1";
+
+/// A new import, which this host runs.
+pub async fn insert(tx: &mut Tx, import: &Import, host: HostId) -> Result<()> {
+    query(sql!(
+        "INSERT INTO imports (id, workspace_id, file_name, list_id, state, header, total_rows, created_at, host_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    ))
+    .bind(import.id)
+    .bind(import.workspace_id)
+    .bind(&import.file_name)
+    .bind(import.list_id)
+    .bind(import.state.name())
+    .bind_json(&import.header)
+    .bind(import.total_rows)
+    .bind(import.created_at)
+    .bind(host)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
-/// Adds a batch's counts and problems, in the transaction of its prospects.
+/// Adds a batch's counts and problems, in the transaction of its prospects. False when the import
+/// is no longer running: then nothing of the batch may be kept.
 pub async fn record(
     tx: &mut Tx,
     ws: WorkspaceId,
     id: ImportId,
     counts: Counts,
     problems: &[Problem],
-) -> Result<()> {
-    query(sql!(
+) -> Result<bool> {
+    let running = query(sql!(
         "UPDATE imports SET created_rows = created_rows + $3, updated_rows = updated_rows + $4, duplicate_rows = duplicate_rows + $5,
                 suppressed_rows = suppressed_rows + $6, invalid_rows = invalid_rows + $7
-         WHERE workspace_id = $1 AND id = $2"
+         WHERE workspace_id = $1 AND id = $2 AND state = 'running'"
     ))
     .bind(ws)
     .bind(id)
@@ -90,6 +106,9 @@ pub async fn record(
     .bind(counts.invalid)
     .execute(tx)
     .await?;
+    if problems.is_empty() {
+        return Ok(running == 1);
+    }
     let rows: Vec<_> = problems
         .iter()
         .map(|problem| {
@@ -105,32 +124,90 @@ pub async fn record(
     .bind_json(&rows)
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(running == 1)
 }
 
-/// Marks an import as done.
-pub async fn finish(tx: &mut Tx, ws: WorkspaceId, id: ImportId, at: Timestamp) -> Result<()> {
+/// Ends a running import; with a `failure` it has failed.
+pub async fn finish(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: ImportId,
+    failure: &str,
+    at: Timestamp,
+) -> Result<()> {
+    let state = match failure {
+        "" => ImportState::Finished,
+        _ => ImportState::Failed,
+    };
     query(sql!(
-        "UPDATE imports SET finished_at = $3 WHERE workspace_id = $1 AND id = $2"
+        "UPDATE imports SET state = $3, failure = $4, finished_at = $5 WHERE workspace_id = $1 AND id = $2 AND state = 'running'"
     ))
     .bind(ws)
     .bind(id)
+    .bind(state.name())
+    .bind(failure)
     .bind(at)
     .execute(tx)
     .await?;
     Ok(())
 }
 
+/// Fails what hosts were importing whose last heartbeat is older than `alive_since`, except `own`'s:
+/// they died, and the file with them. How many.
+pub async fn fail_dead(
+    tx: &mut Tx,
+    own: HostId,
+    alive_since: Timestamp,
+    failure: &str,
+    at: Timestamp,
+) -> Result<u64> {
+    query(sql!(
+        "UPDATE imports SET state = 'failed', failure = $3, finished_at = $4
+         WHERE state = 'running' AND host_id <> $1 AND host_id NOT IN (SELECT h.id FROM hosts h WHERE h.heartbeat_at >= $2)"
+    ))
+    .bind(own)
+    .bind(alive_since)
+    .bind(failure)
+    .bind(at)
+    .execute(tx)
+    .await
+}
+
+/// Fails what this host is importing, as it stops. How many.
+pub async fn fail_own(tx: &mut Tx, own: HostId, failure: &str, at: Timestamp) -> Result<u64> {
+    query(sql!(
+        "UPDATE imports SET state = 'failed', failure = $2, finished_at = $3 WHERE state = 'running' AND host_id = $1"
+    ))
+    .bind(own)
+    .bind(failure)
+    .bind(at)
+    .execute(tx)
+    .await
+}
+
 /// One import.
 pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: ImportId) -> Result<Option<Import>> {
-    query(sql!(
-        "SELECT id, workspace_id, file_name, list_id, created_rows, updated_rows, duplicate_rows, suppressed_rows, invalid_rows, created_at, finished_at
-         FROM imports WHERE workspace_id = $1 AND id = $2"
-    ))
-    .bind(ws)
-    .bind(id)
-    .optional(on)
-    .await
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .push_bind(" AND i.id = ", id)
+        .optional(on)
+        .await
+}
+
+/// A page of imports, newest first.
+pub async fn list(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    before: Option<ImportId>,
+    limit: i64,
+) -> Result<Vec<Import>> {
+    let mut page = query(sql!(COLUMNS)).bind(ws);
+    if let Some(before) = before {
+        page = page.push_bind(" AND i.id < ", before);
+    }
+    page.push_bind(" ORDER BY i.id DESC LIMIT ", limit)
+        .all(on)
+        .await
 }
 
 /// A page of an import's problems in the order of the file.

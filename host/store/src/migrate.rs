@@ -30,6 +30,7 @@ migrations! {
     7 "0007_sequences";
     8 "0008_counts";
     9 "0009_drift";
+    10 "0010_imports";
 }
 
 /// How far a database is.

@@ -1,6 +1,9 @@
 //! Prospects: unique by folded address in a workspace (PR-1).
 
-use std::collections::BTreeMap;
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, HashSet},
+};
 
 use overture_domain::{
     ListId, ProspectId, Timestamp, WorkspaceId,
@@ -75,9 +78,10 @@ fn search_text(prospect: &Prospect) -> String {
     text
 }
 
-fn rows(prospects: &[Prospect]) -> Vec<serde_json::Value> {
+fn rows(prospects: &[impl Borrow<Prospect>]) -> Vec<serde_json::Value> {
     prospects
         .iter()
+        .map(Borrow::borrow)
         .map(|prospect| {
             json!({
                 "id": prospect.id,
@@ -109,6 +113,11 @@ fn rows(prospects: &[Prospect]) -> Vec<serde_json::Value> {
 
 /// Adds prospects; one whose address the workspace knows is left out. How many were added.
 pub async fn insert(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
+    Ok(add(tx, prospects).await?.len() as u64)
+}
+
+/// Adds prospects; one whose address the workspace knows is left out. Those that were added.
+pub async fn add(tx: &mut Tx, prospects: &[impl Borrow<Prospect>]) -> Result<HashSet<ProspectId>> {
     query(sql!(
         "INSERT INTO prospects (id, workspace_id, email, email_key, first_name, last_name, company, role, phone, linkedin_url, website, country, city, industry, time_zone, tags, custom, source, status, search, created_at, updated_at)
          SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'email', r.value->>'email_key', r.value->>'first_name', r.value->>'last_name',
@@ -116,11 +125,14 @@ pub async fn insert(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
                 r.value->>'city', r.value->>'industry', r.value->>'time_zone', r.value->'tags', r.value->'custom', r.value->>'source',
                 r.value->>'status', r.value->>'search', CAST(r.value->>'created_at' AS BIGINT), CAST(r.value->>'updated_at' AS BIGINT)
          FROM {rows $1} WHERE TRUE
-         ON CONFLICT (workspace_id, email_key) DO NOTHING"
+         ON CONFLICT (workspace_id, email_key) DO NOTHING RETURNING id"
     ))
     .bind_json(&rows(prospects))
-    .execute(tx)
-    .await
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect()
 }
 
 /// Writes all fields of known prospects but address, source, status and history.

@@ -59,6 +59,14 @@ const BENCHES: &[Bench] = &[
         peer: None,
     },
     Bench {
+        name: "import",
+        package: "overture-engine",
+        example: "bench_import",
+        plugins: false,
+        program: false,
+        peer: None,
+    },
+    Bench {
         name: "inbound",
         package: "overture-engine",
         example: "bench_inbound",

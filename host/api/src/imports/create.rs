@@ -1,15 +1,23 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write};
 
-use axum::extract::{Request, State};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+};
+use futures::StreamExt;
 use overture_engine::{Env, imports};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::ImportOut;
-use crate::{Answer, Caller, Created, Error, Params, error::ErrorEnvelope, input};
+use crate::{Answer, Caller, Created, Error, Params, error::ErrorEnvelope, request_id};
 
-/// The largest file.
+/// The largest file, where few rows are allowed; and the largest that may come with an idempotency
+/// key.
 pub(crate) const BODY_LIMIT: usize = 64 * 1024 * 1024;
+
+/// Bytes a row, where more rows are allowed than fit in [`BODY_LIMIT`].
+const ROW: usize = 1024;
 
 /// How to read the file.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -26,13 +34,18 @@ pub(super) struct How {
     /// People who are there already get the file's values, where it has some.
     #[serde(default)]
     update_existing: bool,
+    /// Answer as soon as the file is looked through, with `state` `running`; `GET /imports/{id}` tells
+    /// how far it is. Otherwise the answer comes when all rows are in.
+    #[serde(default)]
+    background: bool,
     /// A JSON object: header of the file → field (`firstName`), `custom:NAME` or `ignore`.
     mapping: Option<String>,
 }
 
 /// Imports prospects from a CSV file: the body is the file as it is. Delimiter, encoding and the
 /// usual headers are recognised; columns with other headers become custom fields. A file that can't
-/// be read is refused whole; a row that can't is listed under `/imports/{id}/problems`.
+/// be read, or has more rows than are allowed, is refused whole; a row that can't be taken is listed
+/// under `/imports/{id}/problems`.
 #[utoipa::path(
     post, path = "/imports", tag = "Imports", params(How),
     request_body(content = String, content_type = "text/csv", example = "email,first name,plan\nada@example.com,Ada,team\n"),
@@ -70,7 +83,50 @@ pub(super) async fn create(
         update_existing: how.update_existing,
         mapping,
     };
-    let file = input::body(request, &env).await?;
-    let import = imports::create(&env, ws, &options, &file).await?;
+    let file = spooled(request.into_body(), &env).await?;
+    let begun = imports::begin(&env, ws, &options, file).await?;
+    let import = begun.import().clone();
+    // A task of its own: a caller who hangs up must not end it half way.
+    let running = tokio::spawn(request_id::carried(async move { begun.run(&env).await }));
+    let import = match how.background {
+        true => import,
+        false => running.await.map_err(|_| Error::Broken)??,
+    };
     Ok(Created(import.into()))
+}
+
+/// The body in a temporary file that has no name, so that it is gone with the process.
+async fn spooled(body: Body, env: &Env) -> Result<std::fs::File, Error> {
+    let most = BODY_LIMIT.max(env.config.import_max_rows.saturating_mul(ROW));
+    let mut file = tempfile::tempfile().map_err(|error| unwritable(&error))?;
+    let mut length = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| {
+            let message = format!("the body can't be read: {error}");
+            Error::field("body", "unreadable", message)
+        })?;
+        length += chunk.len();
+        if length > most {
+            let message = format!(
+                "the file is larger than {} MB: split it, or raise `engine.import_max_rows`",
+                most / 1024 / 1024
+            );
+            return Err(overture_engine::Error::TooLarge(message).into());
+        }
+        let written = tokio::task::spawn_blocking(move || {
+            let written = file.write_all(&chunk);
+            written.map(|()| file)
+        });
+        file = written
+            .await
+            .map_err(|_| Error::Broken)?
+            .map_err(|error| unwritable(&error))?;
+    }
+    Ok(file)
+}
+
+fn unwritable(error: &std::io::Error) -> Error {
+    tracing::error!(%error, folder = %std::env::temp_dir().display(), "an uploaded file can't be kept in the temporary folder");
+    Error::Broken
 }

@@ -2,7 +2,9 @@
 
 mod create;
 mod get;
+mod list;
 mod problems;
+mod problems_csv;
 
 pub(crate) use create::BODY_LIMIT;
 use overture_domain::{Timestamp, prospects::Import};
@@ -13,10 +15,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) fn routes() -> OpenApiRouter<Env> {
     OpenApiRouter::new()
-        .routes(routes!(create::create))
-        .layer(axum::extract::DefaultBodyLimit::max(BODY_LIMIT))
+        .routes(routes!(list::list, create::create))
         .routes(routes!(get::get))
         .routes(routes!(problems::problems))
+        .routes(routes!(problems_csv::problems_csv))
 }
 
 /// An import and how its rows ended.
@@ -25,8 +27,16 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
 pub(crate) struct ImportOut {
     #[schema(example = "imp_01kjq5t3k8e9v8z2m4n6p7r8s9")]
     id: String,
+    #[schema(example = "fair.csv")]
     file_name: String,
     list_id: Option<String>,
+    /// running, finished or failed.
+    #[schema(example = "finished")]
+    state: String,
+    /// Why it failed, and what to do.
+    failure: Option<String>,
+    /// Rows of the file. The counts below come to it as the import goes on.
+    total: i64,
     created: i64,
     updated: i64,
     duplicate: i64,
@@ -34,6 +44,7 @@ pub(crate) struct ImportOut {
     invalid: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When it finished or failed.
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
 }
@@ -44,6 +55,9 @@ impl From<Import> for ImportOut {
             id: import.id.to_string(),
             file_name: import.file_name,
             list_id: import.list_id.map(|id| id.to_string()),
+            state: import.state.to_string(),
+            failure: Some(import.failure).filter(|text| !text.is_empty()),
+            total: import.total_rows,
             created: import.created_rows,
             updated: import.updated_rows,
             duplicate: import.duplicate_rows,

@@ -16,7 +16,12 @@ pub(crate) fn check(document: &Value, method: &str, path: &str, status: u16, bod
         response.is_object(),
         "{method} {path} does not describe {status}: {body}"
     );
-    let schema = &response["content"]["application/json"]["schema"];
+    let kind = if body.is_string() {
+        "text/csv"
+    } else {
+        "application/json"
+    };
+    let schema = &response["content"][kind]["schema"];
     let mut wrong = Vec::new();
     conforms(document, schema, body, "", &mut wrong);
     assert!(

@@ -1,9 +1,11 @@
 //! `/imports`
 
-use overture_engine::Config;
-use overture_testkit::on_both;
+use overture_domain::prospects::ImportState;
+use overture_engine::{Config, leases};
+use overture_store::imports;
+use overture_testkit::{eventually, on_both};
 use serde_json::json;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::kit::Api;
 
@@ -21,6 +23,9 @@ on_both! {
                 "id": "imp_1",
                 "fileName": "fair.csv",
                 "listId": "lst_1",
+                "state": "finished",
+                "failure": null,
+                "total": 6,
                 "created": 2,
                 "updated": 0,
                 "duplicate": 1,
@@ -89,6 +94,137 @@ on_both! {
         assert_eq!(found.data()[0]["firstName"], "Ada");
         assert_eq!(found.data()[0]["customFields"], json!({"plan": "team"}));
         assert_eq!(api.get("/lists").await.data()[0]["prospectCount"], 2);
+        let file = api.get(&format!("{problems}.csv")).await.file().to_owned();
+        insta::allow_duplicates! { insta::assert_snapshot!(file, @r#"
+            E-Mail,First Name,Plan,import line,import result,import reason
+            nobody,Bob,team,3,invalid,`nobody`: the address has no @
+            ADA@example.com,Ada,team,4,duplicate,the address stands further up in this file
+            cy@example.com,Cy,,5,invalid,"the row has 2 fields, the header has 3: is a quote or a delimiter missing?"
+            sue@example.com,Sue,solo,6,suppressed,the address or its domain is suppressed
+            "#) };
+    }
+
+    // PR-2: the file of rejected rows can be mended and imported again.
+    async fn rejected_rows_come_again(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let first = api.raw("POST", "/imports", FILE).await;
+        let rejected = api.get(&format!("/imports/{}/problems.csv", first.id())).await;
+        let mended = rejected.file().replace("nobody", "bob@example.com");
+        let again = api.raw("POST", "/imports", mended).await;
+        assert_eq!((&again.data()["created"], &again.data()["duplicate"]), (&json!(2), &json!(1)), "{}", again.shown());
+        let bob = api.get("/prospects?email=bob@example.com").await;
+        assert_eq!(bob.data()[0]["customFields"], json!({"plan": "team"}), "without what our file added");
+    }
+
+    // PR-2: a formula is data, and no file that we write has one.
+    async fn formulas_stay_data(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let file = "email,company,phone\nada@example.com,=cmd|'/c calc'!A1,+49 30 1\n=cmd|x,=HYPERLINK(\"http://x.test\"),-5\n";
+        let import = api.raw("POST", "/imports", file).await;
+        let ada = api.get("/prospects").await;
+        assert_eq!(ada.data()[0]["company"], "=cmd|'/c calc'!A1");
+        assert_eq!(ada.data()[0]["phone"], "+49 30 1");
+        let rejected = api.get(&format!("/imports/{}/problems.csv", import.id())).await;
+        let row = rejected.file().lines().nth(1).unwrap().to_owned();
+        assert!(row.starts_with("'=cmd|x,\"'=HYPERLINK(\"\"http://x.test\"\")\",-5,3,invalid,"), "{row}");
+    }
+
+    // PR-2, PR-1: other encodings, delimiters and spellings of an address.
+    async fn spellings_encodings_and_delimiters(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let utf16 = |text: &str| -> Vec<u8> {
+            [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect()
+        };
+        let files: [(Vec<u8>, [i64; 2]); 5] = [
+            (b"Mail;Vorname;Firma\njose@example.com;Jos\xe9;Caf\xe9 M\xfcller\n".to_vec(), [1, 0]),
+            (utf16("mail\tvorname\nzofie@example.com\t\u{17d}ofie\n"), [1, 0]),
+            ("\u{feff}e-mail|first name\r\nada@example.com|\"A|da\"\r\n".into(), [1, 0]),
+            (" JOSE@Example.COM ,email2\n".into(), [0, 0]),
+            ("email,name\n Jose@EXAMPLE.com ,x\n\"ADA@example.com\",y\nzofie@example.com,\n,\nnew@example.com,z\nNEW@example.com,z\n".into(), [1, 4]),
+        ];
+        for (file, counts) in files {
+            let import = api.raw("POST", "/imports", file.clone()).await;
+            if import.status == 400 {
+                assert_eq!(import.refusal(), (400, "validation_error", vec!["file"]), "a file without header");
+                continue;
+            }
+            let found = ["created", "duplicate"].map(|count| import.data()[count].as_i64().unwrap());
+            assert_eq!(found, counts, "{}", String::from_utf8_lossy(&file));
+        }
+        for (email, name) in [("jose@example.com", "Jos\u{e9}"), ("zofie@example.com", "\u{17d}ofie"), ("ada@example.com", "A|da")] {
+            let found = api.get(&format!("/prospects?email={email}")).await;
+            assert_eq!(found.data()[0]["firstName"], name);
+        }
+    }
+
+    // PR-2: two columns that mean the address are nobody's guess.
+    async fn two_columns_of_addresses_are_refused(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let file = "email,Work E-Mail,name\nada@example.com,ada@work.test,Ada\n";
+        let refused = api.raw("POST", "/imports", file).await;
+        shows!(refused, r#"
+            400 {
+              "error": {
+                "code": "validation_error",
+                "message": "file: the columns `email`, `Work E-Mail` all mean `email`: map one of them to it and the others to `ignore` or `custom:NAME`",
+                "details": [
+                  {
+                    "field": "file",
+                    "code": "ambiguous_columns",
+                    "message": "the columns `email`, `Work E-Mail` all mean `email`: map one of them to it and the others to `ignore` or `custom:NAME`"
+                  }
+                ]
+              }
+            }
+            "#);
+        assert_eq!(api.get("/imports").await.data(), &json!([]), "nothing was begun");
+        // {"email":"custom:private"}
+        let mapped = "/imports?mapping=%7B%22email%22%3A%22custom%3Aprivate%22%7D";
+        assert_eq!(api.raw("POST", mapped, file).await.data()["created"], 1);
+        assert_eq!(api.get("/prospects?email=ada@work.test").await.data()[0]["customFields"], json!({"private": "ada@example.com", "name": "Ada"}));
+    }
+
+    // PR-2: it is seen while it runs.
+    async fn an_import_is_followed(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let mut file = String::from("email\n");
+        for n in 0..4_500 {
+            file.push_str(&format!("p{n}@example.com\n"));
+        }
+        let begun = api.raw("POST", "/imports?background=true&listName=All", file).await;
+        assert_eq!((begun.status, &begun.data()["state"], &begun.data()["total"]), (201, &json!("running"), &json!(4_500)));
+        let path = format!("/imports/{}", begun.id());
+        let ended = eventually("the import has ended", Duration::from_secs(30), async || {
+            let now = api.get(&path).await;
+            let sum: i64 = ["created", "duplicate"].iter().map(|count| now.data()[*count].as_i64().unwrap()).sum();
+            assert!(sum % 2_000 == 0 || sum == 4_500, "whole batches: {sum}");
+            (now.data()["state"] != "running").then_some(now)
+        }).await;
+        assert_eq!((&ended.data()["state"], &ended.data()["created"]), (&json!("finished"), &json!(4_500)));
+        assert_eq!(api.get("/lists").await.data()[0]["prospectCount"], 4_500);
+        api.outreach.kit.clock.advance(Duration::from_secs(1));
+        api.raw("POST", "/imports?fileName=second", "email\nnew@example.com\n").await;
+        let (rows, sizes) = api.pages("/imports", 1).await;
+        let names: Vec<_> = rows.iter().map(|row| row["fileName"].as_str().unwrap()).collect();
+        assert_eq!((names, sizes), (vec!["second", ""], vec![1, 1]), "newest first");
+    }
+
+    // PR-2: an import whose process died says so, and what to do.
+    async fn a_dead_import_says_so(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let path = format!("/imports/{}", api.raw("POST", "/imports", FILE).await.id());
+        let mut import = imports::find(&mut api.env().db.reader(), api.ws(), path["/imports/".len()..].parse().unwrap()).await.unwrap().unwrap();
+        import.id = api.env().id();
+        import.state = ImportState::Running;
+        let mut tx = api.env().db.begin().await.unwrap();
+        imports::insert(&mut tx, &import, api.env().id()).await.unwrap();
+        tx.commit().await.unwrap();
+        leases::tick(api.env()).await.unwrap();
+        let dead = api.get(&format!("/imports/{}", import.id)).await;
+        assert_eq!(dead.data()["state"], "failed");
+        let failure = dead.data()["failure"].as_str().unwrap().to_owned();
+        assert!(failure.contains("import the file again"), "{failure}");
+        assert_eq!(api.get(&path).await.data()["state"], "finished");
     }
 
     // PR-2

@@ -30,6 +30,9 @@ macro_rules! shows {
     };
 }
 
+/// What files are.
+const CSV: &str = "text/csv; charset=utf-8";
+
 /// Requests a minute, for tests of other things.
 pub(crate) const MANY: u32 = 100_000;
 
@@ -193,16 +196,21 @@ impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body: Value = serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-            let text = String::from_utf8_lossy(&bytes);
-            panic!("{}: no JSON ({error}): {text}", parts.status)
-        });
+        let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
+        let is_file = kind.is_some_and(|kind| kind == CSV);
+        let text = || String::from_utf8_lossy(&bytes);
+        let body: Value = match is_file {
+            true => text().into(),
+            false => serde_json::from_slice(&bytes)
+                .unwrap_or_else(|error| panic!("{}: no JSON ({error}): {}", parts.status, text())),
+        };
         let answer = Self {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body,
         };
-        assert_eq!(answer.header("content-type"), "application/json");
+        let kind = if is_file { CSV } else { "application/json" };
+        assert_eq!(answer.header("content-type"), kind);
         if let Some(meta) = answer.body.get("meta") {
             let id = answer.header("x-request-id");
             assert!(id.starts_with("req_"), "{id}");
@@ -226,6 +234,13 @@ impl Answer {
     /// The id of the one thing that it answers.
     pub(crate) fn id(&self) -> &str {
         self.data()["id"].as_str().unwrap()
+    }
+
+    /// The file that it is.
+    pub(crate) fn file(&self) -> &str {
+        self.body
+            .as_str()
+            .unwrap_or_else(|| panic!("{}", self.shown()))
     }
 
     /// Status, code, and the fields that are wrong.

@@ -50,9 +50,11 @@ pub(crate) fn all() -> Vec<Operation> {
             "prospects:write",
             Some(json!({"prospectIds": []})),
         ),
+        ("GET", "/imports", "prospects:read", None),
         ("POST", "/imports", "prospects:write", None),
         ("GET", "/imports/{id}", "prospects:read", None),
         ("GET", "/imports/{id}/problems", "prospects:read", None),
+        ("GET", "/imports/{id}/problems.csv", "prospects:read", None),
         ("GET", "/mailboxes", "mailboxes:read", None),
         (
             "POST",

@@ -259,8 +259,13 @@ fn guessed(header: &str) -> Column {
     if let Some(name) = header.strip_prefix("custom:") {
         return Column::Custom(custom_field_name(name));
     }
-    match synonym(&folded(header)) {
+    let folded = folded(header);
+    match synonym(&folded) {
         Some(field) => Column::Field(field),
+        // What our own file of rejected rows adds.
+        None if ["importline", "importresult", "importreason"].contains(&&*folded) => {
+            Column::Ignored
+        }
         None if header.is_empty() => Column::Ignored,
         None => Column::Custom(custom_field_name(header)),
     }

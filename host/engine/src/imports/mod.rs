@@ -1,32 +1,40 @@
 //! Prospects from a CSV file (PR-2).
 //!
-//! The file is decoded and looked at first: a file that can't be imported is refused whole, with
-//! nothing written. Then its rows go in by batches, each with its counts and its rejected rows in
-//! one transaction; a rejected row keeps its line, its reason and its content.
+//! The file is read twice. First it is looked through: one that can't be imported is refused whole,
+//! with nothing written. Then its rows go in by batches, each with its counts and its rejected rows
+//! in one transaction; a rejected row keeps its line, its reason and its content. Neither the file
+//! nor its rows are held in memory. An import whose process dies says so ([`fail_of_dead`]), and
+//! can be done again: who is there already counts as a duplicate.
 
 mod columns;
+mod export;
+mod rows;
 mod text;
+mod write;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek},
+};
 
 use overture_domain::{
-    ListId, ProspectId, WorkspaceId,
-    prospects::{Import, List, Prospect, ProspectStatus, email_key, email_problem},
+    ListId, Timestamp, WorkspaceId,
+    prospects::{Import, ImportState, List},
 };
-use overture_store::{
-    Tx,
-    imports::{self as store, Counts, Problem, Rejected},
-    lists, prospects, suppressions,
-};
+use overture_store::{Tx, imports as store, lists};
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 pub use columns::{Columns, Field};
+pub use export::{problems_csv, problems_header};
 
-use crate::{Env, Error, Part, Result, sends};
+use crate::{Env, Error, Part, Result};
+use rows::File;
 
 /// Rows that go in with one transaction.
-const BATCH: usize = 500;
-/// The longest value of a field, in characters; longer ones are a sign of a broken file.
-const LONGEST_VALUE: usize = 2_000;
+const BATCH: usize = 2_000;
+
+/// Why an import failed whose process is gone.
+const STOPPED: &str = "the server stopped while it imported: import the file again, who is there already counts as a duplicate then";
 
 /// What to do with a file.
 #[derive(Clone, Debug, Default)]
@@ -42,38 +50,39 @@ pub struct Options {
     pub mapping: BTreeMap<String, String>,
 }
 
-/// Imports a file.
+/// An import whose file was looked through and which has begun, but for its rows.
+pub struct Begun<F> {
+    import: Import,
+    file: File<F>,
+    update_existing: bool,
+}
+
+/// Looks through a file and begins its import. [`run`](Begun::run) brings its rows in.
 ///
 /// # Errors
 /// [`Error::Invalid`] with the field `file` when it can't be read as CSV with addresses,
 /// [`Error::TooLarge`] past `import_max_rows`, [`Error::NotFound`] for an unknown list; nothing is
 /// written then.
-pub async fn create(env: &Env, ws: WorkspaceId, options: &Options, file: &[u8]) -> Result<Import> {
-    let text = text::decode(file)?;
-    let delimiter = text::delimiter(&text);
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let headers = reader
-        .headers()
-        .map_err(|error| unreadable(&error))?
-        .clone();
-    let rows = rows(&mut reader, env.config.import_max_rows)?;
-    let columns = Columns::find(
-        &headers,
-        &options.mapping,
-        rows.iter().map(|row| &row.record),
-    )?;
-
+pub async fn begin<F: Read + Seek + Send + 'static>(
+    env: &Env,
+    ws: WorkspaceId,
+    options: &Options,
+    file: F,
+) -> Result<Begun<F>> {
+    let (mapping, most) = (options.mapping.clone(), env.config.import_max_rows);
+    let file = spawn_blocking(move || File::check(file, &mapping, most))
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let mut tx = env.db.begin().await?;
-    let list_id = list(&mut tx, env, ws, options).await?;
     let import = Import {
         id: env.id(),
         workspace_id: ws,
         file_name: options.file_name.clone(),
-        list_id,
+        list_id: list(&mut tx, env, ws, options).await?,
+        state: ImportState::Running,
+        failure: String::new(),
+        header: file.header.iter().map(str::to_owned).collect(),
+        total_rows: i64::try_from(file.rows).unwrap_or(i64::MAX),
         created_rows: 0,
         updated_rows: 0,
         duplicate_rows: 0,
@@ -82,69 +91,94 @@ pub async fn create(env: &Env, ws: WorkspaceId, options: &Options, file: &[u8]) 
         created_at: env.now(),
         finished_at: None,
     };
-    store::insert(&mut tx, &import).await?;
+    store::insert(&mut tx, &import, env.host).await?;
     tx.commit().await?;
+    Ok(Begun {
+        import,
+        file,
+        update_existing: options.update_existing,
+    })
+}
 
-    let mut seen = HashSet::new();
-    for batch in rows.chunks(BATCH) {
-        let mut sorted = Sorted::default();
-        for row in batch {
-            sorted.sort(env, ws, &columns, row, &mut seen);
-        }
+impl<F: Read + Seek + Send + 'static> Begun<F> {
+    /// The import as it begins.
+    pub fn import(&self) -> &Import {
+        &self.import
+    }
+
+    /// Brings the rows in; the import as it ended.
+    ///
+    /// # Errors
+    /// The store's, or when the file can't be read any more. The import has failed then, and says
+    /// so; rows of finished batches stay, and are in its counts.
+    pub async fn run(self, env: &Env) -> Result<Import> {
+        let (ws, id) = (self.import.workspace_id, self.import.id);
+        let ended = self.rows(env).await;
+        let failure = match &ended {
+            Ok(()) => String::new(),
+            Err(error) => {
+                tracing::error!(import.id = %id, %error, "an import failed");
+                "the import broke off: import the file again, who is there already counts as a duplicate then".to_owned()
+            }
+        };
         let mut tx = env.db.begin().await?;
-        write(&mut tx, env, &import, options.update_existing, sorted).await?;
+        store::finish(&mut tx, ws, id, &failure, env.now()).await?;
+        let import = store::find(&mut tx, ws, id).await?;
         tx.commit().await?;
+        env.wakes.wake(Part::Sends);
+        ended?;
+        import.ok_or(Error::NotFound("import"))
     }
-    let mut tx = env.db.begin().await?;
-    store::finish(&mut tx, ws, import.id, env.now()).await?;
-    let done = store::find(&mut tx, ws, import.id)
-        .await?
-        .ok_or(Error::NotFound("import"))?;
-    tx.commit().await?;
-    env.wakes.wake(Part::Sends);
-    Ok(done)
-}
 
-/// A record of the file and the line on which it begins.
-struct FileRow {
-    line: i64,
-    record: csv::StringRecord,
-}
-
-fn rows(reader: &mut csv::Reader<&[u8]>, most: usize) -> Result<Vec<FileRow>> {
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| unreadable(&error))?;
-        if record.iter().all(str::is_empty) {
-            continue;
-        }
-        if rows.len() == most {
-            return Err(Error::TooLarge(format!(
-                "the file has more than {most} rows: split it, or raise `engine.import_max_rows`"
-            )));
-        }
-        let line = record.position().map_or(0, csv::Position::line);
-        rows.push(FileRow {
-            line: i64::try_from(line).unwrap_or(i64::MAX),
-            record,
+    /// One thread reads the next batch while the one before is written.
+    async fn rows(self, env: &Env) -> Result<()> {
+        let (sender, mut batches) = mpsc::channel(1);
+        let (import, file, reader) = (self.import, self.file, env.clone());
+        let ws = import.workspace_id;
+        let reading = spawn_blocking(move || {
+            file.batches(&reader, ws, BATCH, |batch| {
+                sender.blocking_send(batch).is_ok()
+            })
         });
+        while let Some(batch) = batches.recv().await {
+            let mut tx = env.db.begin().await?;
+            write::write(&mut tx, env, &import, self.update_existing, batch).await?;
+            tx.commit().await?;
+        }
+        reading
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
-    if rows.is_empty() {
-        return Err(Error::field(
-            "file",
-            "empty",
-            "the file has no rows below its header",
-        ));
-    }
-    Ok(rows)
 }
 
-fn unreadable(error: &csv::Error) -> Error {
-    Error::field(
-        "file",
-        "unreadable",
-        format!("the file can't be read as CSV: {error}"),
-    )
+/// Imports a file: [`begin`] and [`Begun::run`].
+///
+/// # Errors
+/// Theirs.
+pub async fn create<F: Read + Seek + Send + 'static>(
+    env: &Env,
+    ws: WorkspaceId,
+    options: &Options,
+    file: F,
+) -> Result<Import> {
+    begin(env, ws, options, file).await?.run(env).await
+}
+
+/// Fails imports whose processes have given no heartbeat since `alive_since`: the file was theirs
+/// alone. How many.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn fail_of_dead(tx: &mut Tx, env: &Env, alive_since: Timestamp) -> Result<u64> {
+    Ok(store::fail_dead(tx, env.host, alive_since, STOPPED, env.now()).await?)
+}
+
+/// Fails what this process imports, as it stops.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn fail_own(tx: &mut Tx, env: &Env) -> Result<u64> {
+    Ok(store::fail_own(tx, env.host, STOPPED, env.now()).await?)
 }
 
 async fn list(
@@ -180,166 +214,4 @@ async fn list(
     };
     lists::insert(tx, &list).await?;
     Ok(Some(list.id))
-}
-
-/// The rows of a batch, as far as the file alone tells.
-#[derive(Default)]
-struct Sorted<'a> {
-    people: Vec<(Prospect, &'a FileRow)>,
-    problems: Vec<Problem>,
-    counts: Counts,
-}
-
-impl<'a> Sorted<'a> {
-    fn sort(
-        &mut self,
-        env: &Env,
-        ws: WorkspaceId,
-        columns: &Columns,
-        row: &'a FileRow,
-        seen: &mut HashSet<String>,
-    ) {
-        let record = &row.record;
-        if record.len() != columns.len() {
-            let reason = format!(
-                "the row has {} fields, the header has {}: is a quote or a delimiter missing?",
-                record.len(),
-                columns.len()
-            );
-            return self.reject(row, Rejected::Invalid, reason);
-        }
-        if let Some(long) = record
-            .iter()
-            .position(|value| value.chars().count() > LONGEST_VALUE)
-        {
-            let reason = format!(
-                "column {} holds more than {LONGEST_VALUE} characters",
-                long + 1
-            );
-            return self.reject(row, Rejected::Invalid, reason);
-        }
-        let prospect = columns.prospect(record, env.id(), ws, env.now());
-        if let Some(problem) = email_problem(&prospect.email) {
-            return self.reject(
-                row,
-                Rejected::Invalid,
-                format!("`{}`: {problem}", prospect.email),
-            );
-        }
-        if !seen.insert(email_key(&prospect.email)) {
-            return self.reject(
-                row,
-                Rejected::Duplicate,
-                "the address stands further up in this file".into(),
-            );
-        }
-        self.people.push((prospect, row));
-    }
-
-    fn reject(&mut self, row: &FileRow, result: Rejected, reason: String) {
-        match result {
-            Rejected::Duplicate => self.counts.duplicate += 1,
-            Rejected::Suppressed => self.counts.suppressed += 1,
-            Rejected::Invalid => self.counts.invalid += 1,
-        }
-        let record = row.record.iter().map(str::to_owned).collect();
-        self.problems.push(Problem {
-            line: row.line,
-            result,
-            reason,
-            record,
-        });
-    }
-}
-
-/// Writes a batch: who is suppressed and who is there already is asked in its transaction.
-async fn write(
-    tx: &mut Tx,
-    env: &Env,
-    import: &Import,
-    update: bool,
-    mut sorted: Sorted<'_>,
-) -> Result<()> {
-    let ws = import.workspace_id;
-    let people = std::mem::take(&mut sorted.people);
-    let emails: Vec<_> = people
-        .iter()
-        .map(|(prospect, _)| prospect.email.clone())
-        .collect();
-    let suppressed = suppressions::among(tx, ws, &emails).await?;
-    let known: HashMap<_, _> = prospects::list_by_emails(tx, ws, &emails)
-        .await?
-        .into_iter()
-        .map(|prospect| (email_key(&prospect.email), prospect))
-        .collect();
-
-    let (mut new, mut updated, mut on_list) = (Vec::new(), Vec::new(), Vec::<ProspectId>::new());
-    for (prospect, row) in people {
-        let key = email_key(&prospect.email);
-        if suppressed.contains(&key) {
-            sorted.reject(
-                row,
-                Rejected::Suppressed,
-                "the address or its domain is suppressed".into(),
-            );
-        } else if let Some(known) = known.get(&key) {
-            on_list.push(known.id);
-            if known.status != ProspectStatus::Active {
-                let reason = format!("the prospect is {} here", known.status);
-                sorted.reject(row, Rejected::Suppressed, reason);
-            } else if update {
-                sorted.counts.updated += 1;
-                updated.push(merged(known, prospect));
-            } else {
-                sorted.reject(
-                    row,
-                    Rejected::Duplicate,
-                    "a prospect with this address is there already".into(),
-                );
-            }
-        } else {
-            sorted.counts.created += 1;
-            on_list.push(prospect.id);
-            new.push(prospect);
-        }
-    }
-    prospects::insert(tx, &new).await?;
-    prospects::update(tx, &updated).await?;
-    let updated: Vec<ProspectId> = updated.iter().map(|prospect| prospect.id).collect();
-    sends::data_changed_in(tx, env, ws, &updated).await?;
-    if let Some(list) = import.list_id {
-        lists::add(tx, ws, list, &on_list, env.now()).await?;
-    }
-    store::record(tx, ws, import.id, sorted.counts, &sorted.problems).await?;
-    Ok(())
-}
-
-/// The known prospect with the file's values where the file has some.
-fn merged(known: &Prospect, file: Prospect) -> Prospect {
-    let pick = |new: String, old: &String| if new.is_empty() { old.clone() } else { new };
-    let mut custom = known.custom.clone();
-    custom.extend(file.custom);
-    let mut tags = known.tags.clone();
-    tags.extend(
-        file.tags
-            .into_iter()
-            .filter(|tag| !known.tags.contains(tag)),
-    );
-    Prospect {
-        first_name: pick(file.first_name, &known.first_name),
-        last_name: pick(file.last_name, &known.last_name),
-        company: pick(file.company, &known.company),
-        role: pick(file.role, &known.role),
-        phone: pick(file.phone, &known.phone),
-        linkedin_url: pick(file.linkedin_url, &known.linkedin_url),
-        website: pick(file.website, &known.website),
-        country: pick(file.country, &known.country),
-        city: pick(file.city, &known.city),
-        industry: pick(file.industry, &known.industry),
-        time_zone: pick(file.time_zone, &known.time_zone),
-        tags,
-        custom,
-        updated_at: file.updated_at,
-        ..known.clone()
-    }
 }

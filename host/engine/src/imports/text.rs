@@ -1,46 +1,153 @@
 //! From bytes to text, and which delimiter it uses.
 
-use std::borrow::Cow;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use encoding_rs::{CoderResult, Decoder, Encoding};
 
 use crate::{Error, Result};
 
-/// The file as text: UTF-8 with or without a mark, UTF-16 with one, or the encoding that its bytes
-/// look like most.
-pub(super) fn decode(file: &[u8]) -> Result<Cow<'_, str>> {
-    if file.is_empty() {
-        return Err(Error::field("file", "empty", "the file is empty (0 bytes)"));
+const CHUNK: usize = 64 * 1024;
+
+/// How the bytes of a file become text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    encoding: &'static Encoding,
+    /// Where the text begins: after the mark, if there is one.
+    begin: u64,
+}
+
+impl Text {
+    /// Looks through the whole file: UTF-8 with or without a mark, UTF-16 with one, or the encoding
+    /// that its bytes look like most.
+    pub(super) fn of(file: &mut impl ReadSeek) -> Result<Self> {
+        file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+        let mut chunk = vec![0; CHUNK];
+        let mut length = fill(file, &mut chunk)?;
+        if length == 0 {
+            return Err(Error::field("file", "empty", "the file is empty (0 bytes)"));
+        }
+        if let Some((encoding, mark)) = Encoding::for_bom(&chunk[..length]) {
+            let begin = mark as u64;
+            return Ok(Self { encoding, begin });
+        }
+        if chunk.starts_with(b"PK\x03\x04") {
+            let message = "this is a spreadsheet, not a CSV file: save it as CSV first";
+            return Err(Error::field("file", "not_csv", message));
+        }
+        let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+        while length > 0 {
+            if chunk[..length].contains(&0) {
+                let message = "the file holds binary data, it is no CSV file";
+                return Err(Error::field("file", "not_csv", message));
+            }
+            detector.feed(&chunk[..length], false);
+            length = fill(file, &mut chunk)?;
+        }
+        detector.feed(&[], true);
+        Ok(Self {
+            encoding: detector.guess(None, chardetng::Utf8Detection::Allow),
+            begin: 0,
+        })
     }
-    if let Some((encoding, length)) = encoding_rs::Encoding::for_bom(file) {
-        let (text, _) = encoding.decode_without_bom_handling(&file[length..]);
-        return Ok(text);
+
+    /// The text from its beginning.
+    pub(super) fn open<R: ReadSeek>(self, mut file: R) -> Result<Decoded<R>> {
+        file.seek(SeekFrom::Start(self.begin)).map_err(unreadable)?;
+        Ok(Decoded {
+            file,
+            decoder: self.encoding.new_decoder_without_bom_handling(),
+            chunk: vec![0; CHUNK],
+            waiting: 0..0,
+            ended: false,
+        })
     }
-    if file.starts_with(b"PK\x03\x04") {
-        let message = "this is a spreadsheet, not a CSV file: save it as CSV first";
-        return Err(Error::field("file", "not_csv", message));
+
+    /// What separates the fields, by the first lines.
+    pub(super) fn delimiter(self, file: &mut impl ReadSeek) -> Result<u8> {
+        let mut first = Vec::new();
+        self.open(file)?
+            .take(CHUNK as u64)
+            .read_to_end(&mut first)
+            .map_err(unreadable)?;
+        Ok(delimiter(&String::from_utf8_lossy(&first)))
     }
-    if file.contains(&0) {
-        return Err(Error::field(
-            "file",
-            "not_csv",
-            "the file holds binary data, it is no CSV file",
-        ));
+}
+
+/// A file that can be read again from its beginning.
+pub(super) trait ReadSeek: Read + Seek {}
+impl<F: Read + Seek> ReadSeek for F {}
+
+/// The text of a file as UTF-8, decoded while it is read.
+pub(super) struct Decoded<R> {
+    file: R,
+    decoder: Decoder,
+    chunk: Vec<u8>,
+    /// Bytes of the chunk that are not decoded yet.
+    waiting: std::ops::Range<usize>,
+    ended: bool,
+}
+
+impl<R: Read> Read for Decoded<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if self.waiting.is_empty() && !self.ended {
+                self.waiting = 0..self.file.read(&mut self.chunk)?;
+                self.ended = self.waiting.is_empty();
+            } else if self.waiting.is_empty() {
+                return Ok(0);
+            }
+            let bytes = &self.chunk[self.waiting.clone()];
+            let (result, read, written, broken) =
+                self.decoder.decode_to_utf8(bytes, out, self.ended);
+            self.waiting.start += read;
+            if broken {
+                let message = "the file's encoding can't be told: save it as UTF-8";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+            if written > 0 {
+                return Ok(written);
+            }
+            if result == CoderResult::OutputFull {
+                return Err(io::Error::other("no room for a character"));
+            }
+        }
     }
-    if let Ok(text) = std::str::from_utf8(file) {
-        return Ok(Cow::Borrowed(text));
+}
+
+/// As much as there is, up to a whole chunk.
+fn fill(file: &mut impl Read, chunk: &mut [u8]) -> Result<usize> {
+    let mut length = 0;
+    while length < chunk.len() {
+        match file.read(&mut chunk[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
     }
-    let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
-    detector.feed(file, true);
-    let encoding = detector.guess(None, chardetng::Utf8Detection::Allow);
-    let (text, _, broken) = encoding.decode(file);
-    if broken {
-        let message = "the file's encoding can't be told: save it as UTF-8";
-        return Err(Error::field("file", "encoding", message));
-    }
-    Ok(text)
+    Ok(length)
+}
+
+/// Says of a file why it can't be read.
+pub(super) fn unreadable(error: impl Into<csv::Error>) -> Error {
+    let error = error.into();
+    let (code, message) = match error.kind() {
+        csv::ErrorKind::Io(io) if io.kind() == io::ErrorKind::InvalidData => {
+            ("encoding", io.to_string())
+        }
+        _ => (
+            "unreadable",
+            format!("the file can't be read as CSV: {error}"),
+        ),
+    };
+    Error::field("file", code, message)
 }
 
 /// The delimiter that splits the first lines most evenly into most fields: `,`, `;`, tab or `|`.
-pub(super) fn delimiter(text: &str) -> u8 {
+fn delimiter(text: &str) -> u8 {
     let most_even = |delimiter: &u8| {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(*delimiter)
@@ -69,7 +176,35 @@ pub(super) fn delimiter(text: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+
+    /// Hands over a byte at a time, as a slow disk might.
+    struct Slow(Cursor<Vec<u8>>);
+
+    impl Read for Slow {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let one = out.len().min(1);
+            self.0.read(&mut out[..one])
+        }
+    }
+
+    impl Seek for Slow {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<String> {
+        let mut file = Slow(Cursor::new(bytes.to_vec()));
+        let text = Text::of(&mut file)?;
+        let mut decoded = String::new();
+        text.open(file)?
+            .read_to_string(&mut decoded)
+            .map_err(unreadable)?;
+        Ok(decoded)
+    }
 
     // PR-2
     #[test]
@@ -98,6 +233,7 @@ mod tests {
             (&b""[..], "0 bytes"),
             (b"PK\x03\x04rest", "save it as CSV"),
             (b"a\0b", "binary"),
+            (b"\xef\xbb\xbfemail\nJos\xe9", "save it as UTF-8"),
         ] {
             assert!(decode(bytes).unwrap_err().to_string().contains(says));
         }

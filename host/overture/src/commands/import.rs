@@ -1,10 +1,20 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use overture_domain::Clock;
+use serde_json::Value;
 
-use super::say;
-use crate::client::Client;
+use super::{note, say};
+use crate::{
+    client::Client,
+    clock::{SystemClock, Time},
+};
+
+/// Between two looks at a running import.
+const LOOK: Duration = Duration::from_millis(250);
+/// Rejected rows that are listed.
+const LISTED: usize = 100;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -19,6 +29,9 @@ pub struct Options {
     /// Header of the file → field, as JSON: {"Mail 2": "ignore", "Plan": "custom:plan"}
     #[arg(long, value_name = "JSON")]
     mapping: Option<String>,
+    /// Write the rows that did not become prospects to this CSV file, to mend and import again
+    #[arg(long, value_name = "FILE")]
+    problems: Option<PathBuf>,
 }
 
 /// `overture import FILE.csv`
@@ -33,11 +46,13 @@ pub async fn run(client: &Client, options: &Options) -> Result<()> {
     let mut query = vec![
         ("fileName", name),
         ("updateExisting", options.update.to_string()),
+        ("background", true.to_string()),
     ];
     query.extend(options.list.clone().map(|list| ("listName", list)));
     query.extend(options.mapping.clone().map(|mapping| ("mapping", mapping)));
-    let import = client.upload("/imports", &query, "text/csv", file).await?;
-    let id = import["id"].as_str().unwrap_or_default();
+    let begun = client.upload("/imports", &query, "text/csv", file).await?;
+    let id = begun["id"].as_str().unwrap_or_default();
+    let import = ended(client, id, begun.clone()).await?;
     say(format_args!(
         "{id}: {} created, {} updated, {} duplicate, {} suppressed, {} invalid",
         import["created"],
@@ -49,7 +64,49 @@ pub async fn run(client: &Client, options: &Options) -> Result<()> {
     if let Some(list) = import["listId"].as_str() {
         say(format_args!("list: {list}"));
     }
-    for problem in client.all(&format!("/imports/{id}/problems")).await? {
+    list_problems(client, id, &import).await?;
+    if let Some(path) = &options.problems {
+        let file = client
+            .stream(&format!("/imports/{id}/problems.csv"))
+            .await?
+            .bytes()
+            .await
+            .context("the server's answer broke off")?;
+        std::fs::write(path, file)
+            .with_context(|| format!("{} can't be written", path.display()))?;
+    }
+    if let Some(failure) = import["failure"].as_str() {
+        bail!("{failure}");
+    }
+    Ok(())
+}
+
+/// Waits until an import has ended, and tells how far it is.
+async fn ended(client: &Client, id: &str, mut import: Value) -> Result<Value> {
+    let mut told = 0;
+    while import["state"] == "running" {
+        SystemClock.reached(SystemClock.now() + LOOK).await;
+        import = client.get(&format!("/imports/{id}")).await?;
+        let done = rows(
+            &import,
+            &["created", "updated", "duplicate", "suppressed", "invalid"],
+        );
+        let total = rows(&import, &["total"]);
+        // Every tenth of the file.
+        let tenth = done * 10 / total.max(1);
+        if tenth > told && done < total {
+            note(format_args!("{done} of {total} rows"));
+            told = tenth;
+        }
+    }
+    Ok(import)
+}
+
+async fn list_problems(client: &Client, id: &str, import: &Value) -> Result<()> {
+    let problems = client
+        .get(&format!("/imports/{id}/problems?limit={LISTED}"))
+        .await?;
+    for problem in problems.as_array().into_iter().flatten() {
         say(format_args!(
             "  line {}: {}: {}",
             problem["line"],
@@ -57,5 +114,19 @@ pub async fn run(client: &Client, options: &Options) -> Result<()> {
             problem["reason"].as_str().unwrap_or_default()
         ));
     }
+    let listed = problems.as_array().map_or(0, Vec::len) as u64;
+    let more = rows(import, &["duplicate", "suppressed", "invalid"]).saturating_sub(listed);
+    if more > 0 {
+        say(format_args!(
+            "  and {more} more: --problems FILE writes all of them"
+        ));
+    }
     Ok(())
+}
+
+fn rows(import: &Value, counts: &[&str]) -> u64 {
+    counts
+        .iter()
+        .filter_map(|name| import[*name].as_u64())
+        .sum()
 }

@@ -105,7 +105,7 @@ impl World {
             list_name: Some("Demo".to_owned()),
             ..imports::Options::default()
         };
-        let import = imports::create(env, ws, &options, csv.as_bytes()).await?;
+        let import = imports::create(env, ws, &options, std::io::Cursor::new(csv)).await?;
         let list = import.list_id.context("the import made a list")?;
 
         let mut mailbox_ids = Vec::new();

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use overture_domain::{
-    Id, ImportId, ListId, Timestamp, WorkspaceId,
+    HostId, Id, ImportId, ListId, Timestamp, WorkspaceId,
     people::Workspace,
     prospects::{
-        Import, List, Prospect, ProspectStatus, Suppression, SuppressionKind, SuppressionSource,
+        Import, ImportState, List, Prospect, ProspectStatus, Suppression, SuppressionKind,
+        SuppressionSource,
     },
     rng::SeededRng,
 };
@@ -141,20 +142,35 @@ on_both! {
         let rng = SeededRng::new(4);
         let ws = workspace(&test.db, &rng).await;
         let import = Import {
-            id: ImportId::new(NOW, &rng), workspace_id: ws, file_name: "fair.csv".into(), list_id: None, created_rows: 0, updated_rows: 0,
+            id: ImportId::new(NOW, &rng), workspace_id: ws, file_name: "fair.csv".into(), list_id: None,
+            state: ImportState::Running, failure: String::new(), header: vec!["email".into()], total_rows: 8, created_rows: 0, updated_rows: 0,
             duplicate_rows: 0, suppressed_rows: 0, invalid_rows: 0, created_at: NOW, finished_at: None,
         };
         let problem = imports::Problem { line: 3, result: imports::Rejected::Invalid, reason: "no @".into(), record: vec!["x".into(), "y".into()] };
         let counts = imports::Counts { created: 5, invalid: 1, ..Default::default() };
         let mut tx = test.db.begin().await.unwrap();
-        imports::insert(&mut tx, &import).await.unwrap();
-        imports::record(&mut tx, ws, import.id, counts, std::slice::from_ref(&problem)).await.unwrap();
-        imports::record(&mut tx, ws, import.id, imports::Counts { duplicate: 2, ..Default::default() }, &[]).await.unwrap();
-        imports::finish(&mut tx, ws, import.id, NOW).await.unwrap();
+        let (own, other) = (HostId::new(NOW, &rng), HostId::new(NOW, &rng));
+        imports::insert(&mut tx, &import, own).await.unwrap();
+        assert!(imports::record(&mut tx, ws, import.id, counts, std::slice::from_ref(&problem)).await.unwrap());
+        assert!(imports::record(&mut tx, ws, import.id, imports::Counts { duplicate: 2, ..Default::default() }, &[]).await.unwrap());
+        imports::finish(&mut tx, ws, import.id, "", NOW).await.unwrap();
+        assert!(!imports::record(&mut tx, ws, import.id, counts, &[]).await.unwrap(), "it has ended");
+        let dying = Import { id: ImportId::new(NOW, &rng), ..import.clone() };
+        imports::insert(&mut tx, &dying, other).await.unwrap();
         tx.commit().await.unwrap();
         let mut on = test.db.reader();
-        let done = Import { created_rows: 5, invalid_rows: 1, duplicate_rows: 2, finished_at: Some(NOW), ..import.clone() };
-        assert_eq!(imports::find(&mut on, ws, import.id).await.unwrap(), Some(done));
+        let done = Import { state: ImportState::Finished, created_rows: 5, invalid_rows: 1, duplicate_rows: 2, finished_at: Some(NOW), ..import.clone() };
+        assert_eq!(imports::find(&mut on, ws, import.id).await.unwrap().as_ref(), Some(&done));
+        let mut tx = test.db.begin().await.unwrap();
+        assert_eq!(imports::fail_dead(&mut tx, other, Timestamp::MAX, "gone", NOW).await.unwrap(), 0, "its own");
+        assert_eq!(imports::fail_dead(&mut tx, own, Timestamp::MAX, "gone", NOW).await.unwrap(), 1);
+        assert_eq!(imports::fail_own(&mut tx, other, "gone", NOW).await.unwrap(), 0, "has failed already");
+        tx.commit().await.unwrap();
+        let dead = Import { state: ImportState::Failed, failure: "gone".into(), finished_at: Some(NOW), ..dying };
+        let mut expected = vec![done, dead];
+        expected.sort_by_key(|import| std::cmp::Reverse(import.id.to_string()));
+        assert_eq!(imports::list(&mut on, ws, None, 10).await.unwrap(), expected);
+        assert_eq!(imports::list(&mut on, ws, Some(expected[0].id), 10).await.unwrap(), expected[1..]);
         assert_eq!(imports::problems(&mut on, ws, import.id, 0, 10).await.unwrap(), [problem]);
         assert!(imports::problems(&mut on, ws, import.id, 3, 10).await.unwrap().is_empty());
     }
