@@ -86,6 +86,27 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// The value of a parameter; what it may be is told by the type.
+pub(crate) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    field: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, Error> {
+    text.map(str::parse)
+        .transpose()
+        .map_err(|error: T::Err| Error::field(field, "invalid", error.to_string()))
+}
+
+/// A moment: `2026-03-02T09:00:00Z`.
+pub(crate) fn moment(
+    field: &str,
+    text: Option<&str>,
+) -> Result<Option<overture_domain::Timestamp>, Error> {
+    text.map(str::parse).transpose().map_err(|_| {
+        let message = "a moment such as `2026-03-02T09:00:00Z` (`+` of a zone is written `%2B`)";
+        Error::field(field, "invalid", message)
+    })
+}
+
 /// The id in a path. A text that is no id of this kind is the id of nothing: 404.
 #[derive(Debug)]
 pub struct PathId<K: Kind>(pub Id<K>);

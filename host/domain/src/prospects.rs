@@ -126,6 +126,14 @@ pub fn email_domain(address: &str) -> String {
         .unwrap_or_default()
 }
 
+/// A text as the search compares it (PR-3): without case, also of other scripts, a letter at a time,
+/// so that a part of a text becomes a part of its key.
+pub fn search_key(text: &str) -> String {
+    let folded = text.chars().flat_map(char::to_lowercase);
+    // The same letter at the end of a word.
+    folded.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
+}
+
 /// Why a text is no mail address, in words for people; `None` when it is one. Only the form is
 /// looked at: one `@`, a local part and a domain of at least two labels, no spaces or controls, at
 /// most 254 bytes (RFC 5321 §4.5.3.1.3).

@@ -31,6 +31,7 @@ pub mod people;
 pub mod plugins;
 pub mod prospects;
 pub mod providers;
+mod search;
 pub mod sends;
 pub mod suppressions;
 mod tokens;

@@ -8,7 +8,9 @@ use std::{
 use overture_domain::{Timestamp, names};
 use tokio::sync::Notify;
 
-use crate::{Env, Result, alerts, campaigns, counters, inbox, leases, sends, tracking, webhooks};
+use crate::{
+    Env, Result, alerts, campaigns, counters, inbox, leases, search, sends, tracking, webhooks,
+};
 
 names! {
     /// One loop of `overture serve`. Each has its own concurrency, so that a slow one delays no
@@ -34,6 +36,8 @@ names! {
         Counters = "counters",
         /// What an admin must see to is looked for (OPS-7).
         Alerts = "alerts",
+        /// The index of the search follows the prospects (PR-3).
+        Search = "search",
     }
 }
 
@@ -41,7 +45,7 @@ impl Part {
     /// Whether it lives on real time, also where the clock is driven: what it answers as
     /// [`Due::At`] is real time then.
     pub const fn is_real(self) -> bool {
-        matches!(self, Self::Leases | Self::Alerts)
+        matches!(self, Self::Leases | Self::Alerts | Self::Search)
     }
 }
 
@@ -61,6 +65,7 @@ pub async fn tick(env: &Env, part: Part) -> Result<Due> {
         Part::Tracking => tracking::tick(env).await,
         Part::Counters => counters::tick(env).await,
         Part::Alerts => alerts::tick(env).await,
+        Part::Search => search::tick(env).await,
     }
 }
 

@@ -4,6 +4,7 @@
 use overture_domain::{
     AccountId, AuditId, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus, Channel, SyncError},
+    names,
     people::Audit,
     prospects::email_key,
 };
@@ -12,6 +13,7 @@ use serde_json::json;
 use crate::{
     Read, Record, Result, Row, Tx, audit,
     query::{query, sql},
+    slices::{self, Slice},
 };
 
 impl Record for Account {
@@ -177,14 +179,41 @@ pub async fn find_all(
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
-    after: Option<AccountId>,
-    limit: i64,
+    filter: &Filter,
+    slice: &Slice<Sort>,
 ) -> Result<Vec<Account>> {
     let mut page = query(sql!(COLUMNS)).push_bind(" AND workspace_id = ", ws);
-    if let Some(after) = after {
-        page = page.push_bind(" AND id > ", after);
+    if let Some(status) = filter.status {
+        page = page.push_bind(" AND status = ", status.name());
     }
-    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+    if let Some(address) = &filter.address {
+        page = page.push_bind(" AND address_key = ", email_key(address));
+    }
+    page.slice("id", slice).all(on).await
+}
+
+names! {
+    /// What lists of mailboxes can be sorted by.
+    Sort { CreatedAt = "createdAt", Address = "emailAddress" }
+}
+
+impl slices::Sort for Sort {
+    const DEFAULT: Self = Self::CreatedAt;
+
+    fn column(self) -> Option<&'static str> {
+        match self {
+            Self::CreatedAt => None,
+            Self::Address => Some("address_key"),
+        }
+    }
+}
+
+/// What to list; empty fields don't filter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub status: Option<AccountStatus>,
+    /// In any case.
+    pub address: Option<String>,
 }
 
 /// The sealed credentials of an account; only the vault can read them (OPS-4).

@@ -3,6 +3,7 @@
 use overture_domain::{
     AccountId, AuditId, CampaignId, StepId, Timestamp, WorkspaceId,
     campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
+    names,
     people::Audit,
 };
 use serde_json::json;
@@ -10,6 +11,7 @@ use serde_json::json;
 use crate::{
     Read, Record, Result, Row, Tx, audit,
     query::{query, sql},
+    slices::{self, Slice},
 };
 
 const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, paused_at, paused_reason, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation, track_opens, track_clicks, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
@@ -203,18 +205,46 @@ fn values<T: serde::Serialize>(ids: &[T]) -> Vec<serde_json::Value> {
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
-    status: Option<CampaignStatus>,
-    after: Option<CampaignId>,
-    limit: i64,
+    filter: &Filter,
+    slice: &Slice<Sort>,
 ) -> Result<Vec<Campaign>> {
     let mut page = query(sql!(COLUMNS)).push_bind(" WHERE workspace_id = ", ws);
-    if let Some(status) = status {
+    if let Some(status) = filter.status {
         page = page.push_bind(" AND status = ", status.name());
     }
-    if let Some(after) = after {
-        page = page.push_bind(" AND id > ", after);
+    if let Some(account) = filter.account_id {
+        page = page
+            .push_bind(
+                " AND id IN (SELECT a.campaign_id FROM campaign_accounts a WHERE a.account_id = ",
+                account,
+            )
+            .push(" AND a.workspace_id = campaigns.workspace_id)");
     }
-    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+    page.slice("id", slice).all(on).await
+}
+
+names! {
+    /// What lists of campaigns can be sorted by.
+    Sort { CreatedAt = "createdAt", Name = "name" }
+}
+
+impl slices::Sort for Sort {
+    const DEFAULT: Self = Self::CreatedAt;
+
+    fn column(self) -> Option<&'static str> {
+        match self {
+            Self::CreatedAt => None,
+            Self::Name => Some("name"),
+        }
+    }
+}
+
+/// What to list; empty fields don't filter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub status: Option<CampaignStatus>,
+    /// Whose pool has this account.
+    pub account_id: Option<AccountId>,
 }
 
 /// The campaigns of all workspaces with a status, for the part that starts and ends them.

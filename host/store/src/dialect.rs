@@ -11,6 +11,10 @@
 //! | `{lock event_counts}` | a whole statement: no other transaction writes that table until this one ends; SQLite has one writer anyway |
 //! | `{each SELECT id …}` | runs a SELECT for every row of the tables before it, to which it may refer; its ids as rows of `e(value, key)`, `key` counting from 0. PostgreSQL locks them, passing over rows that another host holds |
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
+//! | `{bytewise}` | sorts and compares a text by its bytes |
+//! | `{tagged $1}` | whether the JSON array `p.tags` holds a text |
+//! | `{search_found $1}` | prospects under all trigrams, as rows of `id`; what is asked for comes from [`search`](crate::search) |
+//! | `{search_rows $1}`, `{search_index $1}` | two whole statements that bring texts into the index |
 //! | `{settled}` | events of finished transactions only: none older can appear behind a reader's cursor |
 
 /// Which database a statement is for.
@@ -62,12 +66,15 @@ fn piece(name: &str, dialect: Dialect) -> String {
         ("settled", Postgres) => {
             "tx < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)".into()
         }
-        ("tables", Sqlite) => "(SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%')".into(),
-        ("tables", Postgres) => "(SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema())".into(),
-        ("columns", Sqlite) => "(SELECT m.name || '.' || c.name || CASE c.type WHEN 'INTEGER' THEN ' number' WHEN 'REAL' THEN ' real' WHEN 'BLOB' THEN ' bytes' ELSE ' text' END || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN ' not null' ELSE ' null' END AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> '_sqlx_migrations')".into(),
-        ("columns", Postgres) => "(SELECT table_name || '.' || column_name || CASE data_type WHEN 'bigint' THEN ' number' WHEN 'boolean' THEN ' number' WHEN 'double precision' THEN ' real' WHEN 'bytea' THEN ' bytes' WHEN 'jsonb' THEN ' text' ELSE ' ' || data_type END || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE ' null' END AS name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name <> '_sqlx_migrations')".into(),
-        ("indexes", Sqlite) => "(SELECT tbl_name || '.' || name AS name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%')".into(),
-        ("indexes", Postgres) => "(SELECT i.tablename || '.' || i.indexname AS name FROM pg_indexes i LEFT JOIN pg_constraint k ON k.conname = i.indexname WHERE i.schemaname = current_schema() AND k.conname IS NULL)".into(),
+        ("bytewise", Sqlite) => String::new(),
+        ("bytewise", Postgres) => "COLLATE \"C\"".into(),
+        // The index of the search is each database's own.
+        ("tables", Sqlite) => "(SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'search_index%')".into(),
+        ("tables", Postgres) => "(SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'search_index%')".into(),
+        ("columns", Sqlite) => "(SELECT m.name || '.' || c.name || CASE c.type WHEN 'INTEGER' THEN ' number' WHEN 'REAL' THEN ' real' WHEN 'BLOB' THEN ' bytes' ELSE ' text' END || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN ' not null' ELSE ' null' END AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'search_index%' AND m.name <> '_sqlx_migrations')".into(),
+        ("columns", Postgres) => "(SELECT table_name || '.' || column_name || CASE data_type WHEN 'bigint' THEN ' number' WHEN 'boolean' THEN ' number' WHEN 'double precision' THEN ' real' WHEN 'bytea' THEN ' bytes' WHEN 'jsonb' THEN ' text' ELSE ' ' || data_type END || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE ' null' END AS name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT LIKE 'search_index%' AND table_name <> '_sqlx_migrations')".into(),
+        ("indexes", Sqlite) => "(SELECT tbl_name || '.' || name AS name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE 'search_index%')".into(),
+        ("indexes", Postgres) => "(SELECT i.tablename || '.' || i.indexname AS name FROM pg_indexes i LEFT JOIN pg_constraint k ON k.conname = i.indexname WHERE i.schemaname = current_schema() AND i.tablename NOT LIKE 'search_index%' AND k.conname IS NULL)".into(),
         (rows, _) if rows.starts_with("rows ") => {
             let parameter = &rows["rows ".len()..];
             match dialect {
@@ -99,7 +106,48 @@ fn piece(name: &str, dialect: Dialect) -> String {
                 Postgres => format!("jsonb_object_keys({object}) AS f(key)"),
             }
         }
+        (tagged, _) if tagged.starts_with("tagged ") => {
+            let parameter = &tagged["tagged ".len()..];
+            match dialect {
+                Sqlite => {
+                    format!("EXISTS (SELECT 1 FROM json_each(p.tags) t WHERE t.value = {parameter})")
+                }
+                Postgres => format!("jsonb_exists(p.tags, {parameter})"),
+            }
+        }
+        (search, _) if search.starts_with("search_") => {
+            let (piece, parameter) = search.split_once(' ').unwrap_or((search, ""));
+            self::search(piece, parameter, dialect)
+        }
         _ => panic!("`{{{name}}}` is no piece of a statement"),
+    }
+}
+
+/// The pieces of [`crate::search`].
+fn search(piece: &str, parameter: &str, dialect: Dialect) -> String {
+    use Dialect::{Postgres, Sqlite};
+    let rows = self::piece(&format!("rows {parameter}"), dialect);
+    match (piece, dialect) {
+        ("search_found", Sqlite) => format!(
+            "(SELECT s.prospect_id AS id FROM search_index CROSS JOIN search_index_numbers s
+              WHERE search_index MATCH {parameter} AND s.number = search_index.rowid)"
+        ),
+        ("search_found", Postgres) => format!(
+            "(SELECT s.prospect_id AS id FROM search_index s WHERE s.trigrams @> CAST(CAST({parameter} AS TEXT) AS INTEGER[]))"
+        ),
+        ("search_rows", Sqlite) => format!(
+            "INSERT INTO search_index_numbers (prospect_id) SELECT r.value->>'v' FROM {rows} WHERE TRUE ON CONFLICT DO NOTHING"
+        ),
+        ("search_rows", Postgres) => format!("SELECT 1 FROM {rows} LIMIT 0"),
+        ("search_index", Sqlite) => format!(
+            "INSERT OR REPLACE INTO search_index (rowid, text) SELECT s.number, r.value->>'text'
+             FROM {rows} CROSS JOIN search_index_numbers s WHERE s.prospect_id = r.value->>'v'"
+        ),
+        ("search_index", Postgres) => format!(
+            "INSERT INTO search_index (prospect_id, trigrams) SELECT r.value->>'v', CAST(r.value->>'trigrams' AS INTEGER[]) FROM {rows}
+             ON CONFLICT (prospect_id) DO UPDATE SET trigrams = excluded.trigrams"
+        ),
+        _ => panic!("`{{{piece}}}` is no piece of the search"),
     }
 }
 

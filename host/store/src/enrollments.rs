@@ -19,6 +19,7 @@ use crate::{
     Read, Record, Result, Row, Tx,
     prospects::like_literal,
     query::{query, sql},
+    slices::{ByAge, Slice},
 };
 
 /// Whoever waits in a lane without room acts when there is some, and waits for that reason.
@@ -162,20 +163,31 @@ pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
     campaign: CampaignId,
-    state: Option<EnrollmentState>,
-    after: Option<EnrollmentId>,
-    limit: i64,
+    filter: &Filter,
+    slice: &Slice<ByAge>,
 ) -> Result<Vec<Enrollment>> {
     let mut page = query(sql!(COLUMNS))
         .bind(ws)
         .push_bind(" AND e.campaign_id = ", campaign);
-    if let Some(state) = state {
+    if let Some(state) = filter.state {
         page = page.push_bind(" AND e.state = ", state.name());
     }
-    if let Some(after) = after {
-        page = page.push_bind(" AND e.id > ", after);
+    if let Some(account) = filter.account_id {
+        page = page.push_bind(" AND e.account_id = ", account);
     }
-    page.push_bind(" ORDER BY e.id LIMIT ", limit).all(on).await
+    if let Some(prospect) = filter.prospect_id {
+        page = page.push_bind(" AND e.prospect_id = ", prospect);
+    }
+    page.slice("e.id", slice).all(on).await
+}
+
+/// What to list; empty fields don't filter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    pub state: Option<EnrollmentState>,
+    /// Whose mails leave from this account.
+    pub account_id: Option<AccountId>,
+    pub prospect_id: Option<ProspectId>,
 }
 
 /// Those in a campaign who may act next: the heads of its lanes, and who waits for a time of their

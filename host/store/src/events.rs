@@ -103,14 +103,21 @@ pub struct Filter {
     pub kind: Option<EventKind>,
     pub campaign_id: Option<overture_domain::CampaignId>,
     pub prospect_id: Option<overture_domain::ProspectId>,
+    pub account_id: Option<overture_domain::AccountId>,
+    /// This moment or later.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+    /// Newest first.
+    pub descending: bool,
 }
 
-/// Events of a workspace after a position, oldest first.
+/// Events of a workspace after a position, oldest first unless the filter says otherwise.
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
     filter: &Filter,
-    after: EventPosition,
+    after: impl Into<Option<EventPosition>>,
     limit: i64,
 ) -> Result<Vec<Placed>> {
     let mut page = query(sql!(COLUMNS)).push_bind(" AND workspace_id = ", ws);
@@ -123,7 +130,28 @@ pub async fn list(
     if let Some(id) = filter.prospect_id {
         page = page.push_bind(" AND prospect_id = ", id);
     }
-    after_position(page, after, limit).all(on).await
+    if let Some(id) = filter.account_id {
+        page = page.push_bind(" AND account_id = ", id);
+    }
+    if let Some(since) = filter.since {
+        page = page.push_bind(" AND occurred_at >= ", since);
+    }
+    if let Some(until) = filter.until {
+        page = page.push_bind(" AND occurred_at < ", until);
+    }
+    let after = after.into();
+    if !filter.descending {
+        return after_position(page, after.unwrap_or_default(), limit)
+            .all(on)
+            .await;
+    }
+    if let Some(before) = after {
+        page = page.push_bind(" AND (tx, seq) < (", before.tx);
+        page = page.push_bind(", ", before.seq).push(")");
+    }
+    page.push_bind(" ORDER BY tx DESC, seq DESC LIMIT ", limit)
+        .all(on)
+        .await
 }
 
 /// Events of all workspaces after a position, oldest first: for the host's own readers.

@@ -38,6 +38,8 @@ pub mod plugins;
 pub mod prospects;
 mod query;
 mod row;
+pub mod search;
+mod slices;
 pub mod suppressions;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -49,3 +51,4 @@ pub use error::{Error, Result};
 pub use migrate::{Migrations, schema};
 pub use query::{Query, Sql, Value, statements};
 pub use row::{Record, Row};
+pub use slices::{ByAge, Place, Slice, Sort};

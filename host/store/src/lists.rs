@@ -81,11 +81,12 @@ pub async fn add(
     at: Timestamp,
 ) -> Result<u64> {
     let ids: Vec<_> = prospects.iter().map(|id| json!({ "v": id })).collect();
+    // CROSS: SQLite takes the rows first. Otherwise it goes through all prospects of the workspace,
+    // and through the rows for each of them.
     query(sql!(
         "INSERT INTO list_members (workspace_id, list_id, prospect_id, added_at)
-         SELECT $1, l.id, p.id, $3 FROM {rows $4}
-         JOIN lists l ON l.workspace_id = $1 AND l.id = $2
-         JOIN prospects p ON p.workspace_id = $1 AND p.id = r.value->>'v' WHERE TRUE
+         SELECT $1, $2, p.id, $3 FROM {rows $4} CROSS JOIN prospects p
+         WHERE p.workspace_id = $1 AND p.id = r.value->>'v' AND EXISTS (SELECT 1 FROM lists l WHERE l.workspace_id = $1 AND l.id = $2)
          ON CONFLICT DO NOTHING"
     ))
     .bind(ws)

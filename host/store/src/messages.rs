@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, MessageId, ProspectId, Timestamp, WorkspaceId,
     enrollments::EnrollmentState,
-    messages::{Label, MailMessage, Message, Verdict},
+    messages::{Direction, Label, MailMessage, Message, Verdict},
     prospects::email_key,
 };
 use serde_json::json;
@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::{
     Read, Record, Result, Row, Tx,
     query::{query, sql},
+    slices::{ByAge, Slice},
 };
 
 impl Record for Message {
@@ -453,12 +454,44 @@ pub async fn list_by_enrollment(
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
-    after: Option<MessageId>,
-    limit: i64,
+    filter: &Filter,
+    slice: &Slice<ByAge>,
 ) -> Result<Vec<Message>> {
     let mut page = query(sql!(COLUMNS)).push_bind(" WHERE workspace_id = ", ws);
-    if let Some(after) = after {
-        page = page.push_bind(" AND id > ", after);
+    if let Some(direction) = filter.direction {
+        page = page.push_bind(" AND direction = ", direction.name());
     }
-    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+    if let Some(label) = filter.label {
+        page = page.push_bind(" AND label = ", label.name());
+    }
+    if let Some(account) = filter.account_id {
+        page = page.push_bind(" AND account_id = ", account);
+    }
+    if let Some(campaign) = filter.campaign_id {
+        page = page.push_bind(" AND campaign_id = ", campaign);
+    }
+    if let Some(prospect) = filter.prospect_id {
+        page = page.push_bind(" AND prospect_id = ", prospect);
+    }
+    if let Some(since) = filter.since {
+        page = page.push_bind(" AND at >= ", since);
+    }
+    if let Some(until) = filter.until {
+        page = page.push_bind(" AND at < ", until);
+    }
+    page.slice("id", slice).all(on).await
+}
+
+/// What to list; empty fields don't filter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    pub direction: Option<Direction>,
+    pub label: Option<Label>,
+    pub account_id: Option<AccountId>,
+    pub campaign_id: Option<CampaignId>,
+    pub prospect_id: Option<ProspectId>,
+    /// This moment or later.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
 }

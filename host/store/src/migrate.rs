@@ -31,6 +31,7 @@ migrations! {
     8 "0008_counts";
     9 "0009_drift";
     10 "0010_imports";
+    11 "0011_search";
 }
 
 /// How far a database is.

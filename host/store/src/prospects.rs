@@ -6,17 +6,22 @@ use std::{
 };
 
 use overture_domain::{
-    ListId, ProspectId, Timestamp, WorkspaceId,
-    prospects::{Prospect, ProspectStatus, email_key},
+    CampaignId, ListId, ProspectId, Timestamp, WorkspaceId, names,
+    prospects::{Prospect, ProspectStatus, email_key, search_key},
 };
 use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
     query::{Query, query, sql},
+    search,
+    slices::{self, Slice},
 };
 
 const COLUMNS: &str = "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM prospects p WHERE p.workspace_id = $1";
+
+/// CROSS: SQLite takes the rows first.
+const AMONG: &str = "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM {rows $2} CROSS JOIN prospects p WHERE p.workspace_id = $1 AND p.id = r.value->>'v'";
 
 impl Record for Prospect {
     const TABLE: &'static str = "prospects";
@@ -49,35 +54,6 @@ impl Record for Prospect {
     }
 }
 
-/// All fields as one folded text, for search (PR-3): SQLite's `lower()` knows only ASCII.
-fn search_text(prospect: &Prospect) -> String {
-    let fields = [
-        &prospect.email,
-        &prospect.first_name,
-        &prospect.last_name,
-        &prospect.company,
-        &prospect.role,
-        &prospect.phone,
-        &prospect.linkedin_url,
-        &prospect.website,
-        &prospect.country,
-        &prospect.city,
-        &prospect.industry,
-    ];
-    let mut text = String::new();
-    for field in fields
-        .into_iter()
-        .chain(&prospect.tags)
-        .chain(prospect.custom.values())
-    {
-        if !field.is_empty() {
-            text.push_str(&field.to_lowercase());
-            text.push('\n');
-        }
-    }
-    text
-}
-
 fn rows(prospects: &[impl Borrow<Prospect>]) -> Vec<serde_json::Value> {
     prospects
         .iter()
@@ -103,7 +79,7 @@ fn rows(prospects: &[impl Borrow<Prospect>]) -> Vec<serde_json::Value> {
                 "custom": prospect.custom,
                 "source": prospect.source,
                 "status": prospect.status,
-                "search": search_text(prospect),
+                "search": search::text(prospect),
                 "created_at": prospect.created_at.as_micros(),
                 "updated_at": prospect.updated_at.as_micros(),
             })
@@ -118,7 +94,7 @@ pub async fn insert(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
 
 /// Adds prospects; one whose address the workspace knows is left out. Those that were added.
 pub async fn add(tx: &mut Tx, prospects: &[impl Borrow<Prospect>]) -> Result<HashSet<ProspectId>> {
-    query(sql!(
+    let added = query(sql!(
         "INSERT INTO prospects (id, workspace_id, email, email_key, first_name, last_name, company, role, phone, linkedin_url, website, country, city, industry, time_zone, tags, custom, source, status, search, created_at, updated_at)
          SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'email', r.value->>'email_key', r.value->>'first_name', r.value->>'last_name',
                 r.value->>'company', r.value->>'role', r.value->>'phone', r.value->>'linkedin_url', r.value->>'website', r.value->>'country',
@@ -132,12 +108,16 @@ pub async fn add(tx: &mut Tx, prospects: &[impl Borrow<Prospect>]) -> Result<Has
     .await?
     .iter()
     .map(|row| row.id("id"))
-    .collect()
+    .collect::<Result<HashSet<_>>>()?;
+    let new = prospects.iter().map(Borrow::borrow);
+    let new = new.filter(|prospect| added.contains(&prospect.id));
+    search::queue(tx, new.map(|prospect| (prospect.id, prospect.workspace_id))).await?;
+    Ok(added)
 }
 
 /// Writes all fields of known prospects but address, source, status and history.
 pub async fn update(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
-    query(sql!(
+    let updated = query(sql!(
         "UPDATE prospects SET first_name = r.value->>'first_name', last_name = r.value->>'last_name', company = r.value->>'company',
                 role = r.value->>'role', phone = r.value->>'phone', linkedin_url = r.value->>'linkedin_url', website = r.value->>'website',
                 country = r.value->>'country', city = r.value->>'city', industry = r.value->>'industry', time_zone = r.value->>'time_zone',
@@ -146,7 +126,12 @@ pub async fn update(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
     ))
     .bind_json(&rows(prospects))
     .execute(tx)
-    .await
+    .await?;
+    let changed = prospects
+        .iter()
+        .map(|prospect| (prospect.id, prospect.workspace_id));
+    search::queue(tx, changed).await?;
+    Ok(updated)
 }
 
 /// One prospect.
@@ -216,14 +201,50 @@ pub(crate) fn like_literal(text: &str) -> String {
         .replace('_', "\\_")
 }
 
+names! {
+    /// What lists of prospects can be sorted by.
+    Sort { CreatedAt = "createdAt", Email = "email" }
+}
+
+impl slices::Sort for Sort {
+    const DEFAULT: Self = Self::CreatedAt;
+
+    fn column(self) -> Option<&'static str> {
+        match self {
+            Self::CreatedAt => None,
+            Self::Email => Some("p.email_key"),
+        }
+    }
+}
+
 /// What to list; empty fields don't filter.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub email: Option<String>,
     pub status: Option<ProspectStatus>,
     pub list_id: Option<ListId>,
+    /// Who is or was in this campaign.
+    pub campaign_id: Option<CampaignId>,
+    /// Exactly this tag.
+    pub tag: Option<String>,
+    /// The domain of the address, in any case.
+    pub domain: Option<String>,
     /// Part of any field, in any case (PR-3).
     pub search: Option<String>,
+}
+
+impl Filter {
+    /// What stands in the folded text of whoever it lets through.
+    fn folded(&self) -> Vec<String> {
+        let at_domain = self.domain.iter().map(|domain| format!("@{domain}"));
+        let all = self
+            .search
+            .iter()
+            .chain(&self.tag)
+            .cloned()
+            .chain(at_domain);
+        all.map(|text| search_key(&text)).collect()
+    }
 }
 
 fn filtered(mut page: Query, filter: &Filter) -> Query {
@@ -232,6 +253,10 @@ fn filtered(mut page: Query, filter: &Filter) -> Query {
     }
     if let Some(status) = filter.status {
         page = page.push_bind(" AND p.status = ", status.name());
+        if status != ProspectStatus::Active {
+            // As the index says it.
+            page = page.push(" AND p.status <> 'active'");
+        }
     }
     if let Some(list) = filter.list_id {
         page = page
@@ -241,28 +266,44 @@ fn filtered(mut page: Query, filter: &Filter) -> Query {
             )
             .push(" AND m.workspace_id = $1)");
     }
-    if let Some(search) = &filter.search {
-        let literal = like_literal(&search.to_lowercase());
+    if let Some(campaign) = filter.campaign_id {
         page = page
-            .push_bind(" AND p.search LIKE ", format!("%{literal}%"))
-            .push(" ESCAPE '\\'");
+            .push_bind(
+                " AND p.id IN (SELECT e.prospect_id FROM enrollments e WHERE e.campaign_id = ",
+                campaign,
+            )
+            .push(" AND e.workspace_id = $1)");
+    }
+    if let Some(tag) = &filter.tag {
+        page = page.push_bind(" AND {tagged ", tag).push("}");
+    }
+    let like = |page: Query, column, pattern| page.push_bind(column, pattern).push(" ESCAPE '\\'");
+    if let Some(domain) = &filter.domain {
+        let pattern = format!("%@{}", like_literal(&email_key(domain)));
+        page = like(page, " AND p.email_key LIKE ", pattern);
+    }
+    if let Some(search) = &filter.search {
+        let pattern = format!("%{}%", like_literal(&search_key(search)));
+        page = like(page, " AND p.search LIKE ", pattern);
     }
     page
 }
 
-/// A page of prospects, oldest first.
+/// A page of prospects.
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
     filter: &Filter,
-    after: Option<ProspectId>,
-    limit: i64,
+    slice: &Slice<Sort>,
 ) -> Result<Vec<Prospect>> {
-    let mut page = filtered(query(sql!(COLUMNS)).bind(ws), filter);
-    if let Some(after) = after {
-        page = page.push_bind(" AND p.id > ", after);
-    }
-    page.push_bind(" ORDER BY p.id LIMIT ", limit).all(on).await
+    let page = match search::candidates(on, ws, &filter.folded()).await? {
+        None => query(sql!(COLUMNS)).bind(ws),
+        Some(ids) => {
+            let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
+            query(sql!(AMONG)).bind(ws).bind_json(&ids)
+        }
+    };
+    filtered(page, filter).slice("p.id", slice).all(on).await
 }
 
 /// Sets the status of prospects; those that have it, or that a stronger one holds (a person's

@@ -25,6 +25,8 @@ mod plugins;
 mod prospects;
 #[path = "contract/schema.rs"]
 mod schema;
+#[path = "contract/search.rs"]
+mod search;
 #[path = "contract/sending.rs"]
 mod sending;
 #[path = "contract/webhooks.rs"]

@@ -204,9 +204,15 @@ impl Outreach {
     /// Everybody in a campaign, by their address.
     pub async fn enrollments(&self, campaign: CampaignId) -> Vec<Enrollment> {
         let on = &mut self.env().db.reader();
-        let mut all = enrollments::list(on, self.ws, campaign, None, None, 1_000)
-            .await
-            .expect("enrollments can be read");
+        let mut all = enrollments::list(
+            on,
+            self.ws,
+            campaign,
+            &Default::default(),
+            &overture_store::Slice::first(1_000),
+        )
+        .await
+        .expect("enrollments can be read");
         let ids: Vec<ProspectId> = all
             .iter()
             .map(|enrollment| enrollment.prospect_id)

@@ -1,25 +1,26 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
-use overture_domain::{Timestamp, enrollments::EnrollmentState, id::kinds};
+use overture_domain::{Timestamp, id::kinds};
 use overture_engine::{Env, campaigns};
-use overture_store::prospects;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use overture_store::{ByAge, enrollments, prospects};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{Caller, Error, Page, PageParams, Params, PathId, error::ErrorEnvelope};
+use crate::{
+    Caller, Error, Page, Params, PathId, error::ErrorEnvelope, input::parsed, page::list_params,
+};
 
-/// What to list; empty parameters don't filter.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// Rows a page, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<i64>,
-    /// `next_cursor` of the page before; leave out for the first.
-    cursor: Option<String>,
-    state: Option<String>,
+list_params! {
+    /// What to list; parameters that are left out don't filter.
+    pub(super) struct Filter, sort: "`createdAt`" {
+        /// queued, active, waiting, replied, bounced... as the campaign's people have it.
+        #[param(example = "active")]
+        state: Option<String>,
+        /// Whose mails leave from this mailbox.
+        mailbox_id: Option<String>,
+        prospect_id: Option<String>,
+    }
 }
 
 /// Where a person stands in a campaign.
@@ -58,17 +59,13 @@ pub(super) async fn enrollments(
     Params(params): Params<Filter>,
 ) -> Result<Page<EnrollmentOut>, Error> {
     let ws = caller.allow("campaigns:read")?;
-    let page = PageParams {
-        limit: params.limit,
-        cursor: params.cursor,
+    let slice = params.page().slice::<ByAge, kinds::Enrollment>()?;
+    let filter = enrollments::Filter {
+        state: parsed("state", params.state.as_deref())?,
+        account_id: parsed("mailboxId", params.mailbox_id.as_deref())?,
+        prospect_id: parsed("prospectId", params.prospect_id.as_deref())?,
     };
-    let limit = page.limit()?;
-    let state = params
-        .state
-        .map(|text| text.parse::<EnrollmentState>())
-        .transpose();
-    let state = state.map_err(|error| Error::field("state", "invalid", error.to_string()))?;
-    let rows = campaigns::list_enrollments(&env, ws, id, state, page.after()?, limit + 1).await?;
+    let rows = campaigns::list_enrollments(&env, ws, id, &filter, &slice).await?;
     let people: Vec<_> = rows.iter().map(|row| row.prospect_id).collect();
     let mut emails: HashMap<_, _> = prospects::list_by_ids(&mut env.db.reader(), ws, &people)
         .await?
@@ -77,7 +74,7 @@ pub(super) async fn enrollments(
         .collect();
     Ok(Page::new(
         rows,
-        limit,
+        slice.limit - 1,
         |row| row.id.to_string(),
         |row| EnrollmentOut {
             id: row.id.to_string(),

@@ -1,23 +1,25 @@
 use axum::extract::State;
-use overture_domain::campaigns::CampaignStatus;
+use overture_domain::{campaigns::Campaign, id::kinds};
 use overture_engine::{Env, campaigns};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use overture_store::campaigns::{self as store, Sort};
 
 use super::CampaignOut;
-use crate::{Caller, Error, Page, PageParams, Params, error::ErrorEnvelope};
+use crate::{
+    Caller, Error, Page, Params,
+    error::ErrorEnvelope,
+    input::parsed,
+    page::{self, list_params},
+};
 
-/// What to list; empty parameters don't filter.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// Rows a page, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<i64>,
-    /// `next_cursor` of the page before; leave out for the first.
-    cursor: Option<String>,
-    status: Option<String>,
+list_params! {
+    /// What to list; parameters that are left out don't filter.
+    pub(super) struct Filter, sort: "`createdAt` or `name`" {
+        /// draft, scheduled, running, paused, cooldown, completed, error or archived.
+        #[param(example = "running")]
+        status: Option<String>,
+        /// Campaigns that send from this mailbox.
+        mailbox_id: Option<String>,
+    }
 }
 
 /// Campaigns, oldest first.
@@ -31,21 +33,12 @@ pub(super) async fn list(
     Params(params): Params<Filter>,
 ) -> Result<Page<CampaignOut>, Error> {
     let ws = caller.allow("campaigns:read")?;
-    let page = PageParams {
-        limit: params.limit,
-        cursor: params.cursor,
+    let slice = params.page().slice::<Sort, kinds::Campaign>()?;
+    let filter = store::Filter {
+        status: parsed("status", params.status.as_deref())?,
+        account_id: parsed("mailboxId", params.mailbox_id.as_deref())?,
     };
-    let limit = page.limit()?;
-    let status = params
-        .status
-        .map(|text| text.parse::<CampaignStatus>())
-        .transpose();
-    let status = status.map_err(|error| Error::field("status", "invalid", error.to_string()))?;
-    let rows = campaigns::list(&env, ws, status, page.after()?, limit + 1).await?;
-    Ok(Page::new(
-        rows,
-        limit,
-        |row| row.id.to_string(),
-        CampaignOut::from,
-    ))
+    let rows = campaigns::list(&env, ws, &filter, &slice).await?;
+    let cursor = |row: &Campaign| page::cursor(&slice, row.id, |_| row.name.clone());
+    Ok(Page::new(rows, slice.limit - 1, cursor, CampaignOut::from))
 }

@@ -1,27 +1,31 @@
 use axum::extract::State;
-use overture_domain::events::EventKind;
 use overture_engine::Env;
-use overture_store::events;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use overture_store::{ByAge, events};
 
 use super::{Cursor, EventOut};
-use crate::{Caller, Error, Page, PageParams, Params, error::ErrorEnvelope};
+use crate::{
+    Caller, Error, Page, PageParams, Params,
+    error::ErrorEnvelope,
+    input::{moment, parsed},
+    page::list_params,
+};
 
-/// What to list; empty parameters don't filter.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// Rows a page, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<i64>,
-    /// `next_cursor` of the page before; leave out for the first.
-    cursor: Option<String>,
-    /// `reply.received` and the like.
-    r#type: Option<String>,
-    campaign_id: Option<String>,
-    prospect_id: Option<String>,
+list_params! {
+    /// What to list; parameters that are left out don't filter.
+    pub(super) struct Filter, sort: "`createdAt`" {
+        /// `reply.received` and the like.
+        #[param(example = "reply.received")]
+        r#type: Option<String>,
+        campaign_id: Option<String>,
+        prospect_id: Option<String>,
+        mailbox_id: Option<String>,
+        /// What happened at this moment or later.
+        #[param(example = "2026-03-02T09:00:00Z")]
+        since: Option<String>,
+        /// What happened before this moment.
+        #[param(example = "2026-03-03T00:00:00Z")]
+        until: Option<String>,
+    }
 }
 
 /// Events, oldest first.
@@ -35,31 +39,28 @@ pub(super) async fn list(
     Params(params): Params<Filter>,
 ) -> Result<Page<EventOut>, Error> {
     let ws = caller.allow("campaigns:read")?;
-    let page = PageParams {
-        limit: params.limit,
+    let limit = params.page().limit()?;
+    let (_, descending) = params.page().order::<ByAge>()?;
+    // Events have an order of their own, and with it their cursors.
+    let place = PageParams {
+        limit: None,
         cursor: params.cursor,
     };
-    let limit = page.limit()?;
-    let after = page.after::<Cursor>()?.unwrap_or_default();
     let filter = events::Filter {
-        kind: parsed::<EventKind>("type", params.r#type)?,
-        campaign_id: parsed("campaignId", params.campaign_id)?,
-        prospect_id: parsed("prospectId", params.prospect_id)?,
+        kind: parsed("type", params.r#type.as_deref())?,
+        campaign_id: parsed("campaignId", params.campaign_id.as_deref())?,
+        prospect_id: parsed("prospectId", params.prospect_id.as_deref())?,
+        account_id: parsed("mailboxId", params.mailbox_id.as_deref())?,
+        since: moment("since", params.since.as_deref())?,
+        until: moment("until", params.until.as_deref())?,
+        descending,
     };
-    let rows = events::list(&mut env.db.reader(), ws, &filter, after.0, limit + 1).await?;
+    let after = place.after::<Cursor>()?.map(|cursor| cursor.0);
+    let rows = events::list(&mut env.db.reader(), ws, &filter, after, limit + 1).await?;
     Ok(Page::new(
         rows,
         limit,
         |row| Cursor(row.position).to_string(),
         EventOut::from,
     ))
-}
-
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
-    field: &str,
-    text: Option<String>,
-) -> Result<Option<T>, Error> {
-    text.map(|text| text.parse())
-        .transpose()
-        .map_err(|error: T::Err| Error::field(field, "invalid", error.to_string()))
 }

@@ -1,6 +1,7 @@
 //! `/messages`
 
 mod get;
+mod list;
 mod relabel;
 
 use overture_domain::{
@@ -13,7 +14,9 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new().routes(routes!(get::get, relabel::relabel))
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(get::get, relabel::relabel))
 }
 
 /// A message that came in or went out.

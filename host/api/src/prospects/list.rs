@@ -1,31 +1,38 @@
 use axum::extract::State;
-use overture_domain::prospects::ProspectStatus;
+use overture_domain::id::kinds;
 use overture_engine::Env;
-use overture_store::prospects;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use overture_store::prospects::{self, Sort};
 
 use super::ProspectOut;
-use crate::{Caller, Error, Page, PageParams, Params, error::ErrorEnvelope};
+use crate::{
+    Caller, Error, Page, Params,
+    error::ErrorEnvelope,
+    input::parsed,
+    page::{self, list_params},
+};
 
-/// What to list; empty parameters don't filter.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// Rows a page, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<i64>,
-    /// `next_cursor` of the page before; leave out for the first.
-    cursor: Option<String>,
-    /// This address, in any case.
-    email: Option<String>,
-    /// active, bounced, unsubscribed, suppressed, invalid or do_not_contact.
-    status: Option<String>,
-    list_id: Option<String>,
-    /// Part of any field, also of custom ones; from 3 characters on.
-    #[param(min_length = 3)]
-    search: Option<String>,
+list_params! {
+    /// What to list; parameters that are left out don't filter.
+    pub(super) struct Filter, sort: "`createdAt` or `email`" {
+        /// This address, in any case.
+        email: Option<String>,
+        /// active, bounced, unsubscribed, suppressed, invalid or do_not_contact.
+        #[param(example = "active")]
+        status: Option<String>,
+        list_id: Option<String>,
+        /// Who is or was in this campaign.
+        campaign_id: Option<String>,
+        /// Exactly this tag.
+        #[param(example = "fair")]
+        tag: Option<String>,
+        /// The domain of the address.
+        #[param(example = "example.com")]
+        domain: Option<String>,
+        /// Part of any field, also of tags and custom fields, in any case; from 3 characters on. First
+        /// and last name are found together.
+        #[param(min_length = 3, example = "ada love")]
+        search: Option<String>,
+    }
 }
 
 /// Prospects, oldest first.
@@ -39,40 +46,33 @@ pub(super) async fn list(
     Params(params): Params<Filter>,
 ) -> Result<Page<ProspectOut>, Error> {
     let ws = caller.allow("prospects:read")?;
-    let page = PageParams {
-        limit: params.limit,
-        cursor: params.cursor,
-    };
-    let limit = page.limit()?;
-    let status = params
-        .status
-        .map(|text| text.parse::<ProspectStatus>())
-        .transpose();
-    let list_id = params.list_id.map(|text| text.parse()).transpose();
-    if params
-        .search
-        .as_ref()
-        .is_some_and(|text| text.chars().count() < 3)
+    let slice = params.page().slice::<Sort, kinds::Prospect>()?;
+    if let Some(search) = &params.search
+        && search.trim().chars().count() < 3
     {
-        return Err(Error::field(
-            "search",
-            "too_short",
-            "search for at least 3 characters",
-        ));
+        let message = "search for at least 3 characters";
+        return Err(Error::field("search", "too_short", message));
+    }
+    if let Some(domain) = &params.domain
+        && (domain.trim().is_empty() || domain.contains('@'))
+    {
+        let message = "a domain such as `example.com`";
+        return Err(Error::field("domain", "invalid", message));
     }
     let filter = prospects::Filter {
+        status: parsed("status", params.status.as_deref())?,
+        list_id: parsed("listId", params.list_id.as_deref())?,
+        campaign_id: parsed("campaignId", params.campaign_id.as_deref())?,
         email: params.email,
-        status: status.map_err(|error| Error::field("status", "invalid", error.to_string()))?,
-        list_id: list_id.map_err(|error: overture_domain::id::ParseIdError| {
-            Error::field("listId", "invalid", error.to_string())
-        })?,
-        search: params.search,
+        tag: params.tag,
+        domain: params.domain.map(|domain| domain.trim().to_owned()),
+        search: params.search.map(|search| search.trim().to_owned()),
     };
-    let rows = prospects::list(&mut env.db.reader(), ws, &filter, page.after()?, limit + 1).await?;
-    Ok(Page::new(
-        rows,
-        limit,
-        |row| row.id.to_string(),
-        ProspectOut::from,
-    ))
+    let rows = prospects::list(&mut env.db.reader(), ws, &filter, &slice).await?;
+    let cursor = |row: &overture_domain::prospects::Prospect| {
+        page::cursor(&slice, row.id, |_| {
+            overture_domain::prospects::email_key(&row.email)
+        })
+    };
+    Ok(Page::new(rows, slice.limit - 1, cursor, ProspectOut::from))
 }

@@ -21,6 +21,7 @@ mod openapi;
 mod operations;
 mod prospects;
 mod sends;
+mod slices;
 mod suppressions;
 mod tracking;
 mod twice;

@@ -103,6 +103,7 @@ pub(crate) fn all() -> Vec<Operation> {
         ("GET", "/enrollments/{id}/why", "campaigns:read", None),
         ("GET", "/campaigns/{id}/why", "campaigns:read", None),
         ("GET", "/mailboxes/{id}/why", "mailboxes:read", None),
+        ("GET", "/messages", "inbox:read", None),
         ("GET", "/messages/{id}", "inbox:read", None),
         (
             "PATCH",

@@ -28,7 +28,7 @@ use overture_engine::{
 use overture_mail::{Credentials, Dialer, Endpoint, NetConnector, Security, imap, tls::Tls};
 use overture_server_kit::MailServers;
 use overture_store::{
-    Database, accounts, actions, enrollments,
+    Database, Slice, accounts, actions, enrollments,
     jobs::{self, Planned},
     messages, people, prospects,
 };
@@ -189,7 +189,9 @@ impl World {
     /// Every mail was taken for what it is.
     async fn check(&self, campaign: CampaignId, n: usize) {
         let on = &mut self.env.db.reader();
-        let all = messages::list(on, self.ws, None, 1_000_000).await.unwrap();
+        let all = messages::list(on, self.ws, &Default::default(), &Slice::first(1_000_000))
+            .await
+            .unwrap();
         let labels: Vec<Label> = all
             .iter()
             .filter(|message| message.campaign_id == Some(campaign))

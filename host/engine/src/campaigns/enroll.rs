@@ -10,7 +10,7 @@ use overture_domain::{
     people::Actor,
     prospects::Prospect,
 };
-use overture_store::{Tx, campaigns as store, enrollments, events, lists, prospects};
+use overture_store::{Slice, Tx, campaigns as store, enrollments, events, lists, prospects};
 use serde_json::json;
 
 use crate::{Env, Error, FieldError, Part, Result, sends};
@@ -107,14 +107,14 @@ pub async fn enroll(
     tx.commit().await?;
 
     for list in &who.list_ids {
-        let mut after = None;
+        let mut slice = Slice::first(BATCH);
         loop {
             let mut tx = env.db.begin().await?;
             let filter = prospects::Filter {
                 list_id: Some(*list),
                 ..prospects::Filter::default()
             };
-            let page = prospects::list(&mut tx, ws, &filter, after, BATCH).await?;
+            let page = prospects::list(&mut tx, ws, &filter, &slice).await?;
             insert(
                 &mut tx,
                 env,
@@ -127,7 +127,7 @@ pub async fn enroll(
             .await?;
             tx.commit().await?;
             match page.last() {
-                Some(last) if page.len() as i64 == BATCH => after = Some(last.id),
+                Some(last) if page.len() as i64 == BATCH => slice = Slice::after(last.id, BATCH),
                 _ => break,
             }
         }

@@ -14,11 +14,11 @@ mod templates;
 mod update;
 
 use overture_domain::{
-    CampaignId, EnrollmentId, WorkspaceId,
-    campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
-    enrollments::{Enrollment, EnrollmentState},
+    CampaignId, WorkspaceId,
+    campaigns::{Campaign, PoolAccount, Step},
+    enrollments::Enrollment,
 };
-use overture_store::{campaigns as store, enrollments};
+use overture_store::{ByAge, Slice, campaigns as store, enrollments};
 
 use crate::{Env, Error, Result};
 
@@ -76,11 +76,10 @@ async fn details(
 pub async fn list(
     env: &Env,
     ws: WorkspaceId,
-    status: Option<CampaignStatus>,
-    after: Option<CampaignId>,
-    limit: i64,
+    filter: &store::Filter,
+    slice: &Slice<store::Sort>,
 ) -> Result<Vec<Campaign>> {
-    Ok(store::list(&mut env.db.reader(), ws, status, after, limit).await?)
+    Ok(store::list(&mut env.db.reader(), ws, filter, slice).await?)
 }
 
 /// A page of a campaign's enrollments, oldest first, after `after` (SEQ-5).
@@ -91,13 +90,12 @@ pub async fn list_enrollments(
     env: &Env,
     ws: WorkspaceId,
     id: CampaignId,
-    state: Option<EnrollmentState>,
-    after: Option<EnrollmentId>,
-    limit: i64,
+    filter: &enrollments::Filter,
+    slice: &Slice<ByAge>,
 ) -> Result<Vec<Enrollment>> {
     let mut on = env.db.reader();
     store::find(&mut on, ws, id)
         .await?
         .ok_or(Error::NotFound("campaign"))?;
-    Ok(enrollments::list(&mut on, ws, id, state, after, limit).await?)
+    Ok(enrollments::list(&mut on, ws, id, filter, slice).await?)
 }

@@ -17,7 +17,7 @@ mod trial;
 mod trouble;
 
 use overture_domain::{AccountId, WorkspaceId, accounts::Account};
-use overture_store::accounts as store;
+use overture_store::{Slice, accounts as store};
 
 use crate::{Env, Error, ProviderPreset, Result};
 
@@ -48,10 +48,10 @@ pub async fn get(env: &Env, ws: WorkspaceId, id: AccountId) -> Result<Account> {
 pub async fn list(
     env: &Env,
     ws: WorkspaceId,
-    after: Option<AccountId>,
-    limit: i64,
+    filter: &store::Filter,
+    slice: &Slice<store::Sort>,
 ) -> Result<Vec<Account>> {
-    Ok(store::list(&mut env.db.reader(), ws, after, limit).await?)
+    Ok(store::list(&mut env.db.reader(), ws, filter, slice).await?)
 }
 
 /// The mail services whose settings are known (MB-1), of all providers.

@@ -50,7 +50,7 @@ on_both! {
         let error = mailboxes::connect(env, ws, bob(), &Actor::Cli).await.unwrap_err();
         assert_eq!(fields(&error), [("script", "auth_invalid")]);
         assert!(error.details()[0].message.starts_with("535 5.7.8 no. Check user name"), "{}", error.details()[0].message);
-        assert_eq!(mailboxes::list(env, ws, None, 9).await.unwrap().len(), 1);
+        assert_eq!(mailboxes::list(env, ws, &Default::default(), &overture_store::Slice::first(9)).await.unwrap().len(), 1);
 
         let anyway = NewMailbox { save_anyway: true, ..bob() };
         let saved = mailboxes::connect(env, ws, anyway, &Actor::Cli).await.unwrap().account;

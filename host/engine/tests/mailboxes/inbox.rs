@@ -310,7 +310,7 @@ on_both! {
         world.kit.database.execute_raw("UPDATE sending_accounts SET sync_due_at = 9223372036854775807 WHERE address = 'Ada@Sender.test'").await.unwrap();
         world.tick().await;
         assert_eq!(world.enrollment(&grace).await.state, EnrollmentState::Active);
-        assert!(messages::list(&mut world.env().db.reader(), ws, None, 9).await.unwrap().is_empty());
+        assert!(messages::list(&mut world.env().db.reader(), ws, &Default::default(), &overture_store::Slice::first(9)).await.unwrap().is_empty());
         assert!(world.events().await.is_empty());
     }
 }

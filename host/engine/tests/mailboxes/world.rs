@@ -259,9 +259,14 @@ impl World {
 
     /// What came in, in order.
     pub(crate) async fn messages(&self) -> Vec<Message> {
-        messages::list(&mut self.env().db.reader(), self.ws, None, 100)
-            .await
-            .unwrap()
+        messages::list(
+            &mut self.env().db.reader(),
+            self.ws,
+            &Default::default(),
+            &overture_store::Slice::first(100),
+        )
+        .await
+        .unwrap()
     }
 
     /// Everything that happened, but the changes of accounts.

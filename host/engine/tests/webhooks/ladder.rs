@@ -24,7 +24,7 @@ async fn is_told_once(kit: &Kit, kind: EventKind) {
     };
     eventually(kind.name(), async || {
         let mut on = kit.db.reader();
-        let found = events::list(&mut on, kit.ws, &filter, Default::default(), 99).await;
+        let found = events::list(&mut on, kit.ws, &filter, None, 99).await;
         found.unwrap().len() == 1
     })
     .await;

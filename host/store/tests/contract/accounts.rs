@@ -9,7 +9,7 @@ use overture_domain::{
     rng::SeededRng,
 };
 use overture_store::{
-    Database, Error,
+    Database, Error, Slice,
     accounts::{self, StatusChange, SyncDone},
     audit, on_both, people,
 };
@@ -112,9 +112,9 @@ on_both! {
 
         let mut both = [ada.clone(), bob.clone()];
         both.sort_by_key(|account| account.id);
-        assert_eq!(accounts::list(&mut on, ws, None, 10).await.unwrap(), both);
-        assert_eq!(accounts::list(&mut on, ws, Some(both[0].id), 10).await.unwrap(), [both[1].clone()]);
-        assert_eq!(accounts::list(&mut on, ws, None, 1).await.unwrap(), [both[0].clone()]);
+        assert_eq!(accounts::list(&mut on, ws, &Default::default(), &Slice::first(10)).await.unwrap(), both);
+        assert_eq!(accounts::list(&mut on, ws, &Default::default(), &Slice::after(both[0].id, 10)).await.unwrap(), [both[1].clone()]);
+        assert_eq!(accounts::list(&mut on, ws, &Default::default(), &Slice::first(1)).await.unwrap(), [both[0].clone()]);
         assert_eq!(accounts::find_all(&mut on, ws, &[bob.id, ada.id, id(9)]).await.unwrap(), both);
         // WS-1
         let other: WorkspaceId = id(7);
@@ -137,7 +137,7 @@ on_both! {
         insert(&test.db, &again).await.unwrap();
         let mut on = test.db.reader();
         assert_eq!(accounts::find(&mut on, ws, first.id).await.unwrap(), None);
-        assert_eq!(accounts::list(&mut on, ws, None, 9).await.unwrap(), [again]);
+        assert_eq!(accounts::list(&mut on, ws, &Default::default(), &Slice::first(9)).await.unwrap(), [again]);
     }
 
     // SAFE-4

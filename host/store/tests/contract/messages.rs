@@ -7,7 +7,7 @@ use overture_domain::{
     messages::{Attribution, Direction, Label, MailMessage, Message, Verdict},
     rng::SeededRng,
 };
-use overture_store::{Database, messages, on_both, testing::TestDatabase};
+use overture_store::{Database, Slice, messages, on_both, testing::TestDatabase};
 
 use crate::accounts::{NOW, account, insert, workspace};
 
@@ -78,8 +78,8 @@ on_both! {
         assert_eq!(messages::find_mail(&mut on, first.id).await.unwrap(), Some(mail("INBOX")));
         let known = messages::known(&mut on, ada.id, &["x@example.net", "y@example.net"]).await.unwrap();
         assert_eq!(known, ["x@example.net".to_owned()].into());
-        assert_eq!(messages::list(&mut on, ws, None, 10).await.unwrap().len(), 2);
-        assert_eq!(messages::list(&mut on, ws, None, 1).await.unwrap().len(), 1);
+        assert_eq!(messages::list(&mut on, ws, &Default::default(), &Slice::first(10)).await.unwrap().len(), 2);
+        assert_eq!(messages::list(&mut on, ws, &Default::default(), &Slice::first(1)).await.unwrap().len(), 1);
     }
 
     // CLS-4

@@ -11,11 +11,11 @@ use overture_domain::{
     },
     rng::SeededRng,
 };
-use overture_store::{Database, imports, lists, on_both, people, prospects, suppressions};
+use overture_store::{Database, Slice, imports, lists, on_both, people, prospects, suppressions};
 
 const NOW: Timestamp = Timestamp::from_secs(1_772_442_000);
 
-async fn workspace(db: &Database, rng: &SeededRng) -> WorkspaceId {
+pub(crate) async fn workspace(db: &Database, rng: &SeededRng) -> WorkspaceId {
     let id = Id::new(NOW, rng);
     let workspace = Workspace {
         id,
@@ -30,7 +30,7 @@ async fn workspace(db: &Database, rng: &SeededRng) -> WorkspaceId {
     id
 }
 
-fn prospect(ws: WorkspaceId, rng: &SeededRng, email: &str, company: &str) -> Prospect {
+pub(crate) fn prospect(ws: WorkspaceId, rng: &SeededRng, email: &str, company: &str) -> Prospect {
     Prospect {
         id: Id::new(NOW, rng),
         workspace_id: ws,
@@ -78,12 +78,12 @@ on_both! {
         let found = prospects::list_by_emails(&mut on, ws, &["ADA@EXAMPLE.com ".into(), "no@example.com".into()]).await.unwrap();
         assert_eq!(found, std::slice::from_ref(&ada));
         assert_eq!(prospects::list_by_ids(&mut on, ws, &[bob.id, elsewhere.id]).await.unwrap(), std::slice::from_ref(&bob));
-        for (search, hits) in [("GRÖSSE", 0), ("größe", 1), ("GRÖßE", 1), ("žofie", 2), ("100%_p", 2), ("100__p", 0), ("%", 2)] {
+        for (search, hits) in [("GRÖSSE", 0), ("BEFORE ADA", 0), ("größe", 1), ("GRÖßE", 1), ("žofie", 2), ("100%_p", 2), ("100__p", 0), ("%", 2)] {
             let filter = prospects::Filter { search: Some(search.into()), ..Default::default() };
-            assert_eq!(prospects::list(&mut on, ws, &filter, None, 10).await.unwrap().len(), hits, "{search}");
+            assert_eq!(prospects::list(&mut on, ws, &filter, &Slice::first(10)).await.unwrap().len(), hits, "{search}");
         }
-        let page = prospects::list(&mut on, ws, &prospects::Filter::default(), None, 1).await.unwrap();
-        assert_eq!(prospects::list(&mut on, ws, &prospects::Filter::default(), Some(page[0].id), 10).await.unwrap().len(), 1);
+        let page = prospects::list(&mut on, ws, &Default::default(), &Slice::first(1)).await.unwrap();
+        assert_eq!(prospects::list(&mut on, ws, &Default::default(), &Slice::after(page[0].id, 10)).await.unwrap().len(), 1);
         assert_eq!(prospects::custom_fields(&mut on, ws).await.unwrap(), BTreeMap::from([("plan".to_owned(), 2)]));
     }
 
@@ -107,7 +107,7 @@ on_both! {
         let mut on = test.db.reader();
         assert_eq!(prospects::find(&mut on, ws, ada.id).await.unwrap(), Some(ada));
         let filter = prospects::Filter { search: Some("after".into()), ..Default::default() };
-        assert_eq!(prospects::list(&mut on, ws, &filter, None, 10).await.unwrap().len(), 1);
+        assert_eq!(prospects::list(&mut on, ws, &filter, &Slice::first(10)).await.unwrap().len(), 1);
     }
 
     // PR-3
@@ -131,7 +131,7 @@ on_both! {
         assert_eq!(lists::find(&mut on, other, list.id).await.unwrap(), None);
         assert_eq!(lists::list(&mut on, ws, None, 10).await.unwrap(), [found]);
         let filter = prospects::Filter { list_id: Some(list.id), ..Default::default() };
-        assert_eq!(prospects::list(&mut on, ws, &filter, None, 10).await.unwrap().len(), 1);
+        assert_eq!(prospects::list(&mut on, ws, &filter, &Slice::first(10)).await.unwrap().len(), 1);
         let mut tx = test.db.begin().await.unwrap();
         let again = lists::insert(&mut tx, &List { id: ListId::new(NOW, &rng), ..list }).await;
         assert!(matches!(again, Err(overture_store::Error::Unique)));

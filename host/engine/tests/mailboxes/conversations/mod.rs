@@ -50,9 +50,14 @@ on_both! {
 }
 
 async fn compare(world: &World, people: &People, mails: &[Mail], seed: u64) {
-    let kept = messages::list(&mut world.env().db.reader(), world.ws, None, 100_000)
-        .await
-        .unwrap();
+    let kept = messages::list(
+        &mut world.env().db.reader(),
+        world.ws,
+        &Default::default(),
+        &overture_store::Slice::first(100_000),
+    )
+    .await
+    .unwrap();
     let found: HashMap<&str, Option<EnrollmentId>> = kept
         .iter()
         .map(|message| (&*message.external_id, message.enrollment_id))
