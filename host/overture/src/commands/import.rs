@@ -11,8 +11,10 @@ use crate::{
     clock::{SystemClock, Time},
 };
 
-/// Between two looks at a running import.
-const LOOK: Duration = Duration::from_millis(250);
+/// Until the first look at a running import; each next one comes after twice the time.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+/// The longest between two looks: they count as requests (API-3).
+const LOOK: Duration = Duration::from_secs(5);
 /// Rejected rows that are listed.
 const LISTED: usize = 100;
 
@@ -83,9 +85,10 @@ pub async fn run(client: &Client, options: &Options) -> Result<()> {
 
 /// Waits until an import has ended, and tells how far it is.
 async fn ended(client: &Client, id: &str, mut import: Value) -> Result<Value> {
-    let mut told = 0;
+    let (mut told, mut wait) = (0, FIRST_LOOK);
     while import["state"] == "running" {
-        SystemClock.reached(SystemClock.now() + LOOK).await;
+        SystemClock.reached(SystemClock.now() + wait).await;
+        wait = (wait * 2).min(LOOK);
         import = client.get(&format!("/imports/{id}")).await?;
         let done = rows(
             &import,
