@@ -33,7 +33,7 @@ const PROSPECTS: &str = "
     b AS (SELECT COUNT(*) AS n FROM prospects)
     INSERT INTO prospects (id, workspace_id, email, email_key, tags, custom, source, status, search, created_at, updated_at)
     SELECT 'past' || CAST(b.n + n.i AS TEXT), w.id, 'past' || CAST(b.n + n.i AS TEXT) || '@example.com',
-        'past' || CAST(b.n + n.i AS TEXT) || '@example.com', '[]', '{}', 'bench', 'active', '', 0, 0
+        'past' || CAST(b.n + n.i AS TEXT) || '@example.com', '[]', '[]', 'bench', 'active', '', 0, 0
     FROM n, w, b WHERE w.k = n.i % 10";
 
 /// What happened to them.
@@ -44,7 +44,7 @@ const EVENTS: &str = "
     INSERT INTO events (id, workspace_id, kind, channel, campaign_id, enrollment_id, occurred_at, dedup_key, data)
     SELECT 'past' || CAST(b.n + n.i AS TEXT), w.id, 'email.sent', 'mail', 'past' || CAST(n.i % 1000 AS TEXT),
         'past' || CAST((b.n + n.i) % 1000000 AS TEXT), 1700000000000000 + b.n + n.i,
-        'past:' || CAST(b.n + n.i AS TEXT), '{\"messageId\":\"past@example.com\",\"stepIndex\":0}'
+        'past:' || CAST(b.n + n.i AS TEXT), '[\"past@example.com\", \"Example & Sons\", 0]'
     FROM n, w, b WHERE w.k = n.i % 10";
 
 /// A database with the product around it.
