@@ -238,14 +238,14 @@ impl World {
         };
         use EventKind as K;
         Ok(vec![
-            ("sent", of(K::EmailSent)),
+            // A mail that bounces softly is tried again, and comes back again (SAF-4): people count.
+            ("sent", people_of(K::EmailSent)),
             ("opened", of(K::EmailOpened)),
             ("clicked", of(K::EmailClicked)),
             ("replied", of(K::ReplyReceived)),
             ("out of office", of(K::OutOfOfficeReceived)),
             ("answered by machine", of(K::AutoReplyReceived)),
             ("bounced, hard", of(K::EmailBounced)),
-            // Such a mail is tried again, and comes back again (SAF-4).
             ("bounced, soft", people_of(K::EmailSoftBounced)),
             ("unsubscribed", of(K::EmailUnsubscribed)),
             ("complained", of(K::EmailComplained)),
