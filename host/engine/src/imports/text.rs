@@ -1,8 +1,11 @@
 //! From bytes to text, and which delimiter it uses.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::{
+    io::{self, Read, Seek, SeekFrom},
+    ops::Range,
+};
 
-use encoding_rs::{CoderResult, Decoder, Encoding};
+use encoding_rs::{Decoder, Encoding};
 
 use crate::{Error, Result};
 
@@ -58,6 +61,9 @@ impl Text {
             decoder: self.encoding.new_decoder_without_bom_handling(),
             chunk: vec![0; CHUNK],
             waiting: 0..0,
+            // No encoding makes more of a byte than three, and what was held back has room as well.
+            text: vec![0; 3 * CHUNK + 16],
+            ready: 0..0,
             ended: false,
         })
     }
@@ -83,16 +89,16 @@ pub(super) struct Decoded<R> {
     decoder: Decoder,
     chunk: Vec<u8>,
     /// Bytes of the chunk that are not decoded yet.
-    waiting: std::ops::Range<usize>,
+    waiting: Range<usize>,
+    text: Vec<u8>,
+    /// Bytes of the text that nobody has read yet.
+    ready: Range<usize>,
     ended: bool,
 }
 
 impl<R: Read> Read for Decoded<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if out.is_empty() {
-            return Ok(0);
-        }
-        loop {
+        while self.ready.is_empty() {
             if self.waiting.is_empty() && !self.ended {
                 self.waiting = 0..self.file.read(&mut self.chunk)?;
                 self.ended = self.waiting.is_empty();
@@ -100,20 +106,18 @@ impl<R: Read> Read for Decoded<R> {
                 return Ok(0);
             }
             let bytes = &self.chunk[self.waiting.clone()];
-            let (result, read, written, broken) =
-                self.decoder.decode_to_utf8(bytes, out, self.ended);
+            let (_, read, written, broken) =
+                (self.decoder).decode_to_utf8(bytes, &mut self.text, self.ended);
             self.waiting.start += read;
+            self.ready = 0..written;
             if broken {
                 let message = "the file's encoding can't be told: save it as UTF-8";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, message));
             }
-            if written > 0 {
-                return Ok(written);
-            }
-            if result == CoderResult::OutputFull {
-                return Err(io::Error::other("no room for a character"));
-            }
         }
+        let read = (&self.text[self.ready.clone()]).read(out)?;
+        self.ready.start += read;
+        Ok(read)
     }
 }
 
@@ -224,6 +228,22 @@ mod tests {
             (&utf16, "é,b"),
         ] {
             assert_eq!(decode(bytes).unwrap(), text);
+        }
+    }
+
+    // PR-2: whoever reads may have no room for a whole character.
+    #[test]
+    fn text_is_read_in_pieces_of_any_size() {
+        let text = "name,Größe,🌍\n".repeat(9);
+        let mut file = Cursor::new(text.clone().into_bytes());
+        let found = Text::of(&mut file).unwrap();
+        for size in 1..9 {
+            let mut decoded = found.open(file.clone()).unwrap();
+            let (mut piece, mut all) = (vec![0; size], Vec::new());
+            while let read @ 1.. = decoded.read(&mut piece).unwrap() {
+                all.extend_from_slice(&piece[..read]);
+            }
+            assert_eq!(String::from_utf8(all).unwrap(), text);
         }
     }
 
