@@ -16,6 +16,7 @@ wasmtime::component::bindgen!({
             export overture:plugin/formatter@0.1.0;
             export overture:plugin/classifier@0.1.0;
             export overture:plugin/mail-provider@0.1.0;
+            export overture:plugin/network-provider@0.1.0;
         }
     ",
     world: "overture:host/host@0.1.0",

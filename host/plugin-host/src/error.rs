@@ -243,6 +243,17 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether the guest had begun: then it may have done anything.
+    pub fn was_called(&self) -> bool {
+        !matches!(
+            self,
+            Self::UnknownPlugin(_)
+                | Self::WrongKind { .. }
+                | Self::InputTooLarge { .. }
+                | Self::Quarantined { .. }
+        )
+    }
+
     /// A code that stays the same when texts change.
     pub fn code(&self) -> &'static str {
         match self {

@@ -21,6 +21,7 @@ use crate::{
     inspect::{digest, inspect},
     limits::Limits,
     mail_provider::MailProvider,
+    network_provider::NetworkProvider,
     plugin::{Origin, Plugin, PluginInfo},
     runtime::Runtimes,
     state::Policy,
@@ -202,6 +203,14 @@ impl PluginHost {
     /// [`CallError::UnknownPlugin`], [`CallError::WrongKind`].
     pub fn mail_provider(&self, id: &str) -> Result<MailProvider, CallError> {
         self.guest(id, Kind::MailProvider).map(MailProvider)
+    }
+
+    /// A network provider to call.
+    ///
+    /// # Errors
+    /// [`CallError::UnknownPlugin`], [`CallError::WrongKind`].
+    pub fn network_provider(&self, id: &str) -> Result<NetworkProvider, CallError> {
+        self.guest(id, Kind::NetworkProvider).map(NetworkProvider)
     }
 
     fn guest(&self, id: &str, kind: Kind) -> Result<Guest, CallError> {

@@ -15,6 +15,7 @@ use crate::{
     limiter::MAX_INSTANCES,
     limits::MAX_MEMORY,
     mail_provider::MailProviderExports,
+    network_provider::NetworkProviderExports,
     plugin::Exports,
     runtime::{Class, Runtime, Runtimes},
     state::GuestState,
@@ -311,6 +312,9 @@ fn exports(manifest: &Manifest, code: &InstancePre<GuestState>) -> Result<Export
             .transpose()?,
         mail_provider: is(Kind::MailProvider)
             .then(|| MailProviderExports::find(code))
+            .transpose()?,
+        network_provider: is(Kind::NetworkProvider)
+            .then(|| NetworkProviderExports::find(code))
             .transpose()?,
     })
 }

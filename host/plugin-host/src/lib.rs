@@ -8,6 +8,7 @@
 //! host.formatter("format-slack")?.format(workspace, &event, &context).await
 //! host.classifier("classifier-rules")?.classify(workspace, &message, &context).await
 //! host.mail_provider("provider-smtp")?.send(workspace, account, outgoing).await
+//! host.network_provider("provider-example")?.invite(workspace, &account, profile, note).await
 //! ```
 //!
 //! Every call has a sandbox of its own, which ends with it: a fresh store from a pool, under
@@ -22,7 +23,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`host`](PluginHost) | the loaded plugins, grants, limits, handles |
-//! | `formatter`, `classifier`, `mail_provider` | the calls of each kind and their records |
+//! | `formatter`, `classifier`, `mail_provider`, `network_provider` | the calls of each kind and their records |
 //! | `inspect`, `report` | loading: manifest, imports, exports; [`check`] |
 //! | `call`, `meter`, `limiter` | one call and its limits |
 //! | `runtime` | engines, pools, the epoch's ticker |
@@ -45,6 +46,7 @@ mod limiter;
 mod limits;
 mod mail_provider;
 mod meter;
+mod network_provider;
 mod plugin;
 mod report;
 mod runtime;
@@ -65,6 +67,10 @@ pub use limits::Limits;
 pub use mail_provider::{
     AuthKind, Incoming, Leg, LegProblem, MailProvider, Preset, Problem, SendOutcome, Sent, Server,
     Signal, SignalKind, SyncPage, TlsMode,
+};
+pub use network_provider::{
+    Acceptance, AccountState, AccountStatus, Done, Invited, NetworkAccount, NetworkPage,
+    NetworkProblem, NetworkProvider, NetworkSignal, Profile, Received,
 };
 pub use plugin::{Origin, PluginInfo};
 pub use report::{Report, check};

@@ -56,8 +56,8 @@ impl Limits {
                 cpu: Duration::from_millis(200),
                 ..pure
             },
-            // The sessions of the host have timeouts of their own, which come first.
-            Kind::MailProvider => Self {
+            // What the host does for them has timeouts of its own, which come first.
+            Kind::MailProvider | Kind::NetworkProvider => Self {
                 memory_bytes: 128 * MIB,
                 cpu: Duration::from_secs(1),
                 wall: Duration::from_secs(300),

@@ -17,6 +17,7 @@ use crate::{
     grants::Grants,
     limits::Limits,
     mail_provider::MailProviderExports,
+    network_provider::NetworkProviderExports,
     runtime::Class,
     state::{GuestState, Policy},
     stats::{Counters, Stats},
@@ -92,6 +93,7 @@ pub(crate) struct Exports {
     pub(crate) formatter: Option<FormatterExports>,
     pub(crate) classifier: Option<ClassifierExports>,
     pub(crate) mail_provider: Option<MailProviderExports>,
+    pub(crate) network_provider: Option<NetworkProviderExports>,
 }
 
 impl Exports {
@@ -111,6 +113,12 @@ impl Exports {
         self.mail_provider
             .as_ref()
             .ok_or_else(|| self.wrong(Kind::MailProvider))
+    }
+
+    pub(crate) fn network_provider(&self) -> Result<&NetworkProviderExports, CallError> {
+        self.network_provider
+            .as_ref()
+            .ok_or_else(|| self.wrong(Kind::NetworkProvider))
     }
 
     fn wrong(&self, kind: Kind) -> CallError {

@@ -33,16 +33,16 @@ const KEEP_RESIDENT: usize = 2 << 20;
 pub enum Class {
     /// Imports the log and nothing else.
     Pure,
-    /// Works on mailboxes and may wait.
+    /// Works on accounts and may wait.
     Session,
 }
 
 impl Class {
     /// The class of a plugin with these kinds.
     pub fn of(kinds: &[Kind]) -> Self {
-        match kinds.contains(&Kind::MailProvider) {
-            true => Self::Session,
-            false => Self::Pure,
+        match kinds.iter().all(|kind| kind.is_pure()) {
+            true => Self::Pure,
+            false => Self::Session,
         }
     }
 }

@@ -82,3 +82,24 @@ pub mod mail_provider {
         },
     });
 }
+
+pub mod network_provider {
+    wit_bindgen::generate!({
+        path: "../../wit/next",
+        world: "overture:plugin/network-provider-plugin",
+        pub_export_macro: true,
+        export_macro_name: "export_network_provider",
+        default_bindings_module: "::overture_plugin::bindings::network_provider",
+        runtime_path: "::overture_plugin::wit_bindgen::rt",
+        additional_derives: [PartialEq],
+        disable_custom_section_link_helpers: true,
+        with: {
+            "overture:plugin/types@0.1.0": crate::bindings::imports::overture::plugin::types,
+            "overture:plugin/log@0.1.0": crate::bindings::imports::overture::plugin::log,
+            "overture:plugin/clock@0.1.0": crate::bindings::imports::overture::plugin::clock,
+            "overture:plugin/random@0.1.0": crate::bindings::imports::overture::plugin::random,
+            "overture:plugin/store@0.1.0": crate::bindings::imports::overture::plugin::store,
+            "overture:plugin/http@0.1.0": crate::bindings::imports::overture::plugin::http,
+        },
+    });
+}

@@ -21,6 +21,7 @@
 //! | formatter | [`formatter::Formatter`] | [`formatter!`] | [`log`](crate::info!) |
 //! | classifier | [`classifier::Classifier`] | [`classifier!`] | [`log`](crate::info!) |
 //! | mail provider | [`mail_provider::MailProvider`] | [`mail_provider!`] | log, [`clock`], [`random`], [`store`], [`http`], [`mailbox`] |
+//! | network provider | [`network_provider::NetworkProvider`] | [`network_provider!`] | log, [`clock`], [`random`], [`store`], [`http`] |
 //!
 //! A fresh sandbox serves each call, and is thrown away after it. Two habits decide the speed, and
 //! this crate has both: an allocator that never gives memory back (nothing lives longer than a
@@ -43,6 +44,7 @@ pub mod http;
 mod log;
 pub mod mail_provider;
 pub mod mailbox;
+pub mod network_provider;
 pub mod random;
 pub mod store;
 #[cfg(not(target_arch = "wasm32"))]

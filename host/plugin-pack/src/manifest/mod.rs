@@ -44,6 +44,8 @@ pub enum Kind {
     Classifier,
     /// Sends and reads mail.
     MailProvider,
+    /// Acts on a social network.
+    NetworkProvider,
 }
 
 /// What a plugin asks of the host beyond the log.
@@ -136,7 +138,12 @@ impl Manifest {
 
 impl Kind {
     /// Every kind that this host knows.
-    pub const ALL: [Kind; 3] = [Kind::Formatter, Kind::Classifier, Kind::MailProvider];
+    pub const ALL: [Kind; 4] = [
+        Kind::Formatter,
+        Kind::Classifier,
+        Kind::MailProvider,
+        Kind::NetworkProvider,
+    ];
 
     /// The name in manifests and of the interface: `formatter`.
     #[must_use]
@@ -145,6 +152,7 @@ impl Kind {
             Kind::Formatter => "formatter",
             Kind::Classifier => "classifier",
             Kind::MailProvider => "mail-provider",
+            Kind::NetworkProvider => "network-provider",
         }
     }
 
