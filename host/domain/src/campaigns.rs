@@ -127,8 +127,31 @@ impl Window {
 }
 
 names! {
-    /// What a step does. LinkedIn's kinds join with their channel.
-    StepKind { Email = "email" }
+    /// What a step does (SEQ-2, LI-4). LinkedIn's other kinds join them.
+    StepKind {
+        Email = "email",
+        /// Its text is the note; none is allowed.
+        SendInvite = "send_invite",
+        /// Sends nothing: goes on when the invitation is accepted. Its delay is how long it waits
+        /// at most.
+        WaitAccept = "wait_accept",
+        SendMessage = "send_message",
+    }
+}
+
+impl StepKind {
+    /// Where it happens.
+    pub const fn channel(self) -> Channel {
+        match self {
+            Self::Email => Channel::Mail,
+            Self::SendInvite | Self::WaitAccept | Self::SendMessage => Channel::Linkedin,
+        }
+    }
+
+    /// It sends nothing, so no cap and no pace keeps it back.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::WaitAccept)
+    }
 }
 
 /// One step of a campaign (SEQ-2).
@@ -141,7 +164,7 @@ pub struct Step {
     pub step_index: i64,
     pub channel: Channel,
     pub kind: StepKind,
-    /// After the previous step; 0 for the first.
+    /// After the previous step; 0 for the first. Of a wait its end.
     pub delay_minutes: i64,
     pub subject: String,
     pub body_html: String,

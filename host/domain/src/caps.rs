@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use crate::{Timestamp, names, windows};
 
 names! {
-    /// The caps of mail sends (CAP-1).
+    /// The caps of what is sent (CAP-1, LI-7).
     Cap {
         /// The mailbox's own limit: campaign and hand-written mail.
         MailboxDaily = "mailbox_daily",
@@ -36,6 +36,12 @@ names! {
         ProviderPerMinute = "provider_per_minute",
         ProviderPerHour = "provider_per_hour",
         ProviderDaily = "provider_daily",
+        /// Invitations of an account of a network.
+        InvitesDaily = "invites_daily",
+        /// Messages of an account of a network.
+        MessagesDaily = "messages_daily",
+        /// Whatever an account of a network does (LI-7).
+        ActionsPerMinute = "actions_per_minute",
     }
 }
 
@@ -81,6 +87,10 @@ impl Cap {
             Self::ProviderPerMinute => (MINUTE, Some(30)),
             Self::ProviderPerHour => (HOUR, Some(600)),
             Self::ProviderDaily => (Span::Day(ZoneOf::Utc), Some(6_000)),
+            // Where a new account's ramp begins (LI-6).
+            Self::InvitesDaily => (Span::Day(ZoneOf::Utc), Some(10)),
+            Self::MessagesDaily => (Span::Day(ZoneOf::Utc), Some(15)),
+            Self::ActionsPerMinute => (MINUTE, Some(2)),
         }
     }
 
@@ -141,6 +151,9 @@ impl Cap {
             Self::ProviderPerMinute | Self::ProviderPerHour | Self::ProviderDaily => {
                 "add a mailbox at another provider to the campaign"
             }
+            Self::InvitesDaily | Self::MessagesDaily | Self::ActionsPerMinute => {
+                "add an account to the campaign"
+            }
         }
     }
 
@@ -161,6 +174,9 @@ impl Cap {
             Self::ProviderPerMinute => "the limit a minute for all mailboxes of the provider",
             Self::ProviderPerHour => "the limit an hour for all mailboxes of the provider",
             Self::ProviderDaily => "the daily limit for all mailboxes of the provider",
+            Self::InvitesDaily => "the account's daily limit for invitations",
+            Self::MessagesDaily => "the account's daily limit for messages",
+            Self::ActionsPerMinute => "the account's limit a minute",
         }
     }
 }

@@ -142,12 +142,21 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// The lane of a campaign's follow-ups in a time zone, given by its IANA name.
-    pub fn new(campaign_id: CampaignId, account_id: Option<AccountId>, zone: &str) -> Self {
-        let id = match account_id {
-            Some(account) => format!("{campaign_id} {zone} {account}"),
-            None => format!("{campaign_id} {zone}"),
-        };
+    /// The lane of a campaign's follow-ups in a time zone, given by its IANA name. Mails have one,
+    /// and so has each kind of step of another channel, which has room of its own.
+    pub fn new(
+        campaign_id: CampaignId,
+        account_id: Option<AccountId>,
+        kind: StepKind,
+        zone: &str,
+    ) -> Self {
+        let mut id = format!("{campaign_id} {zone}");
+        if let Some(account) = account_id {
+            id.push_str(&format!(" {account}"));
+        }
+        if kind != StepKind::Email {
+            id.push_str(&format!(" {kind}"));
+        }
         Self {
             campaign_id,
             account_id,

@@ -32,6 +32,8 @@ names! {
         AutoReplyReceived = "auto_reply.received",
         EmailSoftBounced = "email.soft_bounced",
         EmailDeferred = "email.deferred",
+        LinkedinInviteSent = "linkedin.invite_sent",
+        LinkedinDeferred = "linkedin.deferred",
         AccountStatusChanged = "account.status_changed",
         /// A delivery used up its ladder (API-8).
         WebhookDeliveryFailed = "webhook.delivery_failed",

@@ -38,6 +38,11 @@ impl Label {
         )
     }
 
+    /// It says something of a person, not of a mail and its way.
+    pub const fn is_about_a_person(self) -> bool {
+        !matches!(self, Self::BounceHard | Self::BounceSoft | Self::Complaint)
+    }
+
     /// `positive`, `neutral`, `negative` or `out_of_office` (CLS-1).
     pub const fn sentiment(self) -> &'static str {
         match self {
@@ -66,6 +71,8 @@ names! {
         Token = "token",
         /// Low confidence.
         Address = "address",
+        /// The network says whose profile wrote it.
+        Profile = "profile",
     }
 }
 

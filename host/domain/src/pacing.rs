@@ -13,6 +13,13 @@ pub const PACE_JITTER: RangeInclusive<u64> = 1..=60;
 /// Seconds over which re-armed enrollments are spread (TPL-4): 0 to 30 minutes.
 pub const REARM_JITTER: RangeInclusive<u64> = 0..=1_800;
 
+/// Seconds that an account of a network rests when its service asks for patience and doesn't say
+/// how long (LI-8): 4 to 8 hours.
+pub const COOLDOWN: RangeInclusive<u64> = 14_400..=28_800;
+
+/// How long a sequence waits for an invitation to be accepted (SEQ-2): 14 days.
+pub const WAIT_ACCEPT_MINUTES: i64 = 14 * 1_440;
+
 /// A whole number of seconds in the range.
 pub fn jitter(seconds: RangeInclusive<u64>, rng: &dyn Rng) -> Duration {
     let (low, high) = (*seconds.start(), *seconds.end());
@@ -30,7 +37,8 @@ pub fn next_send(at: Timestamp, minutes_between_sends: i64, rng: &dyn Rng) -> Ti
     at + minutes(minutes_between_sends) + jitter(PACE_JITTER, rng)
 }
 
-fn minutes(n: i64) -> Duration {
+/// A delay as steps have it; nothing below 0.
+pub fn minutes(n: i64) -> Duration {
     Duration::from_secs(u64::try_from(n).unwrap_or(0).saturating_mul(60))
 }
 

@@ -45,6 +45,15 @@ pub struct Prospect {
     pub updated_at: Timestamp,
 }
 
+impl Prospect {
+    /// First and last name, as far as they are known.
+    pub fn full_name(&self) -> String {
+        let names = [self.first_name.trim(), self.last_name.trim()];
+        let known: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        known.join(" ")
+    }
+}
+
 /// A named list of prospects (PR-3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List {

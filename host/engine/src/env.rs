@@ -7,8 +7,9 @@ use overture_store::Database;
 use overture_vault::Vault;
 
 use crate::{
-    Classifiers, Config, Formatters, MailProviders, PluginHealth, counters::Looked,
-    mailboxes::Connections, parts::Wakes, sends::Journal, under_way::UnderWay, webhooks::Couriers,
+    Classifiers, Config, Formatters, MailProviders, NetworkProviders, PluginHealth,
+    counters::Looked, mailboxes::Connections, parts::Wakes, sends::Journal, under_way::UnderWay,
+    webhooks::Couriers,
 };
 
 /// Everything that operations and parts work with; cheap to clone.
@@ -27,6 +28,8 @@ pub struct Env {
     pub dialer: overture_mail::Dialer,
     /// The mail providers, by the id in an account's row.
     pub providers: Arc<dyn MailProviders>,
+    /// The network providers, by the same id.
+    pub networks: Arc<dyn NetworkProviders>,
     /// The reply classifiers, in the admin's order.
     pub classifiers: Arc<dyn Classifiers>,
     /// The formatters of webhooks, by the id in a webhook's row.

@@ -26,6 +26,7 @@ pub mod imports;
 pub mod inbox;
 pub mod leases;
 pub mod mailboxes;
+pub mod networks;
 pub mod parts;
 pub mod people;
 pub mod plugins;
@@ -48,7 +49,7 @@ pub use error::{Error, FieldError, Result};
 pub use failpoints::Failpoint;
 pub use formatters::{FormatterEntry, Formatters};
 pub use parts::{Due, Part};
-pub use providers::{BeforeBody, MailProviders, ProviderPreset};
+pub use providers::{BeforeBody, MailProviders, NetworkAnswer, NetworkProviders, ProviderPreset};
 pub use under_way::UnderWay;
 
 /// What callers hand over and nobody prints.

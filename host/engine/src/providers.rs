@@ -1,12 +1,14 @@
-//! Mail providers as the engine calls them: by the id that stands in an account's row. The
-//! registry of plugins implements [`MailProviders`]; tests put a scripted one in its place.
+//! Providers as the engine calls them: by the id that stands in an account's row. The registry of
+//! plugins implements [`MailProviders`] and [`NetworkProviders`]; tests put scripted ones in its
+//! place.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use overture_domain::WorkspaceId;
 use overture_plugin_host::{
-    CallError, Leg, Preset, Problem, SendOutcome, SyncPage,
+    AccountState, CallError, Done, Invited, Leg, NetworkAccount, NetworkPage, NetworkProblem,
+    Preset, Problem, Profile, SendOutcome, SyncPage,
     capabilities::mailbox::{MailSession, Outgoing},
 };
 
@@ -64,6 +66,61 @@ pub trait MailProviders: Send + Sync {
         session: Arc<dyn MailSession>,
         cursor: Option<&str>,
     ) -> Result<Result<SyncPage, Problem>, CallError>;
+}
+
+/// What a provider of a network answers; [`CallError`] stands for the plugin's own failures.
+pub type NetworkAnswer<T> = Result<Result<T, NetworkProblem>, CallError>;
+
+/// The network providers of this process: the channels beside mail. None can be watched while it
+/// acts, so the attempt is committed before [`invite`](Self::invite) and
+/// [`send_message`](Self::send_message) (SAFE-3).
+#[async_trait]
+pub trait NetworkProviders: Send + Sync {
+    /// Whether an account can act.
+    async fn check_status(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+    ) -> NetworkAnswer<AccountState>;
+
+    /// Whose profile stands at a URL.
+    async fn find_profile(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        url: &str,
+    ) -> NetworkAnswer<Profile>;
+
+    /// Invites a profile.
+    async fn invite(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        profile: &str,
+        note: Option<&str>,
+    ) -> NetworkAnswer<Invited>;
+
+    /// Writes to a profile.
+    async fn send_message(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        profile: &str,
+        text: &str,
+    ) -> NetworkAnswer<Done>;
+
+    /// Asks what happened since `cursor`; none begins anew.
+    async fn sync(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        cursor: Option<&str>,
+    ) -> NetworkAnswer<NetworkPage>;
 }
 
 /// What a session awaits between the server's 354 and the first byte of a mail's body (SAFE-3).

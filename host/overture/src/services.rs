@@ -89,6 +89,7 @@ impl Services {
             http,
             dialer: dialer(config, resolver)?,
             providers: Arc::new(plugins.clone()),
+            networks: Arc::new(plugins.clone()),
             classifiers: Arc::new(plugins.clone()),
             formatters: Arc::new(plugins.clone()),
             health: Arc::new(plugins.clone()),

@@ -175,7 +175,7 @@ pub async fn find_all(
         .await
 }
 
-/// A page of the workspace's accounts, oldest first, after `after`.
+/// A page of the workspace's accounts on a channel, oldest first, after `after`.
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
@@ -183,6 +183,9 @@ pub async fn list(
     slice: &Slice<Sort>,
 ) -> Result<Vec<Account>> {
     let mut page = query(sql!(COLUMNS)).push_bind(" AND workspace_id = ", ws);
+    if let Some(channel) = filter.channel {
+        page = page.push_bind(" AND channel = ", channel.name());
+    }
     if let Some(status) = filter.status {
         page = page.push_bind(" AND status = ", status.name());
     }
@@ -211,6 +214,7 @@ impl slices::Sort for Sort {
 /// What to list; empty fields don't filter.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
+    pub channel: Option<Channel>,
     pub status: Option<AccountStatus>,
     /// In any case.
     pub address: Option<String>,
@@ -379,7 +383,8 @@ pub const MAX_AUTH_FAILURES: i64 = 10;
 /// Takes up to `limit` accounts whose sync is due, longest due first, and puts their next one to
 /// `lease`: should this host die, another takes them then. Connected ones, and those that a
 /// refused sign-in has disconnected, until it has been refused [`MAX_AUTH_FAILURES`] times in a
-/// row.
+/// row. Accounts of a network are looked at whatever holds them: their service says when it is
+/// over (LI-2, LI-12).
 pub async fn claim_syncs(
     tx: &mut Tx,
     now: Timestamp,
@@ -390,7 +395,8 @@ pub async fn claim_syncs(
         "UPDATE sending_accounts SET sync_due_at = $2 WHERE id IN (
              SELECT id FROM sending_accounts
              WHERE sync_due_at <= $1 AND deleted_at IS NULL
-               AND (status = 'connected' OR (status = 'disconnected' AND auth_failures BETWEEN 1 AND 9))
+               AND (status = 'connected' OR (status = 'disconnected' AND auth_failures BETWEEN 1 AND 9)
+                 OR (channel <> 'mail' AND status IN ('connecting', 'needs_verification', 'disconnected', 'restricted')))
              ORDER BY sync_due_at, id LIMIT $3 {skip_locked})
          RETURNING id, workspace_id, channel, provider, preset, address, sender_name, status, status_reason,
              status_audit_id, settings, daily_limit, time_zone, signature_html, signature_text, next_send_at,
@@ -407,7 +413,8 @@ pub async fn claim_syncs(
 pub async fn next_sync_at(on: &mut impl Read) -> Result<Option<Timestamp>> {
     let rows = query(sql!(
         "SELECT sync_due_at FROM sending_accounts WHERE deleted_at IS NULL
-           AND (status = 'connected' OR (status = 'disconnected' AND auth_failures BETWEEN 1 AND 9))
+           AND (status = 'connected' OR (status = 'disconnected' AND auth_failures BETWEEN 1 AND 9)
+                 OR (channel <> 'mail' AND status IN ('connecting', 'needs_verification', 'disconnected', 'restricted')))
          ORDER BY sync_due_at LIMIT 1"
     ))
     .rows(on)

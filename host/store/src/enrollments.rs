@@ -656,6 +656,24 @@ pub async fn set_acting(
     Ok(())
 }
 
+/// Something else than time brings the next step of an open enrollment on (SEQ-5).
+pub async fn set_waiting(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    id: EnrollmentId,
+    now: Timestamp,
+) -> Result<()> {
+    query(sql!(
+        "UPDATE enrollments SET state = 'waiting', updated_at = $3 WHERE workspace_id = $1 AND id = $2 AND state IN ('queued', 'active')"
+    ))
+    .bind(ws)
+    .bind(id)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// A step of these enrollments is done: whoever stands at its place moves on to the next, which is
 /// to be planned. Those that are over stay; those that an edit has moved elsewhere meanwhile
 /// (SEQ-8) are planned anew from there.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, HostId, JobId, Timestamp, WorkspaceId,
-    enrollments::{Job, JobKind, JobState, Lane},
+    campaigns::StepKind,
+    enrollments::{EnrollmentState, Job, JobKind, JobState, Lane},
 };
 use serde_json::json;
 
@@ -44,7 +45,7 @@ pub struct Unplanned {
     /// The step that is to be planned.
     pub step_index: i64,
     /// None: the sequence ends before it.
-    pub delay_minutes: Option<i64>,
+    pub step: Option<NextStep>,
     pub enrolled_at: Timestamp,
     /// When its last step was done, if one was.
     pub last_done_at: Option<Timestamp>,
@@ -52,6 +53,15 @@ pub struct Unplanned {
     pub not_before: Option<Timestamp>,
     /// The prospect's zone; empty where it isn't known.
     pub time_zone: String,
+}
+
+/// A step that is to be planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextStep {
+    pub kind: StepKind,
+    pub delay_minutes: i64,
+    /// What it waits for has happened already.
+    pub done: bool,
 }
 
 impl Record for Unplanned {
@@ -64,7 +74,14 @@ impl Record for Unplanned {
             enrollment_id: row.id("id")?,
             account_id: row.opt_id("account_id")?,
             step_index: row.int("step_index")?,
-            delay_minutes: row.opt_int("delay_minutes")?,
+            step: match row.opt_parsed("kind")? {
+                None => None,
+                Some(kind) => Some(NextStep {
+                    kind,
+                    delay_minutes: row.int("delay_minutes")?,
+                    done: row.bool("done")?,
+                }),
+            },
             enrolled_at: row.time("created_at")?,
             last_done_at: row.opt_time("last_done_at")?,
             not_before: row.opt_time("not_before")?,
@@ -76,7 +93,8 @@ impl Record for Unplanned {
 /// Open enrollments of running campaigns whose next step is to be planned, in all workspaces.
 pub async fn list_unplanned(on: &mut impl Read, limit: i64) -> Result<Vec<Unplanned>> {
     query(sql!(
-        "SELECT e.id, e.workspace_id, e.campaign_id, e.account_id, e.step_index, s.delay_minutes, e.created_at, e.not_before, p.time_zone,
+        "SELECT e.id, e.workspace_id, e.campaign_id, e.account_id, e.step_index, s.kind, s.delay_minutes, e.created_at, e.not_before, p.time_zone,
+                EXISTS (SELECT 1 FROM actions a WHERE a.enrollment_id = e.id AND a.step_id = s.id AND a.state = 'done') AS done,
                 (SELECT MAX(a.done_at) FROM actions a WHERE a.enrollment_id = e.id AND a.state = 'done') AS last_done_at
          FROM campaigns c
          JOIN enrollments e ON e.campaign_id = c.id AND e.next_action_at IS NULL AND e.state IN ('queued', 'active', 'waiting')
@@ -101,6 +119,8 @@ pub struct Planned {
     pub lane: Option<Lane>,
     /// Why not earlier, for people.
     pub reason: String,
+    /// Something else than time brings it on (SEQ-5).
+    pub waits: bool,
 }
 
 /// Plans the next step of enrollments: the job and the enrollment's next action (SCH-3). One that
@@ -116,6 +136,7 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
                 "at": plan.run_at.as_micros(),
                 "lane": plan.lane.as_ref().map(|lane| &lane.id),
                 "reason": plan.reason,
+                "state": plan.waits.then_some(EnrollmentState::Waiting),
             })
         })
         .collect();
@@ -131,7 +152,8 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
     .execute(tx)
     .await?;
     query(sql!(
-        "UPDATE enrollments SET next_action_at = j.run_at, reason = r.value->>'reason', updated_at = $2
+        "UPDATE enrollments SET next_action_at = j.run_at, reason = r.value->>'reason', updated_at = $2,
+             state = COALESCE(r.value->>'state', enrollments.state)
          FROM {rows $1} JOIN jobs j ON j.id = r.value->>'id'
          WHERE enrollments.id = r.value->>'enrollment' AND j.subject_id = enrollments.id"
     ))

@@ -35,6 +35,7 @@ pub mod messages;
 mod migrate;
 pub mod people;
 pub mod plugins;
+pub mod profiles;
 pub mod prospects;
 mod query;
 mod row;

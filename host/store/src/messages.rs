@@ -76,11 +76,12 @@ impl Record for Verdict {
     }
 }
 
-/// Writes mails of either direction. One that its account has already, by direction and external
-/// id, is left out: a mail seen twice is one mail (MB-8). The ids of those that were written.
+/// Writes messages of either direction, mails with what only they have. One that its account has
+/// already, by direction and external id, is left out: a mail seen twice is one mail (MB-8). The
+/// ids of those that were written.
 pub async fn insert(
     tx: &mut Tx,
-    mails: &[(Message, MailMessage)],
+    mails: &[(Message, Option<MailMessage>)],
     now: Timestamp,
 ) -> Result<HashSet<MessageId>> {
     let rows: Vec<_> = mails
@@ -131,6 +132,7 @@ pub async fn insert(
     let rows: Vec<_> = mails
         .iter()
         .filter(|(message, _)| written.contains(&message.id))
+        .filter_map(|(message, mail)| Some((message, mail.as_ref()?)))
         .map(|(message, mail)| {
             json!({
                 "message_id": message.id,

@@ -32,6 +32,7 @@ migrations! {
     9 "0009_drift";
     10 "0010_imports";
     11 "0011_search";
+    12 "0012_profiles";
 }
 
 /// How far a database is.

@@ -10,12 +10,12 @@ use overture_domain::{
 use overture_egress::{AddressPolicy, Client, Resolver};
 use overture_engine::{
     ClassifierEntry, Classifiers, Config, Env, FormatterEntry, Formatters, MailProviders,
-    PluginHealth, ProviderPreset,
+    NetworkAnswer, NetworkProviders, PluginHealth, ProviderPreset,
 };
 use overture_mail::{Dialer, NetConnector, tls::Tls};
 use overture_plugin_host::{
-    CallError, ClassifyContext, Event, FormatContext, Formatted, Leg, Message, Problem,
-    SendOutcome, SyncPage, Verdict,
+    AccountState, CallError, ClassifyContext, Done, Event, FormatContext, Formatted, Invited, Leg,
+    Message, NetworkAccount, NetworkPage, Problem, Profile, SendOutcome, SyncPage, Verdict,
     capabilities::mailbox::{MailSession, Outgoing, SubmissionRecord},
 };
 use overture_store::{Database, hosts, people, testing::TestDatabase};
@@ -105,6 +105,7 @@ pub fn services(db: Database, clock: Arc<ManualClock>) -> Env {
             Tls::new(None).expect("the built-in roots are read"),
         ),
         providers: Arc::new(NoPlugins),
+        networks: Arc::new(NoPlugins),
         classifiers: Arc::new(NoPlugins),
         formatters: Arc::new(NoPlugins),
         health: Arc::new(NoPlugins),
@@ -214,6 +215,60 @@ impl MailProviders for NoPlugins {
         _: Arc<dyn MailSession>,
         _: Option<&str>,
     ) -> Result<Result<SyncPage, Problem>, CallError> {
+        unknown(provider)
+    }
+}
+
+#[async_trait]
+impl NetworkProviders for NoPlugins {
+    async fn check_status(
+        &self,
+        _: WorkspaceId,
+        provider: &str,
+        _: &NetworkAccount,
+    ) -> NetworkAnswer<AccountState> {
+        unknown(provider)
+    }
+
+    async fn find_profile(
+        &self,
+        _: WorkspaceId,
+        provider: &str,
+        _: &NetworkAccount,
+        _: &str,
+    ) -> NetworkAnswer<Profile> {
+        unknown(provider)
+    }
+
+    async fn invite(
+        &self,
+        _: WorkspaceId,
+        provider: &str,
+        _: &NetworkAccount,
+        _: &str,
+        _: Option<&str>,
+    ) -> NetworkAnswer<Invited> {
+        unknown(provider)
+    }
+
+    async fn send_message(
+        &self,
+        _: WorkspaceId,
+        provider: &str,
+        _: &NetworkAccount,
+        _: &str,
+        _: &str,
+    ) -> NetworkAnswer<Done> {
+        unknown(provider)
+    }
+
+    async fn sync(
+        &self,
+        _: WorkspaceId,
+        provider: &str,
+        _: &NetworkAccount,
+        _: Option<&str>,
+    ) -> NetworkAnswer<NetworkPage> {
         unknown(provider)
     }
 }

@@ -319,6 +319,8 @@ fn steps(mut bodies: Vec<StepBody>) -> Result<Vec<StepIn>, Error> {
         };
         steps.push(StepIn {
             id: parse_id(body.id, &format!("steps[{index}]"))?,
+            // Other channels come with their accounts.
+            kind: None,
             subject: body.subject,
             body_html: body.body_html,
             body_text: body.body_text,

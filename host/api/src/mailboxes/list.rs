@@ -37,6 +37,7 @@ pub(super) async fn list(
     let filter = store::Filter {
         status: parsed("status", params.status.as_deref())?,
         address: params.email_address,
+        ..store::Filter::default()
     };
     let rows = mailboxes::list(&env, ws, &filter, &slice).await?;
     let cursor = |row: &Account| page::cursor(&slice, row.id, |_| email_key(&row.address));

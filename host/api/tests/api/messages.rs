@@ -44,7 +44,7 @@ pub(crate) async fn received(api: &Api) -> String {
         at: env.now(),
     };
     let mut tx = env.db.begin().await.unwrap();
-    let kept = (message.clone(), MailMessage::default());
+    let kept = (message.clone(), Some(MailMessage::default()));
     messages::insert(&mut tx, &[kept], env.now()).await.unwrap();
     tx.commit().await.unwrap();
     message.id.to_string()

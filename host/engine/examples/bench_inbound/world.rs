@@ -275,6 +275,7 @@ impl World {
                 run_at: now + Duration::from_secs(365 * 86_400),
                 lane: None,
                 reason: String::new(),
+                waits: false,
             });
             rows.actions.push(Action {
                 id,

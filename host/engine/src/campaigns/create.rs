@@ -1,11 +1,14 @@
 //! A new campaign (API-4).
 
+use std::collections::BTreeSet;
+
 use overture_domain::{
     AccountId, WorkspaceId,
     accounts::{Account, Channel},
     campaigns::{
         Campaign, CampaignKind, CampaignStatus, PoolAccount, Rotation, Step, StepKind, Window,
     },
+    pacing,
     people::Actor,
     variants::Variant,
 };
@@ -36,7 +39,7 @@ pub async fn create(
         id: env.id(),
         workspace_id: ws,
         name: given.name.trim().to_owned(),
-        kind: CampaignKind::Email,
+        kind: kind(&given.steps),
         status: CampaignStatus::Draft,
         status_audit_id: env.id(),
         paused_at: None,
@@ -67,7 +70,7 @@ pub async fn create(
     let mut wrong = input::check(&campaign, true, now);
     wrong.extend(input::check_steps(&given.steps));
     wrong.extend(templates::check(&given.steps));
-    wrong.extend(check_pool(&mut tx, ws, &given.mailbox_ids).await?);
+    wrong.extend(check_pool(&mut tx, ws, &given.mailbox_ids, &channels(&given.steps)).await?);
     let pool = pool(&given.mailbox_ids, &[], &given.mailbox_settings, &mut wrong);
     for (place, step) in given.steps.iter().enumerate() {
         let variants = step.variants.iter().enumerate();
@@ -109,6 +112,21 @@ pub async fn create(
     Ok(created)
 }
 
+/// The channels that steps go through.
+pub(super) fn channels(steps: &[StepIn]) -> BTreeSet<Channel> {
+    steps.iter().map(|step| step.kind().channel()).collect()
+}
+
+/// SEQ-1
+fn kind(steps: &[StepIn]) -> CampaignKind {
+    let channels = channels(steps);
+    match (channels.contains(&Channel::Linkedin), channels.len()) {
+        (true, 1) => CampaignKind::Linkedin,
+        (true, _) => CampaignKind::Multichannel,
+        (false, _) => CampaignKind::Email,
+    }
+}
+
 /// The steps as they are kept: numbered, with their delays (SEQ-2).
 pub(super) fn sequence(env: &Env, campaign: &Campaign, steps: &[StepIn]) -> Vec<Step> {
     const DAY: i64 = 1_440;
@@ -120,12 +138,14 @@ pub(super) fn sequence(env: &Env, campaign: &Campaign, steps: &[StepIn]) -> Vec<
             workspace_id: campaign.workspace_id,
             campaign_id: campaign.id,
             step_index,
-            channel: Channel::Mail,
-            kind: StepKind::Email,
-            delay_minutes: if step_index == 0 {
-                0
-            } else {
-                step.delay_minutes.unwrap_or(DAY)
+            channel: step.kind().channel(),
+            kind: step.kind(),
+            delay_minutes: match (step_index, step.kind()) {
+                (0, _) => 0,
+                (_, StepKind::WaitAccept) => {
+                    step.delay_minutes.unwrap_or(pacing::WAIT_ACCEPT_MINUTES)
+                }
+                (_, _) => step.delay_minutes.unwrap_or(DAY),
             },
             subject: step.subject.clone(),
             body_html: step.body_html.clone(),
@@ -194,12 +214,13 @@ pub(super) fn pool(
     pool
 }
 
-/// What is wrong with the mailboxes that a user names: each must be one of the workspace's.
-/// Whether they can send is asked at the start (SEQ-6).
+/// What is wrong with the accounts that a user names: each must be one of the workspace's, on a
+/// channel that the campaign goes through. Whether they can send is asked at the start (SEQ-6).
 pub(super) async fn check_pool(
     on: &mut impl Read,
     ws: WorkspaceId,
     ids: &[AccountId],
+    channels: &BTreeSet<Channel>,
 ) -> Result<Vec<FieldError>> {
     if ids.is_empty() {
         return Ok(vec![FieldError::new(
@@ -209,10 +230,15 @@ pub(super) async fn check_pool(
         )]);
     }
     let known = accounts::find_all(on, ws, ids).await?;
+    // Without a step, which is wrong as well, it is one of mails.
+    let fits = |channel| match channels.is_empty() {
+        true => channel == Channel::Mail,
+        false => channels.contains(&channel),
+    };
     let is_mailbox = |id: &AccountId| {
         known
             .iter()
-            .any(|account: &Account| account.id == *id && account.channel == Channel::Mail)
+            .any(|account: &Account| account.id == *id && fits(account.channel))
     };
     Ok(ids
         .iter()

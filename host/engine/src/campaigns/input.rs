@@ -2,7 +2,8 @@
 
 use overture_domain::{
     AccountId, StepId, Timestamp, VariantId,
-    campaigns::{Campaign, Rotation, Window},
+    accounts::Channel,
+    campaigns::{Campaign, Rotation, StepKind, Window},
     variants::{MAX_VARIANTS, MAX_WEIGHT, Text},
     windows,
 };
@@ -14,12 +15,15 @@ use crate::FieldError;
 pub struct StepIn {
     /// The step that it changes; None for a new one (SEQ-8).
     pub id: Option<StepId>,
+    /// An e-mail by default. Other channels have plain text alone.
+    pub kind: Option<StepKind>,
     /// Empty in a follow-up: the subject of the first mail with `Re:` (SEQ-4).
     pub subject: String,
     pub body_html: String,
     /// None: derived from the HTML.
     pub body_text: Option<String>,
-    /// After the previous step; 1 day by default, always 0 for the first (SEQ-2).
+    /// After the previous step; 1 day by default, always 0 for the first (SEQ-2). Of a wait its
+    /// end; 14 days by default.
     pub delay_minutes: Option<i64>,
     /// Up to 26 texts in place of the one above, which is empty then (SEQ-2).
     pub variants: Vec<VariantIn>,
@@ -39,6 +43,10 @@ pub struct VariantIn {
 }
 
 impl StepIn {
+    pub(super) fn kind(&self) -> StepKind {
+        self.kind.unwrap_or(StepKind::Email)
+    }
+
     /// The texts that may be sent, of the variants, or of a step without any its own, each with
     /// its [`place`].
     pub(super) fn texts(&self, step: usize) -> Vec<(String, Text<'_>)> {
@@ -270,10 +278,13 @@ pub(super) fn check_steps(steps: &[StepIn]) -> Vec<FieldError> {
             "a campaign has 1 to 50 steps",
         )];
     }
+    let first = steps.iter().position(|step| step.kind() == StepKind::Email);
     let mut wrong = Vec::new();
     for (place, step) in steps.iter().enumerate() {
-        for (at, text) in step.texts(place) {
-            if place == 0 && text.subject.trim().is_empty() {
+        wrong.extend(check_deed(steps, place));
+        let mails = Some(step).filter(|step| step.kind() == StepKind::Email);
+        for (at, text) in mails.into_iter().flat_map(|step| step.texts(place)) {
+            if first == Some(place) && text.subject.trim().is_empty() {
                 wrong.push(FieldError::new(
                     format!("{at}.subject"),
                     "required",
@@ -300,6 +311,56 @@ pub(super) fn check_steps(steps: &[StepIn]) -> Vec<FieldError> {
                 message,
             ));
         }
+    }
+    wrong
+}
+
+/// Characters of an invitation's note, before its tags are filled in (LI-4).
+const MAX_NOTE: usize = 300;
+
+/// LI-4: what a step on a network has and needs.
+fn check_deed(steps: &[StepIn], place: usize) -> Vec<FieldError> {
+    let mut wrong = Vec::new();
+    let step = &steps[place];
+    let mut add = |field: &str, code: &str, message: &str| {
+        wrong.push(FieldError::new(
+            format!("steps[{place}].{field}"),
+            code,
+            message,
+        ));
+    };
+    let kind = step.kind();
+    if kind.channel() == Channel::Mail {
+        return wrong;
+    }
+    for (at, text) in step.texts(place) {
+        if !text.subject.is_empty() || !text.body_html.is_empty() {
+            let message = format!("{at} is a {kind}: it has a bodyText alone");
+            add("bodyHtml", "not_allowed", &message);
+        }
+        let words = text.body_text.unwrap_or_default().trim();
+        match kind {
+            StepKind::SendMessage if words.is_empty() => {
+                add("bodyText", "required", "the message needs a text");
+            }
+            StepKind::SendInvite if words.chars().count() > MAX_NOTE => {
+                add("bodyText", "too_long", "a note has at most 300 characters");
+            }
+            StepKind::WaitAccept if !words.is_empty() => {
+                add(
+                    "bodyText",
+                    "not_allowed",
+                    "a wait sends nothing: leave the text out",
+                );
+            }
+            _ => {}
+        }
+    }
+    let invited = steps[..place]
+        .iter()
+        .any(|step| step.kind() == StepKind::SendInvite);
+    if kind == StepKind::WaitAccept && !invited {
+        add("kind", "no_invite", "put a send_invite before this wait");
     }
     wrong
 }

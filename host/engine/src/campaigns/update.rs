@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use overture_domain::{
     AccountId, CampaignId, StepId, Timestamp, WorkspaceId,
     campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
-    caps::Cap,
     enrollments::EnrollmentState,
     people::Actor,
     variants::Variant,
@@ -47,7 +46,11 @@ pub async fn update(
         wrong.extend(check_ids(&before.steps, steps));
     }
     if let Some(ids) = &patch.mailbox_ids {
-        wrong.extend(create::check_pool(&mut tx, ws, ids).await?);
+        let channels = match &patch.steps {
+            Some(steps) => create::channels(steps),
+            None => before.steps.iter().map(|step| step.channel).collect(),
+        };
+        wrong.extend(create::check_pool(&mut tx, ws, ids, &channels).await?);
     }
     let pool = pool(&before.pool, patch, &mut wrong);
     if !wrong.is_empty() {
@@ -295,16 +298,10 @@ async fn move_zone(
     after: &Campaign,
     now: Timestamp,
 ) -> Result<()> {
-    let pairs = before.pool.iter().map(|account| {
-        let pair = sends::pair(after.id, account.account_id);
-        (Cap::CampaignMailboxDaily, pair)
-    });
-    let daily = [Cap::CampaignDaily, Cap::CampaignNewDaily];
-    let moved: Vec<_> = daily
-        .map(|cap| (cap, after.id.to_string()))
-        .into_iter()
-        .chain(pairs)
+    let pool: Vec<_> = (before.pool.iter())
+        .map(|account| account.account_id)
         .collect();
+    let moved = sends::of_campaign_calendar(after.id, &pool);
     let zones = (before.campaign.time_zone.as_str(), after.time_zone.as_str());
     sends::move_zone_in(tx, after.workspace_id, &moved, zones, now).await
 }

@@ -115,12 +115,12 @@ pub(super) struct Taken<'a> {
     pub by_hand: bool,
 }
 
-fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, MailMessage) {
+fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, Option<MailMessage>) {
     let (arrival, origin) = (&judged.mail.arrival, &judged.mail.origin);
     let message = Message {
         id: judged.id,
         workspace_id: account.workspace_id,
-        channel: Channel::Mail,
+        channel: account.channel,
         direction: Direction::In,
         account_id: account.id,
         campaign_id: Some(origin.campaign_id),
@@ -140,7 +140,7 @@ fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, MailMess
         at: now,
     };
     let place = arrival.place.as_ref();
-    let mail = MailMessage {
+    let mail = || MailMessage {
         in_reply_to: arrival.mail.in_reply_to.clone(),
         references: arrival.mail.references.clone(),
         folder: place.map(|place| place.folder.clone()).unwrap_or_default(),
@@ -148,6 +148,7 @@ fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, MailMess
         uid: place.map(|place| place.uid.into()),
         ..MailMessage::default()
     };
+    let mail = (account.channel == Channel::Mail).then(mail);
     (message, mail)
 }
 
@@ -160,7 +161,11 @@ struct Apply<'a> {
 
 impl Apply<'_> {
     async fn one(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
+        // Only mail comes back, or is reported: whatever a plugin calls another message.
         match taken.label {
+            _ if taken.message.channel != Channel::Mail && !taken.label.is_about_a_person() => {
+                self.reply(tx, taken).await
+            }
             Label::BounceHard | Label::BounceSoft => self.bounce(tx, taken).await,
             Label::Complaint => complaint(tx, self.env, self.account, taken.origin).await,
             Label::OutOfOffice => self.out_of_office(tx, taken).await,
@@ -205,9 +210,17 @@ impl Apply<'_> {
         enrollments::set_label(tx, ws, origin.enrollment_id, taken.label).await?;
         prospects::set_replied(tx, ws, origin.prospect_id, now).await?;
         let (campaign, prospect) = (origin.campaign_id, origin.prospect_id);
-        let key = format!("reply:{campaign}:{prospect}");
-        self.tell(tx, EventKind::ReplyReceived, taken, Some(key), json!({}))
-            .await
+        let (kind, key) = match taken.message.channel {
+            Channel::Mail => (
+                EventKind::ReplyReceived,
+                format!("reply:{campaign}:{prospect}"),
+            ),
+            Channel::Linkedin => (
+                EventKind::LinkedinReplyReceived,
+                format!("linkedin_reply:{}", origin.enrollment_id),
+            ),
+        };
+        self.tell(tx, kind, taken, Some(key), json!({})).await
     }
 
     /// Everybody else in the campaign at the same company; a mail service's domain is none (SEQ-3).
@@ -256,7 +269,7 @@ impl Apply<'_> {
     async fn unsubscribe(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
         let origin = taken.origin;
         let ws = self.ws();
-        let reason = "asked by mail not to be written to";
+        let reason = "asked not to be written to";
         let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
         if let Some(enrollment) = &enrollment {
             unsubscribe_in(tx, self.env, enrollment, reason).await?;
@@ -265,7 +278,8 @@ impl Apply<'_> {
         // Whoever asks is meant, also when we wrote to another address of theirs. A report of
         // their provider speaks for the person that we wrote to alone.
         let sender = taken.message.sender.as_str();
-        let other = email_key(sender) != email_key(&origin.prospect_email);
+        let by_mail = taken.message.channel == Channel::Mail;
+        let other = by_mail && email_key(sender) != email_key(&origin.prospect_email);
         if taken.report.is_none() && other && !sender.is_empty() {
             let what = Suppress::email(sender, SuppressionSource::Unsubscribe, reason);
             suppress_in(tx, self.env, ws, &what).await?;
@@ -364,7 +378,7 @@ impl Apply<'_> {
     ) -> Result<()> {
         let origin = taken.origin;
         let prospect = prospects::find(tx, self.ws(), origin.prospect_id).await?;
-        let name = prospect.map(|p| format!("{} {}", p.first_name, p.last_name));
+        let name = prospect.as_ref().map(Prospect::full_name);
         let campaign = self
             .campaign(tx, origin.campaign_id)
             .await?
@@ -373,15 +387,11 @@ impl Apply<'_> {
         let mut data = json!({
             "prospectId": origin.prospect_id,
             "prospectEmail": origin.prospect_email,
-            "prospectName": name.map(|name| name.trim().to_owned()).unwrap_or_default(),
+            "prospectName": name.unwrap_or_default(),
             "campaignId": origin.campaign_id,
             "campaignName": campaign.unwrap_or_default(),
             "enrollmentId": origin.enrollment_id,
-            "mailboxId": self.account.id,
-            "mailboxEmail": self.account.address,
             "stepIndex": origin.step_index,
-            "channel": "email",
-            "subject": taken.message.subject,
             "messageId": taken.message.external_id,
             "inboxMessageId": taken.message.id,
             "messageText": &text[..text.floor_char_boundary(EVENT_TEXT)],
@@ -389,6 +399,24 @@ impl Apply<'_> {
             "sentiment": taken.label.sentiment(),
             "receivedAt": taken.message.at,
         });
+        let of_channel = match taken.message.channel {
+            Channel::Mail => json!({
+                "channel": "email",
+                "mailboxId": self.account.id,
+                "mailboxEmail": self.account.address,
+                "subject": taken.message.subject,
+            }),
+            Channel::Linkedin => json!({
+                "channel": "linkedin",
+                "linkedinAccountId": self.account.id,
+                "prospectLinkedinUrl": prospect.map(|one| one.linkedin_url).unwrap_or_default(),
+                "messageBody": &text[..text.floor_char_boundary(EVENT_TEXT)],
+                "isFirstReply": true,
+            }),
+        };
+        if let (Some(data), Value::Object(of_channel)) = (data.as_object_mut(), of_channel) {
+            data.extend(of_channel);
+        }
         if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
             data.extend(more);
         }
@@ -396,7 +424,7 @@ impl Apply<'_> {
             id: self.env.id(),
             workspace_id: self.ws(),
             kind,
-            channel: Some(Channel::Mail),
+            channel: Some(taken.message.channel),
             campaign_id: Some(origin.campaign_id),
             enrollment_id: Some(origin.enrollment_id),
             prospect_id: Some(origin.prospect_id),

@@ -3,6 +3,7 @@
 
 use overture_domain::{
     Clock, Id, Rng, WorkspaceId,
+    accounts::Channel,
     messages::{Label, Verdict},
 };
 use overture_mail::{
@@ -113,7 +114,12 @@ pub async fn inspect(
     let judges = Judges::of(classifiers, ws).await;
     let received_at = mail.date.unwrap_or(now);
     let meaning = judges
-        .judge(Id::new(now, rng), &mail, Answered::default(), received_at)
+        .judge(
+            Id::new(now, rng),
+            (Channel::Mail, &mail),
+            Answered::default(),
+            received_at,
+        )
         .await;
     let kind = kind(&mail, &meaning);
     let language = meaning

@@ -4,7 +4,7 @@
 
 use overture_domain::{
     MessageId, Timestamp, WorkspaceId,
-    accounts::Account,
+    accounts::{Account, Channel},
     messages::{Attribution, Label, Verdict},
 };
 use overture_mail::inbound::{
@@ -77,7 +77,7 @@ impl<'a> Judges<'a> {
     pub(super) async fn judge(
         &self,
         id: MessageId,
-        mail: &Inbound,
+        (channel, mail): (Channel, &Inbound),
         answered: Answered<'_>,
         received_at: Timestamp,
     ) -> Meaning {
@@ -91,7 +91,7 @@ impl<'a> Judges<'a> {
         if let Some(label) = reported(mail, answered) {
             return by_host(label);
         }
-        let message = message(id, mail, received_at);
+        let message = message(id, (channel, mail), received_at);
         let mut meaning = by_host(undecided(mail.automatic.as_ref()));
         let mut decided = false;
         for classifier in &self.entries {
@@ -139,9 +139,8 @@ pub(super) async fn judge(env: &Env, account: &Account, mails: Vec<Attributed>) 
             sent_at: origin.sent_at,
             by_token: mail.by == Attribution::Token,
         };
-        let meaning = judges
-            .judge(id, &mail.arrival.mail, answered, env.now())
-            .await;
+        let came = (account.channel, &mail.arrival.mail);
+        let meaning = judges.judge(id, came, answered, env.now()).await;
         judged.push(Judged { id, mail, meaning });
     }
     judged
@@ -198,7 +197,11 @@ fn undecided(automatic: Option<&Automatic>) -> Label {
     }
 }
 
-fn message(id: MessageId, inbound: &Inbound, received_at: Timestamp) -> plugins::Message {
+fn message(
+    id: MessageId,
+    (channel, inbound): (Channel, &Inbound),
+    received_at: Timestamp,
+) -> plugins::Message {
     let header = |(name, value): &(String, String)| plugins::Header {
         name: name.clone(),
         value: value.clone(),
@@ -210,7 +213,10 @@ fn message(id: MessageId, inbound: &Inbound, received_at: Timestamp) -> plugins:
     };
     plugins::Message {
         id: id.to_string(),
-        channel: plugins::Channel::Mail,
+        channel: match channel {
+            Channel::Mail => plugins::Channel::Mail,
+            Channel::Linkedin => plugins::Channel::Linkedin,
+        },
         sender: plugins::Address {
             name: inbound.from.as_ref().and_then(|from| from.name.clone()),
             email: inbound.sender().to_owned(),

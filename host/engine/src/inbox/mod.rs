@@ -10,6 +10,7 @@
 //! | `effects` | what follows, in one transaction with the events and the cursor |
 //! | [`bounces`] | what a bounce does, told by a report or by a server at once (SAF-4) |
 //! | `signals` | what a provider reports without a mail |
+//! | `network` | the same way for accounts of a network |
 //! | `inspect` | what all of this makes of one mail, for a person to look at |
 //! | `relabel` | a person's word on a message (CLS-2) |
 //! | [`watch`] | IDLE: mailboxes are read when something changes |
@@ -20,6 +21,7 @@ pub mod bounces;
 mod effects;
 mod inspect;
 mod judgement;
+mod network;
 mod relabel;
 mod signals;
 mod sync;

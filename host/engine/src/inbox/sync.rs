@@ -1,10 +1,10 @@
-//! Reading one mailbox through its provider. No sync fails silently (MB-3).
+//! Reading one account through its provider. No sync fails silently (MB-3).
 
 use std::{sync::Arc, time::Duration};
 
 use overture_domain::{
     Timestamp,
-    accounts::{Account, AccountStatus, SyncError},
+    accounts::{Account, AccountStatus, Channel, SyncError},
     people::Actor,
 };
 use overture_mail::Code;
@@ -21,10 +21,10 @@ use crate::{
     sends::Roomier,
 };
 
-use super::{arrivals, attribution, effects, judgement, signals};
+use super::{arrivals, attribution, effects, judgement, network, signals};
 
 /// Pages that one sync takes before other mailboxes have their turn.
-const MAX_PAGES: usize = 20;
+pub(super) const MAX_PAGES: usize = 20;
 
 /// Between two looks into a mailbox whose provider asks for none (MB-8: polling).
 const POLL: Duration = Duration::from_secs(5 * 60);
@@ -43,7 +43,14 @@ pub(super) async fn run(env: Env, account: Account) {
     }
 }
 
-async fn sync(env: &Env, mut account: Account) -> Result<()> {
+async fn sync(env: &Env, account: Account) -> Result<()> {
+    match account.channel {
+        Channel::Mail => mailbox(env, account).await,
+        Channel::Linkedin => network::sync(env, account).await,
+    }
+}
+
+async fn mailbox(env: &Env, mut account: Account) -> Result<()> {
     let session = match Session::open(env, &account).await {
         Ok(session) => Arc::new(session),
         Err(Error::Store(error)) => return Err(error.into()),
@@ -148,17 +155,17 @@ async fn take(
     Ok(Ok(true))
 }
 
-fn next_look(now: Timestamp, asked: Option<Timestamp>) -> Timestamp {
+pub(super) fn next_look(now: Timestamp, asked: Option<Timestamp>) -> Timestamp {
     asked.unwrap_or(now + POLL).max(now + SOONEST)
 }
 
 /// A sync that failed: what is shown, and whether the server refused the sign-in for good.
-struct Failed {
+pub(super) struct Failed {
     error: SyncError,
     auth_refused: bool,
 }
 
-async fn save_failure(env: &Env, account: &Account, failed: &Failed) -> Result<()> {
+pub(super) async fn save_failure(env: &Env, account: &Account, failed: &Failed) -> Result<()> {
     tracing::info!(
         account.id = %account.id,
         sync.stage = failed.error.stage,
@@ -212,7 +219,7 @@ fn unreadable(env: &Env, error: &Error) -> Failed {
     )
 }
 
-fn of_call(env: &Env, error: &CallError) -> Failed {
+pub(super) fn of_call(env: &Env, error: &CallError) -> Failed {
     failed(env, "plugin", error.code(), None, &error.to_string())
 }
 
@@ -256,7 +263,13 @@ fn of_problem(env: &Env, problem: Problem, seen: Option<Failure>) -> Failed {
     }
 }
 
-fn failed(env: &Env, stage: &str, code: &str, reply: Option<&str>, detail: &str) -> Failed {
+pub(super) fn failed(
+    env: &Env,
+    stage: &str,
+    code: &str,
+    reply: Option<&str>,
+    detail: &str,
+) -> Failed {
     let clean = |text: &str| text.replace('\0', "").chars().take(500).collect::<String>();
     Failed {
         error: SyncError {

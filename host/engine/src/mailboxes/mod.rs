@@ -16,7 +16,10 @@ mod submission;
 mod trial;
 mod trouble;
 
-use overture_domain::{AccountId, WorkspaceId, accounts::Account};
+use overture_domain::{
+    AccountId, WorkspaceId,
+    accounts::{Account, Channel},
+};
 use overture_store::{Slice, accounts as store};
 
 use crate::{Env, Error, ProviderPreset, Result};
@@ -38,6 +41,7 @@ pub use trouble::fix;
 pub async fn get(env: &Env, ws: WorkspaceId, id: AccountId) -> Result<Account> {
     store::find(&mut env.db.reader(), ws, id)
         .await?
+        .filter(|account| account.channel == Channel::Mail)
         .ok_or(Error::NotFound("mailbox"))
 }
 
@@ -51,7 +55,11 @@ pub async fn list(
     filter: &store::Filter,
     slice: &Slice<store::Sort>,
 ) -> Result<Vec<Account>> {
-    Ok(store::list(&mut env.db.reader(), ws, filter, slice).await?)
+    let mailboxes = store::Filter {
+        channel: Some(Channel::Mail),
+        ..filter.clone()
+    };
+    Ok(store::list(&mut env.db.reader(), ws, &mailboxes, slice).await?)
 }
 
 /// The mail services whose settings are known (MB-1), of all providers.

@@ -53,7 +53,7 @@ pub async fn set_in(
 }
 
 /// The event that tells of a status change.
-pub(super) fn changed(
+pub(crate) fn changed(
     env: &Env,
     account: &Account,
     from: Option<AccountStatus>,

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use overture_domain::WorkspaceId;
 use overture_plugin_host::{
-    CallError, ClassifyContext, Event, FormatContext, Formatted, Kind, Leg, Message, Problem,
-    Quarantine, SendOutcome, SyncPage, Verdict,
+    AccountState, CallError, ClassifyContext, Done, Event, FormatContext, Formatted, Invited, Kind,
+    Leg, Message, NetworkAccount, NetworkPage, NetworkProvider, Problem, Profile, Quarantine,
+    SendOutcome, SyncPage, Verdict,
     capabilities::mailbox::{MailSession, Outgoing, SubmissionRecord},
 };
 
 use super::Registry;
 use crate::{
-    ClassifierEntry, Classifiers, FormatterEntry, Formatters, MailProviders, PluginHealth,
-    ProviderPreset, classifiers::DEFAULT_THRESHOLD,
+    ClassifierEntry, Classifiers, FormatterEntry, Formatters, MailProviders, NetworkAnswer,
+    NetworkProviders, PluginHealth, ProviderPreset, classifiers::DEFAULT_THRESHOLD,
 };
 
 impl Registry {
@@ -22,6 +23,11 @@ impl Registry {
             true => Ok(()),
             false => Err(CallError::UnknownPlugin(id.to_owned())),
         }
+    }
+
+    fn network(&self, id: &str) -> Result<NetworkProvider, CallError> {
+        self.enabled(id)?;
+        self.host.network_provider(id)
     }
 }
 
@@ -170,5 +176,64 @@ impl MailProviders for Registry {
             .mail_provider(provider)?
             .sync(ws, session, cursor)
             .await
+    }
+}
+
+#[async_trait]
+impl NetworkProviders for Registry {
+    async fn check_status(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+    ) -> NetworkAnswer<AccountState> {
+        let plugin = self.network(provider)?;
+        plugin.check_status(ws, account).await
+    }
+
+    async fn find_profile(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        url: &str,
+    ) -> NetworkAnswer<Profile> {
+        let plugin = self.network(provider)?;
+        plugin.find_profile(ws, account, url).await
+    }
+
+    async fn invite(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        profile: &str,
+        note: Option<&str>,
+    ) -> NetworkAnswer<Invited> {
+        let plugin = self.network(provider)?;
+        plugin.invite(ws, account, profile, note).await
+    }
+
+    async fn send_message(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        profile: &str,
+        text: &str,
+    ) -> NetworkAnswer<Done> {
+        let plugin = self.network(provider)?;
+        plugin.send_message(ws, account, profile, text).await
+    }
+
+    async fn sync(
+        &self,
+        ws: WorkspaceId,
+        provider: &str,
+        account: &NetworkAccount,
+        cursor: Option<&str>,
+    ) -> NetworkAnswer<NetworkPage> {
+        let plugin = self.network(provider)?;
+        plugin.sync(ws, account, cursor).await
     }
 }

@@ -92,9 +92,13 @@ impl Actuals {
             return;
         };
         let counted = Counted { at: mail.at, told };
-        for subject in
-            limits::daily_subjects(sender, mail.campaign_id, mail.prospect_id, &mail.email)
-        {
+        for subject in limits::daily_subjects(
+            sender,
+            mail.campaign_id,
+            mail.kind,
+            mail.prospect_id,
+            &mail.email,
+        ) {
             self.mails.entry(subject).or_default().push(counted);
         }
         if mail.step_index == 0 {

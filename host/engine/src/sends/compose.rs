@@ -1,12 +1,12 @@
-//! The mail itself: texts with the prospect's data, thread, headers, unsubscribe link (TPL-4,
-//! SEQ-4, TRK-4).
+//! What goes out: texts with the prospect's data (TPL-4), and of a mail thread, headers and
+//! unsubscribe link (SEQ-4, TRK-4).
 
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
     StepId, Timestamp, VariantId,
-    accounts::Account,
+    accounts::{Account, Channel},
     campaigns::{Campaign, Step},
     enrollments::{Enrollment, EnrollmentState},
     messages::{Direction, MailKey, MailMessage, Message},
@@ -27,12 +27,22 @@ use crate::{
     unsubscribe,
 };
 
-/// A mail that is ready to go, and what is kept of it.
+use super::network::{self, Deed};
+
+/// Something that is ready to go, and what is kept of it.
 #[derive(Clone, Debug)]
 pub(super) struct Composed {
-    pub outgoing: Outgoing,
+    pub outgoing: Carried,
     pub message: Message,
-    pub headers: MailMessage,
+    /// Of a mail.
+    pub headers: Option<MailMessage>,
+}
+
+/// What a provider is given, by channel.
+#[derive(Clone, Debug)]
+pub(super) enum Carried {
+    Mail(Outgoing),
+    Deed(Deed),
 }
 
 /// What keeps a mail from being made: the parked state and the reason (SAFE-2).
@@ -68,6 +78,32 @@ impl Parts<'_> {
             step_index: self.step.step_index,
         }
     }
+
+    /// What is kept of it, whatever its channel.
+    pub(super) fn message(&self, recipient: String, text: String) -> Message {
+        Message {
+            id: self.env.id(),
+            workspace_id: self.workspace.id,
+            channel: self.account.channel,
+            direction: Direction::Out,
+            account_id: self.account.id,
+            campaign_id: Some(self.campaign.id),
+            enrollment_id: Some(self.enrollment.id),
+            prospect_id: Some(self.prospect.id),
+            step_index: Some(self.step.step_index),
+            external_id: self.message_id.to_owned(),
+            sender: self.account.address.clone(),
+            recipient,
+            subject: String::new(),
+            newest_text: text.clone(),
+            text,
+            html: None,
+            attribution: None,
+            label: None,
+            label_by: None,
+            at: self.now,
+        }
+    }
 }
 
 /// A mail that this enrollment got before.
@@ -99,12 +135,19 @@ impl Templates {
     }
 }
 
-/// Makes the mail.
+/// Makes what goes out.
 ///
 /// # Errors
 /// [`Held`] where a template can't be rendered, a value is missing, or the address can't be
 /// written to.
 pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> {
+    match parts.step.kind.channel() {
+        Channel::Mail => mail(templates, parts),
+        Channel::Linkedin => network::compose(templates, parts),
+    }
+}
+
+fn mail(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> {
     let texts = Texts::render(templates, parts)?;
     let token = unsubscribe::token(parts.env, parts.key());
     let link = unsubscribe::link(parts.env, &token);
@@ -150,7 +193,7 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
             address: parts.account.address.clone(),
         },
         to: Mailbox {
-            name: named(&full_name(parts.prospect)),
+            name: named(&parts.prospect.full_name()),
             address: parts.prospect.email.trim().to_owned(),
         },
         reply_to: None,
@@ -174,42 +217,25 @@ pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Co
     })?;
     let text = text.unwrap_or_else(|| overture_mail::html::to_text(&html));
     Ok(Composed {
-        outgoing: Outgoing {
+        outgoing: Carried::Mail(Outgoing {
             envelope: Envelope {
                 sender: parts.account.address.clone(),
                 recipient: mail.to.address.clone(),
             },
             message_id: parts.message_id.to_owned(),
             bytes: bytes.into(),
-        },
+        }),
         message: Message {
-            id: parts.env.id(),
-            workspace_id: parts.workspace.id,
-            channel: parts.account.channel,
-            direction: Direction::Out,
-            account_id: parts.account.id,
-            campaign_id: Some(parts.campaign.id),
-            enrollment_id: Some(parts.enrollment.id),
-            prospect_id: Some(parts.prospect.id),
-            step_index: Some(parts.step.step_index),
-            external_id: parts.message_id.to_owned(),
-            sender: parts.account.address.clone(),
-            recipient: mail.to.address,
             subject: texts.subject,
-            newest_text: text.clone(),
-            text,
             html: Some(html),
-            attribution: None,
-            label: None,
-            label_by: None,
-            at: parts.now,
+            ..parts.message(mail.to.address, text)
         },
-        headers: MailMessage {
+        headers: Some(MailMessage {
             in_reply_to: in_reply_to.into_iter().collect(),
             references,
             links,
             ..MailMessage::default()
-        },
+        }),
     })
 }
 
@@ -226,31 +252,7 @@ impl Texts {
     fn render(templates: &mut Templates, parts: &Parts<'_>) -> Result<Self, Held> {
         let mut missing = Vec::new();
         let mut render =
-            |(step, variant): (&Step, _), source: &str, context| -> Result<String, Held> {
-                let template = templates.get((step.id, variant, context), source);
-                let rendered = (*template)
-                    .as_ref()
-                    .map_err(Clone::clone)
-                    .and_then(|template| {
-                        with_tags(parts, step, context, |tags, options| {
-                            template.render(tags, options)
-                        })
-                        .map_err(|error| error.to_string())
-                    })
-                    .map_err(|error| {
-                        let number = step.step_index + 1;
-                        Held(
-                            EnrollmentState::PendingTemplateFix,
-                            format!("step {number}: {error}"),
-                        )
-                    })?;
-                for name in rendered.missing {
-                    if !missing.contains(&name) {
-                        missing.push(name);
-                    }
-                }
-                Ok(rendered.text)
-            };
+            |of, source: &str, context| render(templates, parts, of, source, context, &mut missing);
         // A follow-up without a subject of its own goes on in the thread (SEQ-4).
         let own = (parts.step, parts.variant);
         let text = parts.step.text(parts.variant);
@@ -271,18 +273,7 @@ impl Texts {
             .body_text
             .map(|text| render(own, text, Context::Text))
             .transpose()?;
-        if !missing.is_empty() {
-            let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
-            let reason = format!(
-                "needs {}: add it to the prospect, or give it a default in step {}",
-                names.join(", "),
-                parts.step.step_index + 1
-            );
-            return Err(Held(
-                EnrollmentState::PendingTemplateVariableResolution,
-                reason,
-            ));
-        }
+        complete(parts, &missing)?;
         Ok(Self {
             subject,
             html,
@@ -290,6 +281,57 @@ impl Texts {
             in_thread,
         })
     }
+}
+
+/// Renders one text of a step; names without a value join those that are missing.
+pub(super) fn render(
+    templates: &mut Templates,
+    parts: &Parts<'_>,
+    (step, variant): (&Step, Option<VariantId>),
+    source: &str,
+    context: Context,
+    missing: &mut Vec<String>,
+) -> Result<String, Held> {
+    let template = templates.get((step.id, variant, context), source);
+    let rendered = (*template)
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|template| {
+            with_tags(parts, step, context, |tags, options| {
+                template.render(tags, options)
+            })
+            .map_err(|error| error.to_string())
+        })
+        .map_err(|error| {
+            let number = step.step_index + 1;
+            Held(
+                EnrollmentState::PendingTemplateFix,
+                format!("step {number}: {error}"),
+            )
+        })?;
+    for name in rendered.missing {
+        if !missing.contains(&name) {
+            missing.push(name);
+        }
+    }
+    Ok(rendered.text)
+}
+
+/// Nothing goes out while a value is missing (TPL-4).
+pub(super) fn complete(parts: &Parts<'_>, missing: &[String]) -> Result<(), Held> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let reason = format!(
+        "needs {}: add it to the prospect, or give it a default in step {}",
+        names.join(", "),
+        parts.step.step_index + 1
+    );
+    Err(Held(
+        EnrollmentState::PendingTemplateVariableResolution,
+        reason,
+    ))
 }
 
 /// Renders with the merge tags of this mail (TPL-1).
@@ -300,7 +342,7 @@ fn with_tags<T>(
     render: impl FnOnce(&MergeTags<'_>, &RenderOptions) -> T,
 ) -> T {
     let (prospect, account) = (parts.prospect, parts.account);
-    let full_name = full_name(prospect);
+    let full_name = prospect.full_name();
     let custom: Map<String, Value> = prospect
         .custom
         .iter()
@@ -340,15 +382,6 @@ fn with_tags<T>(
     let now = parts.now.to_jiff().to_zoned(parts.zone.clone());
     let seed = Seed::new(parts.enrollment.id, step.id);
     render(&tags, &RenderOptions::new(seed, now))
-}
-
-fn full_name(prospect: &Prospect) -> String {
-    let names = [prospect.first_name.trim(), prospect.last_name.trim()];
-    names
-        .into_iter()
-        .filter(|name| !name.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 fn named(name: &str) -> Option<String> {

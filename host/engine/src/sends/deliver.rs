@@ -8,7 +8,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use overture_domain::{AttemptId, enrollments::Attempt};
-use overture_plugin_host::capabilities::mailbox::SubmissionRecord;
+use overture_plugin_host::capabilities::mailbox::{Outgoing, SubmissionRecord};
 
 use crate::{
     BeforeBody, Env, Failpoint, Part, failpoints,
@@ -16,7 +16,8 @@ use crate::{
 };
 
 use super::{
-    journal,
+    compose::Carried,
+    journal, network,
     record::Ended,
     verdict::{self, NotSent, Verdict},
     writes::Mail,
@@ -33,7 +34,10 @@ pub(super) async fn run(env: Env, mail: Mail) {
         committed: AtomicBool::new(false),
         refused: AtomicBool::new(false),
     });
-    let (verdict, session) = send(&env, &mail, &hook).await;
+    let (verdict, session) = match &mail.composed.outgoing {
+        Carried::Mail(outgoing) => send(&env, &mail, outgoing, &hook).await,
+        Carried::Deed(deed) => (network::act(&env, &mail, deed, &hook).await, None),
+    };
     let sent = matches!(verdict, Verdict::Sent { .. });
     let ended = Ended {
         mail: Arc::clone(&mail),
@@ -52,8 +56,9 @@ pub(super) async fn run(env: Env, mail: Mail) {
     }
     let Some(session) = session else { return };
     if sent
+        && let Carried::Mail(outgoing) = &mail.composed.outgoing
         && let Err(failure) =
-            mailboxes::file_sent_copy(&session, &mail.account, &mail.composed.outgoing.bytes).await
+            mailboxes::file_sent_copy(&session, &mail.account, &outgoing.bytes).await
     {
         tracing::warn!(account.id = %mail.account.id, code = %failure.code, "no copy could be filed into Sent");
     }
@@ -64,6 +69,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
 async fn send(
     env: &Env,
     mail: &Mail,
+    outgoing: &Outgoing,
     hook: &Arc<Attempting>,
 ) -> (Verdict, Option<Arc<mailboxes::Session>>) {
     let (ws, provider) = (mail.action.workspace_id, mail.account.provider.as_str());
@@ -91,18 +97,12 @@ async fn send(
             Some(session),
         );
     }
-    if own_transport && let Err(why) = hook.commit_attempt().await {
-        let why_kind = if hook.refused.load(Ordering::SeqCst) {
-            NotSent::Cancelled
-        } else {
-            NotSent::Unreachable
-        };
-        return (Verdict::not_sent(why_kind, why), Some(session));
+    if own_transport && let Err(verdict) = hook.begin().await {
+        return (verdict, Some(session));
     }
-    let outgoing = mail.composed.outgoing.clone();
     let outcome = env
         .providers
-        .send(ws, provider, Arc::clone(&session) as _, outgoing)
+        .send(ws, provider, Arc::clone(&session) as _, outgoing.clone())
         .await;
     let submission = match outcome.submission {
         SubmissionRecord::Cut => session.settle().await,
@@ -119,8 +119,8 @@ async fn send(
     )
 }
 
-/// Commits the attempt of one mail.
-struct Attempting {
+/// Commits the attempt of one send.
+pub(super) struct Attempting {
     id: AttemptId,
     env: Env,
     mail: Arc<Mail>,
@@ -128,6 +128,23 @@ struct Attempting {
     committed: AtomicBool,
     /// It may not go out any more.
     refused: AtomicBool,
+}
+
+impl Attempting {
+    /// Commits it before a call that nobody can watch.
+    ///
+    /// # Errors
+    /// The verdict of a send that must not begin.
+    pub(super) async fn begin(&self) -> Result<(), Verdict> {
+        self.commit_attempt().await.map_err(|why| {
+            let kind = if self.refused.load(Ordering::SeqCst) {
+                NotSent::Cancelled
+            } else {
+                NotSent::Unreachable
+            };
+            Verdict::not_sent(kind, why)
+        })
+    }
 }
 
 #[async_trait]

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, VariantId, WorkspaceId,
-    accounts::{Account, AccountStatus},
+    accounts::{Account, AccountStatus, Channel},
     campaigns::{Campaign, CampaignStatus, Step},
     caps::{Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
@@ -180,6 +180,11 @@ impl<'a> Batch<'a> {
         if let Some(fate) = action.and_then(|action| self.already(action)) {
             return Ok(fate);
         }
+        // What it waited for has not come in all that time (SEQ-2).
+        if step.kind.waits() {
+            let reason = "the invitation was not accepted in time";
+            return Ok(Fate::Finish(EnrollmentState::Stopped, reason.to_owned()));
+        }
         let sticky = world.sticky(enrollment);
         if let Some(account) = sticky.filter(|a| a.status != AccountStatus::Connected) {
             let why = if account.status_reason.is_empty() {
@@ -192,7 +197,12 @@ impl<'a> Batch<'a> {
             return Ok(Fate::Park(EnrollmentState::PausedAccount, reason));
         }
         let sticky = sticky.map(|account| account.id);
-        let lane = plan::lane_of(campaign.id, sticky, enrollment.step_index, &zone);
+        let lane = plan::lane_of(
+            campaign.id,
+            sticky,
+            (enrollment.step_index, step.kind),
+            &zone,
+        );
         let room = self
             .rooms
             .entry(lane.clone())
@@ -276,11 +286,11 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// What this enrollment got before, oldest first (SEQ-4).
+    /// The mails that this enrollment got before, oldest first (SEQ-4).
     fn thread(&self, enrollment: &Enrollment) -> Vec<Earlier> {
         let earlier = self.world.actions.get(&enrollment.id).into_iter().flatten();
         earlier
-            .filter(|action| action.state == ActionState::Done)
+            .filter(|action| action.channel == Channel::Mail && action.state == ActionState::Done)
             .map(|action| Earlier {
                 message_id: action.external_id.clone(),
                 subject: self.world.subjects.get(&action.external_id).cloned(),
@@ -348,7 +358,7 @@ impl<'a> Batch<'a> {
                 channel: step.channel,
                 kind: step.kind,
                 state: ActionState::HandedOut,
-                external_id: format!("{}@{}", id.uuid(), email_domain(&account.address)),
+                external_id: external_id(id, account),
                 deferrals: 0,
                 last_error: None,
                 handed_out_at: world.now,
@@ -437,6 +447,14 @@ impl<'a> Batch<'a> {
             data,
             ..enrollment_event(self.env, enrollment, EventKind::LimitHit, json!({}))
         }
+    }
+}
+
+/// What an action is called outside: a Message-ID without brackets (SEQ-4), or the like of one.
+fn external_id(id: ActionId, account: &Account) -> String {
+    match account.channel {
+        Channel::Mail => format!("{}@{}", id.uuid(), email_domain(&account.address)),
+        channel => format!("{}@{channel}", id.uuid()),
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, CampaignId, ProspectId, Timestamp, WorkspaceId,
-    accounts::{Account, MailSettings},
-    campaigns::Campaign,
+    accounts::{Account, Channel, MailSettings},
+    campaigns::{Campaign, StepKind},
     caps::{Cap, Limit, Span, ZoneOf, recipient_domain_limit},
     prospects::{Prospect, email_domain},
     windows,
@@ -51,29 +51,107 @@ impl Presets {
     }
 }
 
-/// What a mail of a campaign from a mailbox counts under, whomever it goes to. `first`: it is the
-/// first step.
+/// What a step of a campaign from an account counts under, whomever it goes to. `first`: it is
+/// the first step.
 pub(super) fn of_room(
     account: &Account,
     campaign: &Campaign,
-    first: bool,
+    (kind, first): (StepKind, bool),
     workspace_zone: &TimeZone,
     presets: &Presets,
 ) -> Vec<Limit> {
+    let zones = |zone| match zone {
+        ZoneOf::Mailbox => windows::zone(&account.time_zone).unwrap_or(TimeZone::UTC),
+        ZoneOf::Campaign => windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC),
+        ZoneOf::Workspace => workspace_zone.clone(),
+        ZoneOf::Utc => TimeZone::UTC,
+    };
+    let caps = match kind.channel() {
+        Channel::Mail => of_mail(account, campaign, presets),
+        Channel::Linkedin => of_network(account, campaign, kind),
+    };
+    caps.into_iter()
+        .filter_map(|(cap, subject, limit)| {
+            let zone = match cap.rule().0 {
+                Span::Day(zone) => zones(zone),
+                Span::Sliding(_) => TimeZone::UTC,
+            };
+            Some(Limit {
+                cap,
+                subject,
+                limit: limit?,
+                zone,
+            })
+        })
+        .chain(of_first_step(campaign).filter(|_| first))
+        .collect()
+}
+
+/// A cap, its subject and its limit; none: nothing limits it.
+type Capped = (Cap, String, Option<i64>);
+
+/// What an account of a network does counts by its kind: in the account (LI-5) and in the campaign
+/// (LI-16).
+fn of_network(account: &Account, campaign: &Campaign, kind: StepKind) -> Vec<Capped> {
+    let limit = |cap: Cap| match cap {
+        Cap::CampaignDaily => Some(campaign.daily_send_limit),
+        Cap::CampaignMailboxDaily => Some(campaign.max_sends_per_mailbox_per_day),
+        cap => cap.rule().1,
+    };
+    let per_minute = (Cap::ActionsPerMinute, account.id.to_string());
+    let caps = network_subjects(account.id, campaign.id, kind).chain([per_minute]);
+    caps.map(|(cap, subject)| (cap, subject, limit(cap)))
+        .collect()
+}
+
+/// The daily caps under which it counts there, with their subjects.
+fn network_subjects(
+    account: AccountId,
+    campaign: CampaignId,
+    kind: StepKind,
+) -> impl Iterator<Item = (Cap, String)> {
+    let of_kind = match kind {
+        StepKind::SendInvite => Some(Cap::InvitesDaily),
+        StepKind::SendMessage => Some(Cap::MessagesDaily),
+        StepKind::Email | StepKind::WaitAccept => None,
+    };
+    let campaigns = [
+        (Cap::CampaignDaily, by_kind(campaign.to_string(), kind)),
+        (
+            Cap::CampaignMailboxDaily,
+            by_kind(pair(campaign, account), kind),
+        ),
+    ];
+    let of_kind = of_kind.map(|cap| (cap, account.to_string()));
+    campaigns.into_iter().chain(of_kind)
+}
+
+/// The subject of a campaign's cap: each kind of step beside the mails counts on its own (LI-16).
+fn by_kind(subject: String, kind: StepKind) -> String {
+    match kind {
+        StepKind::Email => subject,
+        kind => format!("{subject} {kind}"),
+    }
+}
+
+/// The daily caps that follow a campaign's calendar.
+pub(crate) fn of_campaign_calendar(campaign: CampaignId, pool: &[AccountId]) -> Vec<(Cap, String)> {
+    let mut caps = vec![(Cap::CampaignNewDaily, campaign.to_string())];
+    for kind in StepKind::ALL.iter().filter(|kind| !kind.waits()) {
+        caps.push((Cap::CampaignDaily, by_kind(campaign.to_string(), *kind)));
+        let pairs = pool.iter().map(|account| pair(campaign, *account));
+        caps.extend(pairs.map(|pair| (Cap::CampaignMailboxDaily, by_kind(pair, *kind))));
+    }
+    caps
+}
+
+fn of_mail(account: &Account, campaign: &Campaign, presets: &Presets) -> Vec<Capped> {
     let mailbox = account.id.to_string();
     let service = service(&account.provider, &account.preset, &account.settings);
     let key = (account.provider.clone(), account.preset.clone());
     let (per_day, per_minute) = presets.0.get(&key).copied().unwrap_or_default();
-    let of_mailbox = windows::zone(&account.time_zone).unwrap_or(TimeZone::UTC);
-    let of_campaign = windows::zone(&campaign.time_zone).unwrap_or(TimeZone::UTC);
-    let zones = |zone| match zone {
-        ZoneOf::Mailbox => of_mailbox.clone(),
-        ZoneOf::Campaign => of_campaign.clone(),
-        ZoneOf::Workspace => workspace_zone.clone(),
-        ZoneOf::Utc => TimeZone::UTC,
-    };
     let default = |cap: Cap| cap.rule().1;
-    [
+    vec![
         (
             Cap::MailboxDaily,
             mailbox.clone(),
@@ -118,21 +196,6 @@ pub(super) fn of_room(
         ),
         (Cap::ProviderDaily, service, default(Cap::ProviderDaily)),
     ]
-    .into_iter()
-    .filter_map(|(cap, subject, limit)| {
-        let zone = match cap.rule().0 {
-            Span::Day(zone) => zones(zone),
-            Span::Sliding(_) => TimeZone::UTC,
-        };
-        Some(Limit {
-            cap,
-            subject,
-            limit: limit?,
-            zone,
-        })
-    })
-    .chain(of_first_step(campaign).filter(|_| first))
-    .collect()
 }
 
 /// What first steps of a campaign count under besides (CAP-5).
@@ -155,15 +218,18 @@ pub(super) fn of_prospect(prospect: &Prospect, zone: &TimeZone) -> Limit {
     }
 }
 
-/// What a mail from a mailbox counts under besides, by its recipient.
-pub(super) fn of_recipient(sender: &Account, prospect: &Prospect, zone: &TimeZone) -> [Limit; 2] {
+/// What a step from an account counts under besides, by its recipient.
+pub(super) fn of_recipient(sender: &Account, prospect: &Prospect, zone: &TimeZone) -> Vec<Limit> {
+    if sender.channel != Channel::Mail {
+        return Vec::new();
+    }
     let domains = Limit {
         cap: Cap::RecipientDomainDaily,
         subject: domains(&email_domain(&sender.address), &prospect.email),
         limit: recipient_domain_limit(&email_domain(&prospect.email)),
         zone: zone.clone(),
     };
-    [of_prospect(prospect, zone), domains]
+    vec![of_prospect(prospect, zone), domains]
 }
 
 /// Whether mails from other mailboxes count under a cap of a lane's room as well.
@@ -183,12 +249,16 @@ pub(super) const fn is_shared(cap: Cap) -> bool {
 pub(super) fn daily_subjects(
     sender: &Sender,
     campaign: CampaignId,
+    kind: StepKind,
     prospect: ProspectId,
     email: &str,
-) -> [(Cap, String); 8] {
+) -> Vec<(Cap, String)> {
+    if kind.channel() != Channel::Mail {
+        return network_subjects(sender.id, campaign, kind).collect();
+    }
     let mailbox = sender.id.to_string();
     let service = service(&sender.provider, &sender.preset, &sender.settings);
-    [
+    vec![
         (Cap::MailboxDaily, mailbox.clone()),
         (Cap::MailboxTotalDaily, mailbox.clone()),
         (Cap::PresetDaily, mailbox),

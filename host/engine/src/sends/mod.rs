@@ -1,4 +1,4 @@
-//! Mails on their way out: plan → reserve → hand out → send → record.
+//! Steps on their way out: plan → reserve → hand out → send → record.
 //!
 //! | module | what it does |
 //! | --- | --- |
@@ -10,6 +10,7 @@
 //! | `actuals`, `heal` | what the counters of caps should say, and setting them right (SAFE-5) |
 //! | `compose` | the mail itself: texts, headers, footer (TPL-4, TRK-4, SEQ-4) |
 //! | `deliver` | to the provider and back (SAFE-3) |
+//! | `network` | the same for the steps of a network (LI-4) |
 //! | `verdict` | what became of it |
 //! | `journal`, `groups` | attempts and outcomes are committed here, many at once |
 //! | `record` | what follows from an outcome (SAF-4, CAP-3) |
@@ -31,6 +32,7 @@ mod hand_out;
 mod heal;
 mod journal;
 mod limits;
+mod network;
 mod plan;
 mod record;
 mod resolve;
@@ -55,7 +57,8 @@ use crate::{Due, Env, Failpoint, Part, Result, failpoints};
 pub use evidence::look_for_evidence;
 pub(crate) use heal::heal_counters;
 pub use journal::Journal;
-pub(crate) use limits::{move_zone_in, of_mailbox_calendar};
+pub(crate) use limits::{move_zone_in, of_campaign_calendar, of_mailbox_calendar};
+pub(crate) use network::{Accepted, accepted_in};
 pub(crate) use resolve::prove_in;
 pub use resolve::resolve;
 pub(crate) use returned::{Again, Returned, returned_in};

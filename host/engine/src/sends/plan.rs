@@ -9,13 +9,13 @@ use std::{
 use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
-    campaigns::Campaign,
+    campaigns::{Campaign, StepKind},
     enrollments::{EnrollmentState, Lane},
     pacing, windows,
 };
 use overture_store::{
     campaigns, enrollments, events, jobs,
-    jobs::{Planned, Unplanned},
+    jobs::{NextStep, Planned, Unplanned},
     people,
 };
 
@@ -56,12 +56,12 @@ pub(super) async fn tick(env: &Env) -> Result<bool> {
             }
         };
         let Some(campaign) = campaign else { continue };
-        match open.delay_minutes {
+        match open.step {
             None => through
                 .entry(open.workspace_id)
                 .or_default()
                 .push(open.enrollment_id),
-            Some(delay) => planned.push(next_run(env, campaign, open, delay, now)),
+            Some(step) => planned.push(next_run(env, campaign, open, step, now)),
         }
     }
     jobs::plan(&mut tx, &planned, now).await?;
@@ -81,11 +81,16 @@ fn next_run(
     env: &Env,
     campaign: &Campaign,
     open: &Unplanned,
-    delay: i64,
+    step: NextStep,
     now: Timestamp,
 ) -> Planned {
     let begun = campaign.started_at.unwrap_or(now).max(open.enrolled_at);
-    let mut earliest = pacing::step_due(open.last_done_at.unwrap_or(begun), delay, &*env.rng);
+    let last = open.last_done_at.unwrap_or(begun);
+    let mut earliest = pacing::step_due(last, step.delay_minutes, &*env.rng);
+    let waits = step.kind.waits() && !step.done;
+    if step.done {
+        earliest = now;
+    }
     // What was held back for a while doesn't come all at once (SAFE-1, TPL-4).
     if earliest < now {
         earliest = now + pacing::jitter(pacing::REARM_JITTER, &*env.rng);
@@ -93,8 +98,9 @@ fn next_run(
     let held = open.not_before.filter(|until| *until > earliest);
     let earliest = held.unwrap_or(earliest);
     let zone = zone_of(campaign, &open.time_zone);
-    let (run_at, waits) = clamp(campaign, &zone, earliest);
-    let reason = match (held, waits) {
+    let (run_at, outside) = clamp(campaign, &zone, earliest);
+    let reason = match (held, outside) {
+        _ if waits => NOT_ACCEPTED,
         (Some(_), _) => AWAY,
         (None, true) => OUTSIDE,
         (None, false) => "",
@@ -104,18 +110,21 @@ fn next_run(
         workspace_id: open.workspace_id,
         enrollment_id: open.enrollment_id,
         run_at,
-        lane: Some(lane_of(
-            open.campaign_id,
-            open.account_id,
-            open.step_index,
-            &zone,
-        )),
+        // Who sends nothing needs no room.
+        lane: (!step.kind.waits()).then(|| {
+            let (sticky, place) = (open.account_id, (open.step_index, step.kind));
+            lane_of(open.campaign_id, sticky, place, &zone)
+        }),
         reason: reason.to_owned(),
+        waits,
     }
 }
 
 /// Why something waits for a person's return (CLS-2).
 pub(super) const AWAY: &str = "out of office until then";
+
+/// Why something waits for the other side (SEQ-2).
+pub(super) const NOT_ACCEPTED: &str = "waits until the invitation is accepted";
 
 /// Why something waits for the window.
 pub(super) const OUTSIDE: &str = "outside the sending window";
@@ -131,13 +140,13 @@ pub(super) fn zone_of(campaign: &Campaign, prospect_zone: &str) -> TimeZone {
 pub(super) fn lane_of(
     campaign: CampaignId,
     sticky: Option<AccountId>,
-    step_index: i64,
+    (step_index, kind): (i64, StepKind),
     zone: &TimeZone,
 ) -> Lane {
     let zone = zone.iana_name().unwrap_or_default();
     match (sticky, step_index) {
         (None, 0) => Lane::of_first_steps(campaign, zone),
-        _ => Lane::new(campaign, sticky, zone),
+        _ => Lane::new(campaign, sticky, kind, zone),
     }
 }
 

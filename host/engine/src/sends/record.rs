@@ -14,6 +14,7 @@ use overture_domain::{
     enrollments::{ActionState, EnrollmentState, JobState, Outcome},
     events::EventKind,
     pacing,
+    people::Actor,
 };
 use overture_store::{Tx, accounts, actions, caps, caps::Use, enrollments, events, jobs};
 use serde_json::json;
@@ -25,13 +26,18 @@ use crate::{
 };
 
 use super::{
-    enrollment_event, evidence, finished_events, plan,
+    enrollment_event, evidence, finished_events, network,
+    network::Accepted,
+    plan,
     verdict::{NotSent, Verdict},
     writes::Mail,
 };
 
 /// After a connection that failed, or a plugin that did.
 const TRY_AGAIN: Duration = Duration::from_secs(5 * 60);
+
+/// A profile that was not found so many times in a row is none (LI-9).
+const NOT_FOUND: i64 = 3;
 
 /// What became of a mail, to be written.
 pub(super) struct Ended {
@@ -195,6 +201,65 @@ impl Recorder<'_> {
                 )
                 .await
             }
+            NotSent::Limited(until) => {
+                self.end_with(tx, retrying(action.deferrals), words).await?;
+                let until = self.rest(tx, until).await?;
+                let more = json!({"reason": words, "linkedinAccountId": action.account_id, "until": until});
+                self.tell(tx, EventKind::LinkedinDeferred, more).await?;
+                self.again(tx, until, words.to_owned()).await
+            }
+            NotSent::NotConnected => {
+                let refusals = action.deferrals + 1;
+                // It had all the time of a wait.
+                if refusals > 1 {
+                    return self.give_up(tx, refusals, words).await;
+                }
+                self.end_with(tx, retrying(refusals), words).await?;
+                let until = self.now + pacing::minutes(pacing::WAIT_ACCEPT_MINUTES);
+                self.again(tx, until, plan::NOT_ACCEPTED.to_owned()).await?;
+                let (ws, id) = (action.workspace_id, action.enrollment_id);
+                Ok(enrollments::set_waiting(tx, ws, id, self.now).await?)
+            }
+            NotSent::AlreadyConnected => {
+                self.end_with(tx, (ActionState::Done, action.deferrals), words)
+                    .await?;
+                let ended = [(self.mail().job, JobState::Completed, None)];
+                jobs::finish(tx, &ended, self.now).await?;
+                let (ws, id) = (action.workspace_id, action.enrollment_id);
+                enrollments::advance(tx, ws, &[(id, action.step_index)], self.now).await?;
+                let accepted = Accepted {
+                    invite: action.id,
+                    at: self.now,
+                    source: "already_connected",
+                };
+                network::accepted_in(tx, self.env, ws, &accepted).await
+            }
+            NotSent::NoProfile => {
+                let refusals = action.deferrals + 1;
+                self.end_with(tx, retrying(refusals), words).await?;
+                if refusals >= NOT_FOUND {
+                    let state = EnrollmentState::InvalidProspect;
+                    return self.park(tx, state, words.to_owned()).await;
+                }
+                let wait = pacing::soft_retry(refusals).unwrap_or(TRY_AGAIN);
+                let reason = format!("looked for again: {words}");
+                self.again(tx, self.now + wait, reason).await
+            }
+            NotSent::Rejected => {
+                self.end_with(tx, retrying(action.deferrals), words).await?;
+                let state = EnrollmentState::InvalidProspect;
+                self.park(tx, state, words.to_owned()).await
+            }
+            NotSent::AccountLost(to) => {
+                self.end_with(tx, retrying(action.deferrals), words).await?;
+                let (ws, id) = (action.workspace_id, self.mail().account.id);
+                if let Some(account) = accounts::find(tx, ws, id).await? {
+                    let actor = Actor::Engine("LI-2");
+                    mailboxes::status::set_in(tx, self.env, &account, to, words, &actor).await?;
+                }
+                let reason = format!("{} is {to}: {words}", self.mail().account.address);
+                self.park(tx, EnrollmentState::PausedAccount, reason).await
+            }
             NotSent::Auth => {
                 self.end_with(tx, retrying(action.deferrals), words).await?;
                 let (ws, id) = (action.workspace_id, self.mail().account.id);
@@ -257,6 +322,16 @@ impl Recorder<'_> {
             .map_or(0, |account| account.backoff_rung)
             + 1;
         let until = self.now + pacing::backoff(rung);
+        accounts::set_backoff(tx, ws, id, rung, until).await?;
+        Ok(until)
+    }
+
+    /// The account does nothing until then, or longer where it rests longer already (LI-8).
+    async fn rest(&self, tx: &mut Tx, until: Timestamp) -> Result<Timestamp> {
+        let (ws, id) = (self.mail().action.workspace_id, self.mail().account.id);
+        let account = accounts::find(tx, ws, id).await?;
+        let (rung, rests) = account.map_or((0, until), |a| (a.backoff_rung, a.backoff_until));
+        let until = until.max(rests);
         accounts::set_backoff(tx, ws, id, rung, until).await?;
         Ok(until)
     }

@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
+use crate::{Env, Part, Result};
 use overture_domain::{
     ActionId, Timestamp, WorkspaceId,
-    accounts::Channel,
     enrollments::{ActionState, EnrollmentState, Outcome},
-    events::{Event, EventKind},
     people::{Actor, Audit},
 };
 use overture_store::{
@@ -14,11 +13,8 @@ use overture_store::{
     evidence::{self, Ambiguous, Settled},
     prospects,
 };
-use serde_json::json;
 
-use crate::{Env, Part, Result};
-
-use super::resumed_events;
+use super::{resumed_events, told::sent_event};
 
 /// A person decides ambiguous sends: they went out, and the sequences go on; or they did not, and
 /// are sent again with the same Message-ID. The ids of those that were ambiguous; the others stay
@@ -61,7 +57,7 @@ pub(crate) async fn prove_in(
     };
     let by = Word {
         actor: &Actor::Engine("SAFE-3"),
-        reason: "a mail came that names it",
+        reason: "something came that answers it",
     };
     settle_in(tx, env, ws, &[send], true, &by, env.now()).await?;
     Ok(())
@@ -151,7 +147,12 @@ pub(super) async fn settle_in(
         prospects::set_contacted(tx, ws, &contacted, now).await?;
         let told: Vec<_> = sends
             .iter()
-            .filter_map(|send| Some(sent_event(env, send, prospect(send)?, now)))
+            .filter_map(|send| {
+                let to = (prospect(send)?, send.prospect_email.as_str());
+                // It went out when it was attempted; that it did is known now.
+                let (attempt, at) = (send.attempt_id, send.attempted_at);
+                Some(sent_event(env, &send.action, attempt, to, at))
+            })
             .collect();
         events::insert(tx, &told).await?;
     } else {
@@ -167,39 +168,5 @@ pub(super) async fn settle_in(
 pub(super) fn wake(env: &Env) {
     for part in [Part::Sends, Part::Campaigns, Part::Dispatch] {
         env.wakes.wake(part);
-    }
-}
-
-/// API-6. It went out when it was attempted; that it did is known now.
-fn sent_event(
-    env: &Env,
-    send: &Ambiguous,
-    prospect: overture_domain::ProspectId,
-    now: Timestamp,
-) -> Event {
-    let action = &send.action;
-    let attempt = send.attempt_id.map(|id| id.to_string());
-    let attempt = attempt.unwrap_or_else(|| action.id.to_string());
-    Event {
-        id: env.id(),
-        workspace_id: action.workspace_id,
-        kind: EventKind::EmailSent,
-        channel: Some(Channel::Mail),
-        campaign_id: Some(action.campaign_id),
-        enrollment_id: Some(action.enrollment_id),
-        prospect_id: Some(prospect),
-        account_id: Some(action.account_id),
-        occurred_at: now,
-        dedup_key: Some(format!("sent:{attempt}")),
-        data: json!({
-            "prospectId": prospect,
-            "prospectEmail": send.prospect_email,
-            "campaignId": action.campaign_id,
-            "enrollmentId": action.enrollment_id,
-            "mailboxId": action.account_id,
-            "stepIndex": action.step_index,
-            "messageId": action.external_id,
-            "sentAt": send.attempted_at,
-        }),
     }
 }

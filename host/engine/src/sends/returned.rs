@@ -84,6 +84,7 @@ pub(crate) async fn returned_in(tx: &mut Tx, env: &Env, returned: Returned<'_>) 
         run_at,
         lane: None,
         reason: format!("came back, tried again: {}", returned.words),
+        waits: false,
     };
     jobs::plan(tx, &[again], now).await?;
     Ok(true)

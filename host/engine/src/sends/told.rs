@@ -1,16 +1,17 @@
 //! The events that tell of enrollments.
 
 use overture_domain::{
-    Timestamp,
-    accounts::Channel,
-    enrollments::Enrollment,
+    AttemptId, ProspectId, Timestamp,
+    campaigns::StepKind,
+    enrollments::{Action, Enrollment},
     events::{Event, EventKind},
 };
 use serde_json::{Value, json};
 
 use crate::Env;
 
-/// An event about an enrollment, with its ids in the data.
+/// An event about an enrollment, whose way may lead through several channels, with its ids in the
+/// data.
 pub(crate) fn enrollment_event(
     env: &Env,
     enrollment: &Enrollment,
@@ -30,13 +31,63 @@ pub(crate) fn enrollment_event(
         id: env.id(),
         workspace_id: enrollment.workspace_id,
         kind,
-        channel: Some(Channel::Mail),
+        channel: None,
         campaign_id: Some(enrollment.campaign_id),
         enrollment_id: Some(enrollment.id),
         prospect_id: Some(enrollment.prospect_id),
         account_id: enrollment.account_id,
         occurred_at: env.now(),
         dedup_key: None,
+        data,
+    }
+}
+
+/// A step went out, to a prospect and their address (API-6). One for each time: a mail that came
+/// back and is tried again is told again (decision 13).
+pub(super) fn sent_event(
+    env: &Env,
+    action: &Action,
+    attempt: Option<AttemptId>,
+    (prospect, email): (ProspectId, &str),
+    sent_at: Timestamp,
+) -> Event {
+    let once = attempt.map_or_else(|| action.id.to_string(), |id| id.to_string());
+    let mut data = json!({
+        "prospectId": prospect,
+        "campaignId": action.campaign_id,
+        "enrollmentId": action.enrollment_id,
+        "stepIndex": action.step_index,
+        "variantId": action.variant_id,
+        "messageId": action.external_id,
+        "sentAt": sent_at,
+    });
+    let kind = match action.kind {
+        StepKind::Email => {
+            data["prospectEmail"] = json!(email);
+            data["mailboxId"] = json!(action.account_id);
+            EventKind::EmailSent
+        }
+        StepKind::SendMessage => {
+            data["linkedinAccountId"] = json!(action.account_id);
+            data["kind"] = json!("message");
+            EventKind::LinkedinMessageSent
+        }
+        StepKind::SendInvite | StepKind::WaitAccept => {
+            data["linkedinAccountId"] = json!(action.account_id);
+            EventKind::LinkedinInviteSent
+        }
+    };
+    Event {
+        id: env.id(),
+        workspace_id: action.workspace_id,
+        kind,
+        channel: Some(action.channel),
+        campaign_id: Some(action.campaign_id),
+        enrollment_id: Some(action.enrollment_id),
+        prospect_id: Some(prospect),
+        account_id: Some(action.account_id),
+        occurred_at: env.now(),
+        dedup_key: Some(format!("sent:{once}")),
         data,
     }
 }

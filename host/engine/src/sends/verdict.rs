@@ -4,7 +4,7 @@
 //! a server's refusal means is told by the provider, which knows its service, within what the
 //! record allows.
 
-use overture_domain::Timestamp;
+use overture_domain::{Timestamp, accounts::AccountStatus};
 use overture_mail::smtp::{Enhanced, ReplyClass, classify_parts};
 use overture_plugin_host::{
     CallError, Problem, Sent,
@@ -49,6 +49,18 @@ pub(super) enum NotSent {
     Provider,
     /// The step was cancelled before the body went out.
     Cancelled,
+    /// The account rests until then: a network's limit (LI-8).
+    Limited(Timestamp),
+    /// The account can't act any more: it has this status now (LI-2, LI-12).
+    AccountLost(AccountStatus),
+    /// Only connected people can be written to (LI-4).
+    NotConnected,
+    /// There is nobody to invite: the two are connected (LI-19).
+    AlreadyConnected,
+    /// The network doesn't know the profile (LI-9).
+    NoProfile,
+    /// Refused for good, for a reason that somebody has to look at (LI-8).
+    Rejected,
 }
 
 impl Verdict {
@@ -111,16 +123,10 @@ fn by_guest(answer: &Result<Result<Sent, Problem>, CallError>) -> Verdict {
             words: words.clone(),
         },
         Ok(Err(problem)) => by_problem(problem, true),
-        // It was not even called.
-        Err(
-            error @ (CallError::UnknownPlugin(_)
-            | CallError::WrongKind { .. }
-            | CallError::InputTooLarge { .. }
-            | CallError::Quarantined { .. }),
-        ) => Verdict::not_sent(NotSent::Provider, error.to_string()),
-        Err(error) => Verdict::Unknown {
+        Err(error) if error.was_called() => Verdict::Unknown {
             words: error.to_string(),
         },
+        Err(error) => Verdict::not_sent(NotSent::Provider, error.to_string()),
     }
 }
 

@@ -156,6 +156,10 @@ async fn of_enrollment(
     let Some(job) = jobs::find_live(on, ws, enrollment.id).await? else {
         return Ok(Answer::new("none", "its next step is being planned").until(now));
     };
+    if enrollment.state == EnrollmentState::Waiting {
+        let answer = Answer::new(enrollment.state.name(), enrollment.reason.clone());
+        return Ok(answer.until(job.run_at));
+    }
     if job.state == JobState::Processing {
         return Ok(Answer::new("none", "it is on its way").until(now));
     }

@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, ProspectId, Timestamp, VariantId,
     WorkspaceId,
-    accounts::{Account, AccountStatus},
-    campaigns::{Campaign, PoolAccount, Step},
+    accounts::{Account, AccountStatus, Channel},
+    campaigns::{Campaign, PoolAccount, Step, StepKind},
     caps::{Cap, Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, Job},
     people::Workspace,
@@ -54,8 +54,11 @@ pub(super) struct World {
     pub subjects: HashMap<String, String>,
     /// What a campaign's mails from a mailbox count under, whomever they go to, for each mailbox
     /// that somebody's mail may go from; first steps count under more (CAP-5).
-    room: HashMap<(CampaignId, AccountId, bool), Vec<Limit>>,
+    room: HashMap<(CampaignId, AccountId, Sort), Vec<Limit>>,
 }
+
+/// What steps that share their room have in common: the kind, and whether they are first ones.
+type Sort = (StepKind, bool);
 
 impl World {
     pub(super) async fn load(
@@ -108,6 +111,7 @@ impl World {
                     .iter()
                     .filter_map(|enrollment| enrollment.account_id),
             )
+            .chain(actions.iter().map(|action| action.account_id))
             .collect::<HashSet<_>>()
             .into_iter()
             .collect();
@@ -149,21 +153,22 @@ impl World {
         Ok(world)
     }
 
-    fn all_room(&self) -> HashMap<(CampaignId, AccountId, bool), Vec<Limit>> {
+    fn all_room(&self) -> HashMap<(CampaignId, AccountId, Sort), Vec<Limit>> {
         let lanes = self.enrollments.values().map(|enrollment| {
             let only = self.sticky(enrollment).map(|account| account.id);
-            (enrollment.campaign_id, only, is_first(enrollment, only))
+            let sort = (self.kind(enrollment), is_first(enrollment, only));
+            (enrollment.campaign_id, only, sort)
         });
         let lanes: HashSet<_> = lanes.collect();
         let mut room = HashMap::new();
-        for (campaign, only, first) in lanes {
+        for (campaign, only, sort) in lanes {
             let Some(campaign) = self.campaigns.get(&campaign) else {
                 continue;
             };
-            for account in self.senders(campaign.id, only) {
-                let place = room.entry((campaign.id, account.id, first));
+            for account in self.senders(campaign.id, only, sort.0) {
+                let place = room.entry((campaign.id, account.id, sort));
                 place.or_insert_with(|| {
-                    limits::of_room(account, campaign, first, &self.zone, &self.presets)
+                    limits::of_room(account, campaign, sort, &self.zone, &self.presets)
                 });
             }
         }
@@ -216,12 +221,21 @@ impl World {
         Ok(!doubted.is_empty())
     }
 
-    /// The mailbox that an enrollment's mails stick to. A mail that was begun keeps its mailbox as
-    /// well: its Message-ID carries the domain (SEQ-4).
+    /// The account that an enrollment's next step sticks to: that of its earlier ones, where they
+    /// went through the same channel. A mail that was begun keeps its mailbox as well: its
+    /// Message-ID carries the domain (SEQ-4).
     pub(super) fn sticky(&self, enrollment: &Enrollment) -> Option<&Account> {
-        let begun = || self.begun(enrollment).map(|action| action.account_id);
-        let id = enrollment.account_id.or_else(begun)?;
-        self.accounts.get(&id)
+        let channel = self.kind(enrollment).channel();
+        let earlier = self.actions.get(&enrollment.id).into_iter().flatten();
+        let earlier = earlier.rev().map(|action| action.account_id);
+        let mut known = enrollment.account_id.into_iter().chain(earlier);
+        known.find_map(|id| self.accounts.get(&id).filter(|one| one.channel == channel))
+    }
+
+    /// The kind of the step at which an enrollment stands.
+    pub(super) fn kind(&self, enrollment: &Enrollment) -> StepKind {
+        self.step(enrollment)
+            .map_or(StepKind::Email, |step| step.kind)
     }
 
     /// The step at which an enrollment stands.
@@ -237,21 +251,23 @@ impl World {
         actions.find(|action| action.step_id == step.id)
     }
 
-    /// The first step, whose subject the thread has, and the variant of it that the enrollment got.
+    /// The first mail, whose subject the thread has, and the variant of it that the enrollment got.
     pub(super) fn first(&self, enrollment: &Enrollment) -> Option<(&Step, Option<VariantId>)> {
-        let step = self.steps.get(&enrollment.campaign_id)?.first()?;
+        let mut steps = self.steps.get(&enrollment.campaign_id)?.iter();
+        let step = steps.find(|step| step.kind == StepKind::Email)?;
         let mut earlier = self.actions.get(&enrollment.id).into_iter().flatten();
         let sent = earlier.find(|action| action.step_id == step.id);
         let variant = sent.map_or_else(|| step.assign(enrollment.id), |action| action.variant_id);
         Some((step, variant))
     }
 
-    /// The connected mailboxes that a lane's mails may go from: the one that they stick to, also
+    /// The connected accounts that a lane's steps may go from: the one that they stick to, also
     /// when it has left the pool meanwhile (ROT-1), or any of the pool.
     pub(super) fn senders(
         &self,
         campaign: CampaignId,
         only: Option<AccountId>,
+        kind: StepKind,
     ) -> impl Iterator<Item = &Account> {
         let pool = self.pools.get(&campaign).into_iter().flatten();
         let pooled = pool.filter(move |account| account.active && only.is_none());
@@ -259,7 +275,9 @@ impl World {
             .map(|account| account.account_id)
             .chain(only)
             .filter_map(|id| self.accounts.get(&id))
-            .filter(|account| account.status == AccountStatus::Connected)
+            .filter(move |account| {
+                account.status == AccountStatus::Connected && account.channel == kind.channel()
+            })
     }
 
     /// The same, each with its weight and the limits that count there.
@@ -268,14 +286,16 @@ impl World {
         enrollment: &Enrollment,
         only: Option<AccountId>,
     ) -> impl Iterator<Item = Place<'_>> {
-        let (campaign, first) = (enrollment.campaign_id, is_first(enrollment, only));
+        let (campaign, kind) = (enrollment.campaign_id, self.kind(enrollment));
+        let sort = (kind, is_first(enrollment, only));
         let pool = self.pools.get(&campaign).map_or(&[][..], Vec::as_slice);
-        self.senders(campaign, only).filter_map(move |account| {
-            let pooled = pool.iter().find(|of| of.account_id == account.id);
-            let weight = pooled.map_or(1, |of| of.weight.max(1));
-            let limits = self.room.get(&(campaign, account.id, first))?;
-            Some(Place::new(account.id, weight, limits))
-        })
+        self.senders(campaign, only, kind)
+            .filter_map(move |account| {
+                let pooled = pool.iter().find(|of| of.account_id == account.id);
+                let weight = pooled.map_or(1, |of| of.weight.max(1));
+                let limits = self.room.get(&(campaign, account.id, sort))?;
+                Some(Place::new(account.id, weight, limits))
+            })
     }
 
     /// What one mail counts under at a place with these limits.
@@ -293,8 +313,11 @@ impl World {
         Some(room.iter().cloned().chain(recipient).chain(first).collect())
     }
 
-    /// The last mail of another campaign to this prospect.
+    /// The last mail of another campaign to this prospect, where the next step is one as well.
     pub(super) fn other_campaign_at(&self, enrollment: &Enrollment) -> Option<Timestamp> {
+        if self.kind(enrollment).channel() != Channel::Mail {
+            return None;
+        }
         let mails = self.last_mails.get(&enrollment.prospect_id)?;
         mails
             .iter()

@@ -21,7 +21,7 @@ use crate::{Env, Result};
 
 use super::{compose::Composed, enrollment_event, evidence, finished_events, world::World};
 
-/// A mail on its way: handed out and reserved, not yet tried.
+/// A mail, or another channel's step, on its way: handed out and reserved, not yet tried.
 #[derive(Clone, Debug)]
 pub(super) struct Mail {
     pub job: JobId,

@@ -190,6 +190,7 @@ impl World {
             run_at,
             lane: None,
             reason: String::new(),
+            waits: false,
         };
         let mut tx = self.env().db.begin().await.unwrap();
         jobs::plan(&mut tx, &[plan], self.now()).await.unwrap();

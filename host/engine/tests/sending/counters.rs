@@ -115,6 +115,7 @@ on_both! {
         assert_eq!(actions::take_back(&mut tx, ws, action, 1, "552 5.2.2 mailbox full", now).await.unwrap(), Some(1));
         let again = jobs::Planned {
             job_id: env.id(), workspace_id: ws, enrollment_id: enrollment, run_at: now + HOUR, lane: None, reason: String::new(),
+            waits: false,
         };
         jobs::plan(&mut tx, &[again], now).await.unwrap();
         tx.commit().await.unwrap();

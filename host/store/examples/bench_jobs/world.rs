@@ -113,7 +113,7 @@ impl World {
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        let lane = Lane::new(campaign.id, None, "UTC");
+        let lane = Lane::new(campaign.id, None, StepKind::Email, "UTC");
         for first in (0..people).step_by(1_000) {
             let part = 1_000.min(people - first);
             let new: Vec<Prospect> = (0..part).map(|_| self.prospect()).collect();
@@ -128,6 +128,7 @@ impl World {
                     run_at: NOW,
                     lane: Some(lane.clone()),
                     reason: String::new(),
+                    waits: false,
                 })
                 .collect();
             let mut tx = self.db.begin().await.unwrap();

@@ -1,7 +1,8 @@
 //! What the counters of caps say, what they should say, and setting them right (SAFE-5).
 
 use overture_domain::{
-    AccountId, CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId, caps::Cap,
+    AccountId, CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId, campaigns::StepKind,
+    caps::Cap,
 };
 use serde_json::json;
 
@@ -119,13 +120,14 @@ pub async fn forget(tx: &mut Tx, before: &[(Cap, i64)]) -> Result<u64> {
     .await
 }
 
-/// A mail that counts under caps.
+/// A mail, or what else is sent, that counts under caps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
     /// Its Message-ID.
     pub external_id: String,
     pub campaign_id: CampaignId,
     pub account_id: AccountId,
+    pub kind: StepKind,
     pub prospect_id: ProspectId,
     pub email: String,
     /// Which step it is.
@@ -142,6 +144,7 @@ impl Record for Mail {
             campaign_id: row.id("campaign_id")?,
             account_id: row.id("account_id")?,
             prospect_id: row.id("prospect_id")?,
+            kind: row.parsed("step_kind")?,
             email: row.text("email")?,
             step_index: row.int("step_index")?,
             at: match row.opt_parsed("sent_at")? {
@@ -160,8 +163,9 @@ pub async fn sent_since(
 ) -> Result<Vec<Mail>> {
     query(sql!(
         "SELECT COALESCE(data->>'messageId', id) AS external_id, campaign_id, account_id, prospect_id, COALESCE(data->>'prospectEmail', '') AS email,
-                COALESCE(CAST(data->>'stepIndex' AS BIGINT), -1) AS step_index, occurred_at AS at, data->>'sentAt' AS sent_at
-         FROM events WHERE workspace_id = $1 AND occurred_at >= $2 AND kind = 'email.sent'
+                COALESCE(CAST(data->>'stepIndex' AS BIGINT), -1) AS step_index, occurred_at AS at, data->>'sentAt' AS sent_at,
+                CASE kind WHEN 'email.sent' THEN 'email' WHEN 'linkedin.invite_sent' THEN 'send_invite' ELSE 'send_message' END AS step_kind
+         FROM events WHERE workspace_id = $1 AND occurred_at >= $2 AND kind IN ('email.sent', 'linkedin.invite_sent', 'linkedin.message_sent')
            AND campaign_id IS NOT NULL AND account_id IS NOT NULL AND prospect_id IS NOT NULL"
     ))
     .bind(ws)
@@ -177,9 +181,9 @@ pub async fn handed_out_since(
     since: Timestamp,
 ) -> Result<Vec<Mail>> {
     query(sql!(
-        "SELECT a.external_id, a.campaign_id, a.account_id, e.prospect_id, p.email, a.step_index, a.handed_out_at AS at, CAST(NULL AS TEXT) AS sent_at
+        "SELECT a.external_id, a.campaign_id, a.account_id, e.prospect_id, p.email, a.step_index, a.handed_out_at AS at, CAST(NULL AS TEXT) AS sent_at, a.kind AS step_kind
          FROM actions a JOIN enrollments e ON e.id = a.enrollment_id JOIN prospects p ON p.id = e.prospect_id
-         WHERE a.workspace_id = $1 AND a.handed_out_at >= $2 AND a.channel = 'mail' AND a.state IN ('handed_out', 'done', 'ambiguous')"
+         WHERE a.workspace_id = $1 AND a.handed_out_at >= $2 AND a.kind <> 'wait_accept' AND a.state IN ('handed_out', 'done', 'ambiguous')"
     ))
     .bind(ws)
     .bind(since)

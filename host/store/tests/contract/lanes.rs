@@ -2,6 +2,7 @@
 
 use overture_domain::{
     EnrollmentId, HostId, Timestamp,
+    campaigns::StepKind,
     enrollments::{ActionState, Job, JobKind, Lane},
 };
 use overture_store::{
@@ -17,7 +18,7 @@ use super::{
 };
 
 fn lane(world: &World) -> Lane {
-    Lane::new(world.campaign.id, None, "Asia/Tokyo")
+    Lane::new(world.campaign.id, None, StepKind::Email, "Asia/Tokyo")
 }
 
 fn in_lane(world: &World, lane: &Lane, place: usize, at: Timestamp) -> Planned {
@@ -114,7 +115,7 @@ on_both! {
     async fn lanes_are_called_up(test: TestDatabase) {
         let world = world(&test.db).await;
         start(&test.db, &world).await;
-        let (pooled, sticky) = (lane(&world), Lane::new(world.campaign.id, Some(world.account), "Asia/Tokyo"));
+        let (pooled, sticky) = (lane(&world), Lane::new(world.campaign.id, Some(world.account), StepKind::Email, "Asia/Tokyo"));
         let (ws, on) = (world.ws, &mut test.db.reader());
         let close = async || write(&test.db, async |tx| {
             let closed = Some((later(100), "full".to_owned()));

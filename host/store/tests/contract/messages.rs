@@ -66,9 +66,9 @@ on_both! {
         let again = message(&ada, 2, "x@example.net");
         let other = Message { direction: Direction::Out, ..message(&ada, 3, "x@example.net") };
         let mut tx = test.db.begin().await.unwrap();
-        let written = messages::insert(&mut tx, &[(first.clone(), mail("INBOX"))], NOW).await.unwrap();
+        let written = messages::insert(&mut tx, &[(first.clone(), Some(mail("INBOX")))], NOW).await.unwrap();
         assert!(written.contains(&first.id));
-        let written = messages::insert(&mut tx, &[(again.clone(), mail("Junk")), (other.clone(), mail("Sent"))], NOW).await.unwrap();
+        let written = messages::insert(&mut tx, &[(again.clone(), Some(mail("Junk"))), (other.clone(), Some(mail("Sent")))], NOW).await.unwrap();
         assert_eq!(written, [other.id].into());
         tx.commit().await.unwrap();
         let mut on = test.db.reader();
@@ -100,7 +100,7 @@ on_both! {
             verdict("classifier-b", Label::AutoReply, 0.125, None),
         ];
         let mut tx = test.db.begin().await.unwrap();
-        messages::insert(&mut tx, &[(reply.clone(), mail("INBOX"))], NOW).await.unwrap();
+        messages::insert(&mut tx, &[(reply.clone(), Some(mail("INBOX")))], NOW).await.unwrap();
         messages::insert_verdicts(&mut tx, ws, reply.id, &verdicts, NOW).await.unwrap();
         assert!(messages::set_label(&mut tx, ws, reply.id, Label::OutOfOffice, "classifier-b").await.unwrap());
         assert!(!messages::set_label(&mut tx, ws, id::<overture_domain::id::kinds::Message>(9), Label::Other, "x").await.unwrap());
@@ -131,7 +131,7 @@ on_both! {
             one.campaign_id = Some(origin.campaign_id);
         }
         let mut tx = test.db.begin().await.unwrap();
-        messages::insert(&mut tx, &[(ours.clone(), MailMessage::default()), (theirs.clone(), MailMessage::default())], NOW).await.unwrap();
+        messages::insert(&mut tx, &[(ours.clone(), Some(MailMessage::default())), (theirs.clone(), Some(MailMessage::default()))], NOW).await.unwrap();
         tx.commit().await.unwrap();
         let found = messages::origins(&mut on, ws, &["theirs@example.net", "sent@example.com"]).await.unwrap();
         assert_eq!(found.len(), 2);

@@ -203,6 +203,7 @@ pub(super) fn plan(world: &World, place: usize, job: u64, at: Timestamp) -> Plan
         run_at: at,
         lane: None,
         reason: "a reason".into(),
+        waits: false,
     }
 }
 
@@ -399,7 +400,7 @@ on_both! {
         start(&test.db, &world).await;
         let unplanned = jobs::list_unplanned(&mut on, 9).await.unwrap();
         assert_eq!(unplanned.len(), 3);
-        assert_eq!((unplanned[0].delay_minutes, unplanned[0].last_done_at, unplanned[0].time_zone.as_str()), (Some(0), None, "Asia/Tokyo"));
+        assert_eq!((unplanned[0].step.map(|step| step.delay_minutes), unplanned[0].last_done_at, unplanned[0].time_zone.as_str()), (Some(0), None, "Asia/Tokyo"));
         let host = host(&test.db, 1, NOW).await;
         write(&test.db, async |tx| {
             jobs::plan(tx, &[plan(&world, 0, 1, later(5)), plan(&world, 1, 2, later(9))], NOW).await.unwrap();
@@ -547,7 +548,7 @@ on_both! {
         let world = world(&test.db).await;
         start(&test.db, &world).await;
         let (early, late) = (world.enrolled[0].id, world.enrolled[1].id);
-        let plan = |n, enrollment_id, run_at| Planned { job_id: id(n), workspace_id: world.ws, enrollment_id, run_at, lane: None, reason: String::new() };
+        let plan = |n, enrollment_id, run_at| Planned { job_id: id(n), workspace_id: world.ws, enrollment_id, run_at, lane: None, reason: String::new(), waits: false };
         let held = write(&test.db, async |tx| {
             jobs::plan(tx, &[plan(801, early, later(60)), plan(802, late, later(900))], NOW).await.unwrap();
             let mut held = Vec::new();

@@ -2,23 +2,20 @@
 
 use std::collections::HashMap;
 
+use crate::{Env, Result};
 use overture_domain::{
     EnrollmentId, Timestamp, WorkspaceId,
-    accounts::Channel,
     enrollments::{ActionState, Enrollment, EnrollmentState, Outcome},
-    events::{Event, EventKind},
+    events::Event,
     messages::Message,
     pacing,
 };
 use overture_store::{
     Tx, accounts, actions, campaigns, enrollments, events, jobs, messages, prospects,
 };
-use serde_json::json;
-
-use crate::{Env, Result};
 
 use super::{
-    super::{finished_events, plan, writes::Mail},
+    super::{finished_events, plan, told::sent_event, writes::Mail},
     Ended,
 };
 
@@ -74,7 +71,16 @@ pub(super) async fn write(
     for mail in &mails {
         recover(tx, ws, mail, now).await?;
     }
-    let mut told: Vec<Event> = ended.iter().map(|ended| event(env, ended, now)).collect();
+    let mut told: Vec<Event> = ended
+        .iter()
+        .map(|ended| {
+            let Mail {
+                action, prospect, ..
+            } = &*ended.mail;
+            let to = (prospect.id, prospect.email.as_str());
+            sent_event(env, action, Some(ended.attempt), to, now)
+        })
+        .collect();
     told.extend(go_on(tx, env, ws, &mails, now).await?);
     events::insert(tx, &told).await?;
     Ok(())
@@ -115,6 +121,8 @@ async fn go_on(
             step.campaign_id == enrollment.campaign_id && step.step_index == enrollment.step_index
         });
         match next {
+            // The planner knows whether that has happened already.
+            Some(next) if next.kind.waits() => {}
             Some(next) => {
                 let due = pacing::step_due(now, next.delay_minutes, &*env.rng);
                 planned.push(next_step(env, mail, due));
@@ -135,18 +143,19 @@ async fn go_on(
 
 fn next_step(env: &Env, mail: &Mail, due: Timestamp) -> jobs::Planned {
     let zone = plan::zone_of(&mail.campaign, &mail.prospect.time_zone);
-    let (run_at, waits) = plan::clamp(&mail.campaign, &zone, due);
+    let (run_at, outside) = plan::clamp(&mail.campaign, &zone, due);
     jobs::Planned {
         job_id: env.id(),
         workspace_id: mail.action.workspace_id,
         enrollment_id: mail.action.enrollment_id,
         run_at,
         lane: None,
-        reason: if waits {
+        reason: if outside {
             plan::OUTSIDE.to_owned()
         } else {
             String::new()
         },
+        waits: false,
     }
 }
 
@@ -174,39 +183,4 @@ async fn recover(tx: &mut Tx, ws: WorkspaceId, mail: &Mail, now: Timestamp) -> R
         accounts::set_backoff(tx, ws, id, 0, account.backoff_until).await?;
     }
     Ok(())
-}
-
-/// API-6. One for each time that a mail went out: a step that came back and is tried again is told
-/// again (decision 13).
-fn event(env: &Env, ended: &Ended, now: Timestamp) -> Event {
-    let Mail {
-        action,
-        campaign,
-        prospect,
-        account,
-        ..
-    } = &*ended.mail;
-    Event {
-        id: env.id(),
-        workspace_id: action.workspace_id,
-        kind: EventKind::EmailSent,
-        channel: Some(Channel::Mail),
-        campaign_id: Some(campaign.id),
-        enrollment_id: Some(action.enrollment_id),
-        prospect_id: Some(prospect.id),
-        account_id: Some(account.id),
-        occurred_at: now,
-        dedup_key: Some(format!("sent:{}", ended.attempt)),
-        data: json!({
-            "prospectId": prospect.id,
-            "prospectEmail": prospect.email,
-            "campaignId": campaign.id,
-            "enrollmentId": action.enrollment_id,
-            "mailboxId": account.id,
-            "stepIndex": action.step_index,
-            "variantId": action.variant_id,
-            "messageId": action.external_id,
-            "sentAt": now,
-        }),
-    }
 }
