@@ -58,11 +58,12 @@ pub(crate) struct SortedPage<'a> {
 impl SortedPage<'_> {
     /// Rows a page.
     pub(crate) fn limit(&self) -> Result<i64, Error> {
-        let params = PageParams {
-            limit: self.limit,
-            cursor: None,
-        };
-        params.limit()
+        rows_a_page(self.limit)
+    }
+
+    /// The place after which the page begins, of a list that has cursors of its own.
+    pub(crate) fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Error> {
+        place_after(self.cursor)
     }
 
     /// What it is sorted by, and whether the other way round.
@@ -168,14 +169,7 @@ impl PageParams {
     /// # Errors
     /// When `limit` is not from 1 to 100.
     pub fn limit(&self) -> Result<i64, Error> {
-        match self.limit.unwrap_or(50) {
-            limit @ 1..=100 => Ok(limit),
-            _ => Err(Error::field(
-                "limit",
-                "out_of_range",
-                "`limit` is from 1 to 100",
-            )),
-        }
+        rows_a_page(self.limit)
     }
 
     /// The place after which the page begins.
@@ -183,14 +177,29 @@ impl PageParams {
     /// # Errors
     /// When the cursor is none of ours.
     pub fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Error> {
-        let parse = |cursor: &String| {
-            let message = "take `next_cursor` of the page before, or leave `cursor` out";
-            cursor
-                .parse()
-                .map_err(|_| Error::field("cursor", "invalid", message))
-        };
-        self.cursor.as_ref().map(parse).transpose()
+        place_after(self.cursor.as_deref())
     }
+}
+
+fn rows_a_page(limit: Option<i64>) -> Result<i64, Error> {
+    match limit.unwrap_or(50) {
+        limit @ 1..=100 => Ok(limit),
+        _ => Err(Error::field(
+            "limit",
+            "out_of_range",
+            "`limit` is from 1 to 100",
+        )),
+    }
+}
+
+fn place_after<T: std::str::FromStr>(cursor: Option<&str>) -> Result<Option<T>, Error> {
+    let parse = |cursor: &str| {
+        let message = "take `next_cursor` of the page before, or leave `cursor` out";
+        cursor
+            .parse()
+            .map_err(|_| Error::field("cursor", "invalid", message))
+    };
+    cursor.map(parse).transpose()
 }
 
 /// Whether there is more, and how to get it.

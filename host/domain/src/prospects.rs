@@ -46,6 +46,40 @@ pub struct Prospect {
 }
 
 impl Prospect {
+    /// An active prospect of whom nothing but the address is known; `source` as in the field.
+    pub fn new(
+        id: ProspectId,
+        workspace_id: WorkspaceId,
+        email: impl Into<String>,
+        source: &str,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            workspace_id,
+            email: email.into(),
+            first_name: String::new(),
+            last_name: String::new(),
+            company: String::new(),
+            role: String::new(),
+            phone: String::new(),
+            linkedin_url: String::new(),
+            website: String::new(),
+            country: String::new(),
+            city: String::new(),
+            industry: String::new(),
+            time_zone: String::new(),
+            tags: Vec::new(),
+            custom: BTreeMap::new(),
+            source: source.to_owned(),
+            status: ProspectStatus::Active,
+            last_contacted_at: None,
+            last_replied_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// First and last name, as far as they are known.
     pub fn full_name(&self) -> String {
         let names = [self.first_name.trim(), self.last_name.trim()];

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     Read, Record, Result, Row, Tx,
     query::{query, sql},
+    slices::{ByAge, Slice},
 };
 
 impl Record for Alert {
@@ -124,13 +125,12 @@ pub struct Filter {
     pub of_instance: bool,
 }
 
-/// A workspace's alerts, oldest first.
+/// A page of a workspace's alerts.
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
     filter: Filter,
-    after: Option<AlertId>,
-    limit: i64,
+    slice: &Slice<ByAge>,
 ) -> Result<Vec<Alert>> {
     let mut page = query(sql!(COLUMNS)).push_bind(" WHERE (workspace_id = ", ws);
     page = page.push(if filter.of_instance {
@@ -143,10 +143,7 @@ pub async fn list(
         Some(false) => page.push(" AND closed_at IS NOT NULL"),
         None => page,
     };
-    if let Some(after) = after {
-        page = page.push_bind(" AND id > ", after);
-    }
-    page.push_bind(" ORDER BY id LIMIT ", limit).all(on).await
+    page.slice("id", slice).all(on).await
 }
 
 /// All open alerts of the instance, oldest first.

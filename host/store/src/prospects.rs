@@ -18,10 +18,21 @@ use crate::{
     slices::{self, Slice},
 };
 
-const COLUMNS: &str = "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM prospects p WHERE p.workspace_id = $1";
+macro_rules! select {
+    ($from:literal) => {
+        concat!(
+            "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, \
+             p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, \
+             p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM ",
+            $from
+        )
+    };
+}
+const COLUMNS: &str = select!("prospects p WHERE p.workspace_id = $1");
 
 /// CROSS: SQLite takes the rows first.
-const AMONG: &str = "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM {rows $2} CROSS JOIN prospects p WHERE p.workspace_id = $1 AND p.id = r.value->>'v'";
+const AMONG: &str =
+    select!("{rows $2} CROSS JOIN prospects p WHERE p.workspace_id = $1 AND p.id = r.value->>'v'");
 
 impl Record for Prospect {
     const TABLE: &'static str = "prospects";

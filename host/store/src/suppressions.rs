@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     Read, Record, Result, Row, Tx,
     query::{query, sql},
+    slices::{ByAge, Slice},
 };
 
 const COLUMNS: &str = "SELECT s.id, s.workspace_id, s.kind, s.value, s.source, s.reason, s.created_at FROM suppressions s WHERE s.workspace_id = $1";
@@ -85,22 +86,18 @@ pub async fn among(
     .collect()
 }
 
-/// A page of suppressions, oldest first.
+/// A page of suppressions.
 pub async fn list(
     on: &mut impl Read,
     ws: WorkspaceId,
     kind: Option<SuppressionKind>,
-    after: Option<SuppressionId>,
-    limit: i64,
+    slice: &Slice<ByAge>,
 ) -> Result<Vec<Suppression>> {
     let mut page = query(sql!(COLUMNS)).bind(ws);
     if let Some(kind) = kind {
         page = page.push_bind(" AND s.kind = ", kind.name());
     }
-    if let Some(after) = after {
-        page = page.push_bind(" AND s.id > ", after);
-    }
-    page.push_bind(" ORDER BY s.id LIMIT ", limit).all(on).await
+    page.slice("s.id", slice).all(on).await
 }
 
 /// Takes a suppression back; false when it is not there.

@@ -15,12 +15,13 @@ mod log;
 use std::{process::Stdio, time::Duration};
 
 use overture_domain::Timestamp;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Child,
 };
 
-use crate::eventually;
+use crate::{eventually, servers::MailServers};
 use log::Log;
 
 pub use api::{Api, Refusal};
@@ -57,6 +58,30 @@ impl App {
         let key = installation.run(&["key", "create", "--quiet"]).await;
         let key = key.success().trim().to_owned();
         Self::serve(installation, key, now).await
+    }
+
+    /// Connects a mailbox of the mail servers whose password is `secret`; `more` are the fields that
+    /// it has beside. Its id.
+    ///
+    /// # Panics
+    /// When the connection is refused.
+    pub async fn connect_mailbox(
+        &self,
+        servers: &MailServers,
+        address: &str,
+        more: Value,
+    ) -> String {
+        let server = |port, tls| json!({ "host": "localhost", "port": port, "tls": tls });
+        let mut mailbox = json!({
+            "emailAddress": address, "password": "secret",
+            "smtp": server(servers.ports.submission, "starttls"),
+            "imap": server(servers.ports.imaps, "implicit"),
+        });
+        for (field, value) in more.as_object().into_iter().flatten() {
+            mailbox[field] = value.clone();
+        }
+        let made = self.api.post("/mailboxes", &mailbox).await;
+        made["id"].as_str().expect("an id").to_owned()
     }
 
     async fn serve(installation: Installation, key: String, now: Timestamp) -> Self {

@@ -59,20 +59,28 @@ impl TestEnv {
     /// # Panics
     /// When it can't be written.
     pub async fn workspace(&self, name: &str) -> WorkspaceId {
-        let workspace = Workspace {
-            id: self.env.id(),
-            name: name.to_owned(),
-            postal_address: String::new(),
-            time_zone: "UTC".to_owned(),
-            created_at: self.env.now(),
-        };
-        let mut tx = self.env.db.begin().await.expect("the database is there");
-        people::insert_workspace(&mut tx, &workspace)
-            .await
-            .expect("a workspace can be written");
-        tx.commit().await.expect("a workspace can be written");
-        workspace.id
+        workspace(&self.env, name).await
     }
+}
+
+/// A workspace in UTC.
+///
+/// # Panics
+/// When it can't be written.
+pub async fn workspace(env: &Env, name: &str) -> WorkspaceId {
+    let workspace = Workspace {
+        id: env.id(),
+        name: name.to_owned(),
+        postal_address: String::new(),
+        time_zone: "UTC".to_owned(),
+        created_at: env.now(),
+    };
+    let mut tx = env.db.begin().await.expect("the database is there");
+    people::insert_workspace(&mut tx, &workspace)
+        .await
+        .expect("a workspace can be written");
+    tx.commit().await.expect("a workspace can be written");
+    workspace.id
 }
 
 /// Services on a database: HTTP and mail reach loopback and nothing else special.

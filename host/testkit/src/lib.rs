@@ -9,7 +9,7 @@ pub mod sink;
 mod wait;
 
 pub use app::App;
-pub use env::{MONDAY, TestEnv, services};
+pub use env::{MONDAY, TestEnv, services, workspace};
 pub use outreach::Outreach;
 pub use overture_server_kit as servers;
 pub use overture_store::{dialect::Dialect, on_both, testing::TestDatabase};

@@ -15,7 +15,7 @@ use overture_domain::{
     enrollments::Enrollment,
     events::{Event, EventKind, EventPosition},
     people::Actor,
-    prospects::{Prospect, ProspectStatus},
+    prospects::Prospect,
 };
 use overture_engine::{
     Due, Env, MailProviders, Part, ProviderPreset,
@@ -86,28 +86,10 @@ impl Outreach {
     pub fn prospect(&self, email: &str) -> Prospect {
         let now = self.env().now();
         Prospect {
-            id: self.env().id(),
-            workspace_id: self.ws,
-            email: email.to_owned(),
             first_name: "Zoë".to_owned(),
             last_name: "Example".to_owned(),
             company: "Example & Sons".to_owned(),
-            role: String::new(),
-            phone: String::new(),
-            linkedin_url: String::new(),
-            website: String::new(),
-            country: String::new(),
-            city: String::new(),
-            industry: String::new(),
-            time_zone: String::new(),
-            tags: Vec::new(),
-            custom: std::collections::BTreeMap::new(),
-            source: "test".to_owned(),
-            status: ProspectStatus::Active,
-            last_contacted_at: None,
-            last_replied_at: None,
-            created_at: now,
-            updated_at: now,
+            ..Prospect::new(self.env().id(), self.ws, email, "test", now)
         }
     }
 

@@ -41,16 +41,11 @@ impl Senders {
                 servers
                     .add_accounts(&[account])
                     .expect("accounts can be added");
-                let server = |port, tls| json!({ "host": "localhost", "port": port, "tls": tls });
-                let mailbox = json!({
-                    "emailAddress": address, "password": "secret", "dailyLimit": 500,
-                    "smtp": server(servers.ports.submission, "starttls"),
-                    "imap": server(servers.ports.imaps, "implicit"),
-                    "filesSent": files_sent,
+                let more = json!({
+                    "dailyLimit": 500, "filesSent": files_sent,
                     "sentWithinMinutes": files_sent.then_some(2),
                 });
-                let made = app.api.post("/mailboxes", &mailbox).await;
-                ids.push(made["id"].as_str().expect("an id").to_owned());
+                ids.push(app.connect_mailbox(servers, &address, more).await);
             }
         }
         Self {

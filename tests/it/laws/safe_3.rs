@@ -24,12 +24,7 @@ on_both! {
         servers.add_accounts(&[Account::new(&sender, "secret"), Account::new(&grace, "pw")]).expect("accounts can be added");
         let installation = Installation::new(driven_binary(), &crate::story::on(servers), &test.url);
         let mut app = App::start(installation, MONDAY).await;
-        let server = |port, tls| json!({ "host": "localhost", "port": port, "tls": tls });
-        let mailbox = json!({
-            "emailAddress": sender, "password": "secret", "filesSent": true,
-            "smtp": server(servers.ports.submission, "starttls"), "imap": server(servers.ports.imaps, "implicit"),
-        });
-        let mailbox = app.api.post("/mailboxes", &mailbox).await["id"].clone();
+        let mailbox = app.connect_mailbox(servers, &sender, json!({ "filesSent": true })).await;
         app.api.post("/prospects", &json!({ "email": grace })).await;
         let step = |n: usize| json!({ "stepIndex": n, "subject": format!("Mail {n}"), "bodyHtml": "<p>Hi</p>" });
         let campaign = json!({ "name": "Spring", "steps": [step(0), step(1)], "mailboxIds": [mailbox] });

@@ -1,25 +1,18 @@
 use axum::extract::State;
+use overture_domain::id::kinds;
 use overture_engine::Env;
-use overture_store::alerts;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use overture_store::{ByAge, alerts};
 
 use super::AlertOut;
-use crate::{Caller, Error, Page, PageParams, Params, error::ErrorEnvelope};
+use crate::{Caller, Error, Page, Params, error::ErrorEnvelope, page::list_params};
 
-/// What to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Filter {
-    /// Rows a page, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<i64>,
-    /// `next_cursor` of the page before; leave out for the first.
-    cursor: Option<String>,
-    /// open, closed or all.
-    #[param(default = "open")]
-    state: Option<String>,
+list_params! {
+    /// What to list.
+    pub(super) struct Filter, sort: "`createdAt`" {
+        /// open, closed or all.
+        #[param(default = "open")]
+        state: Option<String>,
+    }
 }
 
 /// What an admin must see to, oldest first; open alerts unless `state` says otherwise.
@@ -33,11 +26,7 @@ pub(super) async fn list(
     Params(params): Params<Filter>,
 ) -> Result<Page<AlertOut>, Error> {
     let ws = caller.allow("alerts:read")?;
-    let page = PageParams {
-        limit: params.limit,
-        cursor: params.cursor,
-    };
-    let limit = page.limit()?;
+    let slice = params.page().slice::<ByAge, kinds::Alert>()?;
     let open = match params.state.as_deref() {
         None | Some("open") => Some(true),
         Some("closed") => Some(false),
@@ -51,10 +40,10 @@ pub(super) async fn list(
         open,
         of_instance: caller.is_instance_admin(),
     };
-    let rows = alerts::list(&mut env.db.reader(), ws, filter, page.after()?, limit + 1).await?;
+    let rows = alerts::list(&mut env.db.reader(), ws, filter, &slice).await?;
     Ok(Page::new(
         rows,
-        limit,
+        slice.limit - 1,
         |row| row.id.to_string(),
         AlertOut::from,
     ))

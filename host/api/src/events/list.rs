@@ -4,7 +4,7 @@ use overture_store::{ByAge, events};
 
 use super::{Cursor, EventOut};
 use crate::{
-    Caller, Error, Page, PageParams, Params,
+    Caller, Error, Page, Params,
     error::ErrorEnvelope,
     input::{moment, parsed},
     page::list_params,
@@ -42,10 +42,7 @@ pub(super) async fn list(
     let limit = params.page().limit()?;
     let (_, descending) = params.page().order::<ByAge>()?;
     // Events have an order of their own, and with it their cursors.
-    let place = PageParams {
-        limit: None,
-        cursor: params.cursor,
-    };
+    let after = params.page().after::<Cursor>()?.map(|cursor| cursor.0);
     let filter = events::Filter {
         kind: parsed("type", params.r#type.as_deref())?,
         campaign_id: parsed("campaignId", params.campaign_id.as_deref())?,
@@ -55,7 +52,6 @@ pub(super) async fn list(
         until: moment("until", params.until.as_deref())?,
         descending,
     };
-    let after = place.after::<Cursor>()?.map(|cursor| cursor.0);
     let rows = events::list(&mut env.db.reader(), ws, &filter, after, limit + 1).await?;
     Ok(Page::new(
         rows,

@@ -13,8 +13,8 @@ use overture_domain::{
     accounts::{Account, Channel, MailServer, TlsMode},
     enrollments::{Action, ActionState, Attempt, Outcome},
     messages::Label,
-    people::{Actor, Workspace},
-    prospects::{Prospect, ProspectStatus},
+    people::Actor,
+    prospects::Prospect,
     time::ManualClock,
 };
 use overture_egress::{AddressPolicy, Resolver};
@@ -30,9 +30,9 @@ use overture_server_kit::MailServers;
 use overture_store::{
     Database, Slice, accounts, actions, enrollments,
     jobs::{self, Planned},
-    messages, people, prospects,
+    messages, prospects,
 };
-use overture_testkit::{MONDAY, services};
+use overture_testkit::{MONDAY, services, workspace};
 
 use crate::{
     mails::{self, Kind, Sent},
@@ -99,7 +99,7 @@ impl World {
         env.providers = registry.clone();
         env.classifiers = registry;
         leases::start(&env, "bench").await.unwrap();
-        let ws = workspace(&env).await;
+        let ws = workspace(&env, "W").await;
         let mut world = Self {
             env,
             pages: None,
@@ -367,43 +367,19 @@ impl Rows<'_> {
     }
 }
 
-async fn workspace(env: &Env) -> WorkspaceId {
-    let workspace = Workspace {
-        id: env.id(),
-        name: "W".into(),
-        postal_address: "1 Example Street".into(),
-        time_zone: "UTC".into(),
-        created_at: env.now(),
-    };
-    let mut tx = env.db.begin().await.unwrap();
-    people::insert_workspace(&mut tx, &workspace).await.unwrap();
-    tx.commit().await.unwrap();
-    workspace.id
-}
-
 fn prospect(env: &Env, ws: WorkspaceId, run: usize, n: usize) -> Prospect {
     Prospect {
-        id: env.id(),
-        workspace_id: ws,
-        email: format!("p{run}-{n}@d{}.test", n % 100),
         first_name: "Zoë".into(),
         last_name: "Example".into(),
         company: "Example & Sons".into(),
         role: "Head of Sales".into(),
-        phone: String::new(),
-        linkedin_url: String::new(),
-        website: String::new(),
-        country: String::new(),
         city: "Springfield".into(),
-        industry: String::new(),
-        time_zone: String::new(),
-        tags: Vec::new(),
-        custom: std::collections::BTreeMap::new(),
-        source: "bench".into(),
-        status: ProspectStatus::Active,
-        last_contacted_at: None,
-        last_replied_at: None,
-        created_at: env.now(),
-        updated_at: env.now(),
+        ..Prospect::new(
+            env.id(),
+            ws,
+            format!("p{run}-{n}@d{}.test", n % 100),
+            "bench",
+            env.now(),
+        )
     }
 }

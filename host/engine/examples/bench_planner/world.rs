@@ -6,10 +6,7 @@ use std::{
 };
 
 use overture_domain::{
-    AccountId, ProspectId, WorkspaceId,
-    people::{Actor, Workspace},
-    prospects::{Prospect, ProspectStatus},
-    time::ManualClock,
+    AccountId, ProspectId, WorkspaceId, people::Actor, prospects::Prospect, time::ManualClock,
 };
 use overture_engine::{
     Config, Due, Env,
@@ -18,8 +15,8 @@ use overture_engine::{
     mailboxes::{self, NewMailbox},
     sends,
 };
-use overture_store::{Database, dialect::Dialect, people, prospects, testing::execute_raw};
-use overture_testkit::{MONDAY, outreach::Post, services};
+use overture_store::{Database, dialect::Dialect, prospects, testing::execute_raw};
+use overture_testkit::{MONDAY, outreach::Post, services, workspace};
 
 const WORKSPACES: usize = 10;
 /// Of each workspace.
@@ -76,7 +73,7 @@ impl World {
             runs: 0,
         };
         for _ in 0..WORKSPACES {
-            let ws = world.workspace().await;
+            let ws = workspace(&world.env, "W").await;
             let mailboxes = world.mailboxes(ws).await;
             world.workspaces.push((ws, mailboxes));
         }
@@ -125,20 +122,6 @@ impl World {
             assert_eq!(stats.sent as usize, DUE, "{:?}", stats.by_state);
         }
         ticks
-    }
-
-    async fn workspace(&self) -> WorkspaceId {
-        let workspace = Workspace {
-            id: self.env.id(),
-            name: "W".into(),
-            postal_address: "1 Example Street".into(),
-            time_zone: "UTC".into(),
-            created_at: self.env.now(),
-        };
-        let mut tx = self.env.db.begin().await.unwrap();
-        people::insert_workspace(&mut tx, &workspace).await.unwrap();
-        tx.commit().await.unwrap();
-        workspace.id
     }
 
     async fn mailboxes(&self, ws: WorkspaceId) -> Vec<AccountId> {
@@ -202,28 +185,16 @@ impl World {
     fn prospect(&self, ws: WorkspaceId, n: usize) -> Prospect {
         let now = self.env.now();
         Prospect {
-            id: self.env.id(),
-            workspace_id: ws,
-            email: format!("p{}-{n}@d{}.test", self.runs, n % 100),
             first_name: "Zoë".into(),
             last_name: "Example".into(),
             company: "Example & Sons".into(),
-            role: String::new(),
-            phone: String::new(),
-            linkedin_url: String::new(),
-            website: String::new(),
-            country: String::new(),
-            city: String::new(),
-            industry: String::new(),
-            time_zone: String::new(),
-            tags: Vec::new(),
-            custom: std::collections::BTreeMap::new(),
-            source: "bench".into(),
-            status: ProspectStatus::Active,
-            last_contacted_at: None,
-            last_replied_at: None,
-            created_at: now,
-            updated_at: now,
+            ..Prospect::new(
+                self.env.id(),
+                ws,
+                format!("p{}-{n}@d{}.test", self.runs, n % 100),
+                "bench",
+                now,
+            )
         }
     }
 }

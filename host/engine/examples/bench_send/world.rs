@@ -15,8 +15,8 @@ use std::{
 use overture_domain::{
     AccountId, CampaignId, ProspectId, WorkspaceId,
     accounts::{AccountStatus, MailServer, TlsMode},
-    people::{Actor, Workspace},
-    prospects::{Prospect, ProspectStatus},
+    people::Actor,
+    prospects::Prospect,
     time::ManualClock,
 };
 use overture_engine::{
@@ -28,8 +28,8 @@ use overture_engine::{
     sends,
 };
 use overture_mail::{Dialer, tls::Tls};
-use overture_store::{Database, people, prospects};
-use overture_testkit::{MONDAY, services};
+use overture_store::{Database, prospects};
+use overture_testkit::{MONDAY, services, workspace};
 use sha2::{Digest, Sha256};
 
 use crate::{CONNECTIONS, front::Front};
@@ -97,7 +97,7 @@ impl World {
             runs: AtomicUsize::new(0),
         };
         for _ in 0..WORKSPACES {
-            let ws = world.workspace().await;
+            let ws = workspace(&world.env, "W").await;
             let mailboxes = world.mailboxes(ws).await;
             world.workspaces.push((ws, mailboxes));
         }
@@ -239,20 +239,6 @@ impl World {
         campaign
     }
 
-    async fn workspace(&self) -> WorkspaceId {
-        let workspace = Workspace {
-            id: self.env.id(),
-            name: "W".into(),
-            postal_address: "1 Example Street".into(),
-            time_zone: "UTC".into(),
-            created_at: self.env.now(),
-        };
-        let mut tx = self.env.db.begin().await.unwrap();
-        people::insert_workspace(&mut tx, &workspace).await.unwrap();
-        tx.commit().await.unwrap();
-        workspace.id
-    }
-
     async fn prospects(&self, ws: WorkspaceId, run: u32, n: usize) -> Vec<ProspectId> {
         let people: Vec<Prospect> = (0..n).map(|n| self.prospect(ws, run, n)).collect();
         let mut tx = self.env.db.begin().await.unwrap();
@@ -264,28 +250,18 @@ impl World {
     fn prospect(&self, ws: WorkspaceId, run: u32, n: usize) -> Prospect {
         let now = self.env.now();
         Prospect {
-            id: self.env.id(),
-            workspace_id: ws,
-            email: format!("p{run}-{n}@d{}.test", n % 100),
             first_name: "Zoë".into(),
             last_name: "Example".into(),
             company: "Example & Sons".into(),
             role: "Head of Sales".into(),
-            phone: String::new(),
-            linkedin_url: String::new(),
-            website: String::new(),
-            country: String::new(),
             city: "Springfield".into(),
-            industry: String::new(),
-            time_zone: String::new(),
-            tags: Vec::new(),
-            custom: std::collections::BTreeMap::new(),
-            source: "bench".into(),
-            status: ProspectStatus::Active,
-            last_contacted_at: None,
-            last_replied_at: None,
-            created_at: now,
-            updated_at: now,
+            ..Prospect::new(
+                self.env.id(),
+                ws,
+                format!("p{run}-{n}@d{}.test", n % 100),
+                "bench",
+                now,
+            )
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use overture_domain::{
     ProspectId, Timestamp, WorkspaceId, names,
-    prospects::{Prospect, ProspectStatus, custom_field_name, email_problem},
+    prospects::{Prospect, custom_field_name, email_problem},
 };
 
 use crate::{Error, Result};
@@ -208,9 +208,6 @@ impl Columns {
                 _ => None,
             });
         Prospect {
-            id,
-            workspace_id,
-            email: value(Field::Email),
             first_name: value(Field::FirstName),
             last_name: value(Field::LastName),
             company: value(Field::Company),
@@ -228,12 +225,7 @@ impl Columns {
                 .filter(|tag| !tag.is_empty())
                 .collect(),
             custom: custom.collect(),
-            source: "csv".to_owned(),
-            status: ProspectStatus::Active,
-            last_contacted_at: None,
-            last_replied_at: None,
-            created_at: now,
-            updated_at: now,
+            ..Prospect::new(id, workspace_id, value(Field::Email), "csv", now)
         }
     }
 }

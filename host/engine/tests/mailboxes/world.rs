@@ -10,7 +10,7 @@ use overture_domain::{
     events::{Event, EventPosition},
     messages::Message,
     people::Actor,
-    prospects::{Prospect, ProspectStatus},
+    prospects::Prospect,
 };
 use overture_engine::{Due, Env, inbox, mailboxes, mailboxes::NewMailbox};
 use overture_store::{
@@ -317,8 +317,7 @@ async fn start_campaign(env: &Env, ws: WorkspaceId, steps: i64) -> (CampaignId, 
         kind: CampaignKind::Email,
         status: CampaignStatus::Running,
         status_audit_id: env.id(),
-        paused_at: None,
-        paused_reason: None,
+        pauses: Vec::new(),
         time_zone: "Europe/Berlin".into(),
         windows: vec![Window::working_hours()],
         daily_send_limit: 100,
@@ -344,6 +343,7 @@ async fn start_campaign(env: &Env, ws: WorkspaceId, steps: i64) -> (CampaignId, 
         from: None,
         to: CampaignStatus::Running,
         reason: String::new(),
+        pauses: Vec::new(),
         actor: "test".into(),
         at: now,
     };
@@ -385,27 +385,8 @@ fn ended(attempt: &Attempt, state: ActionState, outcome: Outcome) -> actions::En
 
 pub(crate) fn prospect(env: &Env, ws: WorkspaceId, email: &str) -> Prospect {
     Prospect {
-        id: env.id(),
-        workspace_id: ws,
-        email: email.into(),
         first_name: "Grace".into(),
         last_name: "Söderström".into(),
-        company: String::new(),
-        role: String::new(),
-        phone: String::new(),
-        linkedin_url: String::new(),
-        website: String::new(),
-        country: String::new(),
-        city: String::new(),
-        industry: String::new(),
-        time_zone: String::new(),
-        tags: Vec::new(),
-        custom: std::collections::BTreeMap::new(),
-        source: "api".into(),
-        status: ProspectStatus::Active,
-        last_contacted_at: None,
-        last_replied_at: None,
-        created_at: env.now(),
-        updated_at: env.now(),
+        ..Prospect::new(env.id(), ws, email, "api", env.now())
     }
 }

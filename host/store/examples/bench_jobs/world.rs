@@ -14,7 +14,7 @@ use overture_domain::{
     events::{Event, EventKind},
     id::Kind,
     people::Workspace,
-    prospects::{Prospect, ProspectStatus},
+    prospects::Prospect,
     rng::SeededRng,
 };
 use overture_store::{
@@ -92,6 +92,7 @@ impl World {
             from,
             to,
             reason: "a bench".into(),
+            pauses: Vec::new(),
             actor: "cli".into(),
             at: NOW,
         };
@@ -228,28 +229,16 @@ impl World {
     fn prospect(&self) -> Prospect {
         let id: ProspectId = self.id();
         Prospect {
-            id,
-            workspace_id: self.ws,
-            email: format!("{}@example.com", id.uuid()),
             first_name: "Zoë".into(),
             last_name: "Example".into(),
             company: "Example & Sons".into(),
-            role: String::new(),
-            phone: String::new(),
-            linkedin_url: String::new(),
-            website: String::new(),
-            country: String::new(),
-            city: String::new(),
-            industry: String::new(),
-            time_zone: String::new(),
-            tags: Vec::new(),
-            custom: std::collections::BTreeMap::new(),
-            source: "bench".into(),
-            status: ProspectStatus::Active,
-            last_contacted_at: None,
-            last_replied_at: None,
-            created_at: NOW,
-            updated_at: NOW,
+            ..Prospect::new(
+                id,
+                self.ws,
+                format!("{}@example.com", id.uuid()),
+                "bench",
+                NOW,
+            )
         }
     }
 
@@ -277,8 +266,7 @@ impl World {
             kind: CampaignKind::Email,
             status: CampaignStatus::Draft,
             status_audit_id: self.id(),
-            paused_at: None,
-            paused_reason: None,
+            pauses: Vec::new(),
             time_zone: "UTC".into(),
             windows: vec![Window::working_hours()],
             daily_send_limit: 100,

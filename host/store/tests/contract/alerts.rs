@@ -5,8 +5,10 @@ use std::time::Duration;
 use overture_domain::{
     Timestamp, WorkspaceId,
     alerts::{Alert, AlertCode},
+    id::kinds,
 };
 use overture_store::{
+    Slice,
     alerts::{self, Filter, Seen, Who},
     on_both,
     testing::TestDatabase,
@@ -39,7 +41,7 @@ async fn list(test: &TestDatabase, ws: WorkspaceId, open: Option<bool>) -> Vec<A
         open,
         of_instance: false,
     };
-    alerts::list(&mut test.db.reader(), ws, filter, None, 9)
+    alerts::list(&mut test.db.reader(), ws, filter, &Slice::first(9))
         .await
         .unwrap()
 }
@@ -87,7 +89,7 @@ on_both! {
         assert_eq!(ack(ws, false, 11, "bob").await.as_deref(), Some("ada"));
         assert_eq!(ack(ws, true, 12, "admin").await.as_deref(), Some("admin"));
         let all = Filter { open: Some(true), of_instance: true };
-        assert_eq!(alerts::list(&mut test.db.reader(), ws, all, Some(id(11)), 9).await.unwrap().len(), 1);
+        assert_eq!(alerts::list(&mut test.db.reader(), ws, all, &Slice::after(id::<kinds::Alert>(11), 9)).await.unwrap().len(), 1);
         assert_eq!(list(&test, id(9), None).await, []);
         tell(&test, &[], Who::Any, NOW + MINUTE).await;
         assert_eq!(ack(ws, false, 11, "late").await, None, "it is closed");
