@@ -12,6 +12,7 @@ pub mod caps;
 pub mod enrollments;
 pub mod events;
 pub mod experiments;
+pub mod forecast;
 pub mod id;
 pub mod messages;
 pub mod names;

@@ -59,11 +59,24 @@ pub fn clamp_to_window(
 /// Whether a window is open at this moment.
 pub fn is_open(at: Timestamp, windows: &[Window], zone: &TimeZone) -> bool {
     let now = civil(at, zone);
-    let minute =
-        u16::try_from(now.hour()).unwrap_or(0) * 60 + u16::try_from(now.minute()).unwrap_or(0);
-    let yesterday = now.date().yesterday().ok();
+    covers(windows, now.date(), minute_of_day(now))
+}
+
+/// How many minutes of the day of `from` are open from that moment on, by the clock on the wall.
+pub fn open_minutes(windows: &[Window], from: DateTime) -> i64 {
+    let minutes = minute_of_day(from)..24 * 60;
+    let open = minutes.filter(|minute| covers(windows, from.date(), *minute));
+    open.count() as i64
+}
+
+fn minute_of_day(at: DateTime) -> u16 {
+    u16::try_from(at.hour()).unwrap_or(0) * 60 + u16::try_from(at.minute()).unwrap_or(0)
+}
+
+fn covers(windows: &[Window], date: Date, minute: u16) -> bool {
+    let yesterday = date.yesterday().ok();
     windows.iter().any(|window| {
-        let today = begins_on(window, now.date());
+        let today = begins_on(window, date);
         if window.start == window.end {
             today
         } else if window.start < window.end {

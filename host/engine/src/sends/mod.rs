@@ -16,6 +16,7 @@
 //! | `record` | what follows from an outcome (SAF-4, CAP-3) |
 //! | `evidence` | looks for mails that may have gone out (SAFE-3) |
 //! | `returned` | mails that went out and came back: tried again, or given up (SAF-4) |
+//! | `forecast` | when a campaign will be through (ROT-2) |
 //! | `why` | why a mail has not gone out, and what would change that (SCH-9) |
 //! | `resolve` | settles them: by evidence, or by a person's word |
 //!
@@ -27,6 +28,7 @@ mod actuals;
 mod compose;
 mod deliver;
 mod evidence;
+mod forecast;
 mod groups;
 mod hand_out;
 mod heal;
@@ -55,6 +57,7 @@ use overture_store::{Tx, enrollments, events, jobs, lanes, lanes::DueLane, peopl
 use crate::{Due, Env, Failpoint, Part, Result, failpoints};
 
 pub use evidence::look_for_evidence;
+pub use forecast::forecast;
 pub(crate) use heal::heal_counters;
 pub use journal::Journal;
 pub(crate) use limits::{move_zone_in, of_campaign_calendar, of_mailbox_calendar};
