@@ -25,6 +25,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod inbox;
 pub mod leases;
+pub mod lists;
 pub mod mailboxes;
 pub mod networks;
 pub mod parts;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use overture_domain::{
     ListId, ProspectId, WorkspaceId,
-    prospects::{List, Prospect, ProspectStatus, custom_field_name, email_problem},
+    prospects::{Prospect, custom_field_name, email_problem},
 };
 use overture_store::{lists, prospects as store};
 
@@ -119,30 +119,7 @@ pub async fn create(
         return Err(Error::Invalid(wrong));
     }
     let now = env.now();
-    let mut prospect = Prospect {
-        id: env.id(),
-        workspace_id: ws,
-        email: email.trim().to_owned(),
-        first_name: String::new(),
-        last_name: String::new(),
-        company: String::new(),
-        role: String::new(),
-        phone: String::new(),
-        linkedin_url: String::new(),
-        website: String::new(),
-        country: String::new(),
-        city: String::new(),
-        industry: String::new(),
-        time_zone: String::new(),
-        tags: Vec::new(),
-        custom: BTreeMap::new(),
-        source: "api".to_owned(),
-        status: ProspectStatus::Active,
-        last_contacted_at: None,
-        last_replied_at: None,
-        created_at: now,
-        updated_at: now,
-    };
+    let mut prospect = Prospect::new(env.id(), ws, email.trim(), "api", now);
     fields.apply(&mut prospect);
 
     let mut tx = env.db.begin().await?;
@@ -192,57 +169,4 @@ pub async fn update(
     tx.commit().await?;
     env.wakes.wake(Part::Sends);
     Ok(prospect)
-}
-
-/// Makes a list.
-///
-/// # Errors
-/// [`Error::Invalid`] for a name that won't do, [`Error::Conflict`] for one that is taken.
-pub async fn create_list(env: &Env, ws: WorkspaceId, name: &str, color: &str) -> Result<List> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 200 {
-        return Err(Error::field(
-            "name",
-            "invalid",
-            "a list's name has 1 to 200 characters",
-        ));
-    }
-    let list = List {
-        id: env.id(),
-        workspace_id: ws,
-        name: name.to_owned(),
-        color: color.to_owned(),
-        prospect_count: 0,
-        created_at: env.now(),
-    };
-    let mut tx = env.db.begin().await?;
-    match lists::insert(&mut tx, &list).await {
-        Err(overture_store::Error::Unique) => {
-            return Err(Error::Conflict(format!(
-                "there is a list named `{name}` already"
-            )));
-        }
-        other => other?,
-    }
-    tx.commit().await?;
-    Ok(list)
-}
-
-/// Puts prospects on a list; how many came to it.
-///
-/// # Errors
-/// [`Error::NotFound`] for an unknown list; unknown prospects are left out.
-pub async fn add_to_list(
-    env: &Env,
-    ws: WorkspaceId,
-    list: ListId,
-    ids: &[ProspectId],
-) -> Result<u64> {
-    let mut tx = env.db.begin().await?;
-    lists::find(&mut tx, ws, list)
-        .await?
-        .ok_or(Error::NotFound("list"))?;
-    let added = lists::add(&mut tx, ws, list, ids, env.now()).await?;
-    tx.commit().await?;
-    Ok(added)
 }

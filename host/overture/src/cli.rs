@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        alert, campaign, demo, doctor, events, import, key, mail, mailbox, migrate, plugin, rules,
-        send, serve, template, user, why,
+        alert, campaign, demo, doctor, events, import, key, list, mail, mailbox, migrate, plugin,
+        prospect, rules, send, serve, template, user, why,
     },
     config::Config,
 };
@@ -52,6 +52,12 @@ enum Command {
     Mailbox(Remote<mailbox::Command>),
     /// Import prospects from a CSV file, through the API
     Import(RemoteArgs<import::Options>),
+    /// Prospects, through the API
+    #[command(subcommand_required = true)]
+    Prospect(Remote<prospect::Command>),
+    /// Lists of prospects, through the API
+    #[command(subcommand_required = true)]
+    List(Remote<list::Command>),
     /// Campaigns, through the API
     Campaign(Remote<campaign::Command>),
     /// Mails on their way, through the API
@@ -113,6 +119,10 @@ impl Cli {
             Command::Import(remote) => {
                 import::run(&remote.server.connect()?, &remote.options).await
             }
+            Command::Prospect(remote) => {
+                prospect::run(&remote.server.connect()?, remote.command).await
+            }
+            Command::List(remote) => list::run(&remote.server.connect()?, remote.command).await,
             Command::Campaign(remote) => {
                 campaign::run(&remote.server.connect()?, remote.command).await
             }

@@ -81,9 +81,18 @@ impl Client {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn all(&self, path: &str) -> Result<Vec<Value>> {
+        self.all_of(path, &[]).await
+    }
+
+    /// The same of a list with these filters.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn all_of(&self, path: &str, filters: &[(&str, &str)]) -> Result<Vec<Value>> {
         let (mut rows, mut cursor) = (Vec::new(), None::<String>);
         loop {
-            let mut request = self.request(Method::GET, path).query(&[("limit", "100")]);
+            let request = self.request(Method::GET, path).query(filters);
+            let mut request = request.query(&[("limit", "100")]);
             if let Some(cursor) = &cursor {
                 request = request.query(&[("cursor", cursor)]);
             }
@@ -103,11 +112,15 @@ impl Client {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
-        data(
-            self.send(self.request(Method::POST, path).json(body))
-                .await?,
-        )
-        .await
+        self.call(Method::POST, path, body).await
+    }
+
+    /// `data` of a request with a JSON body.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn call(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
+        data(self.send(self.request(method, path).json(body)).await?).await
     }
 
     /// `data` of `POST path` with a file as the body.

@@ -1,7 +1,7 @@
 //! Imports of prospects and the rows that did not become one (PR-2).
 
 use overture_domain::{
-    HostId, ImportId, Timestamp, WorkspaceId, names,
+    HostId, ImportId, ListId, Timestamp, WorkspaceId, names,
     prospects::{Import, ImportState},
 };
 use serde_json::json;
@@ -183,6 +183,18 @@ pub async fn fail_own(tx: &mut Tx, own: HostId, failure: &str, at: Timestamp) ->
     .bind(at)
     .execute(tx)
     .await
+}
+
+/// Whether an import writes into a list at this moment.
+pub async fn is_running_into(on: &mut impl Read, ws: WorkspaceId, list: ListId) -> Result<bool> {
+    let running = query(sql!(
+        "SELECT 1 AS running FROM imports WHERE workspace_id = $1 AND list_id = $2 AND state = 'running' LIMIT 1"
+    ))
+    .bind(ws)
+    .bind(list)
+    .rows(on)
+    .await?;
+    Ok(!running.is_empty())
 }
 
 /// One import.

@@ -1,11 +1,12 @@
 //! Named lists of prospects (PR-3).
 
-use overture_domain::{ListId, ProspectId, Timestamp, WorkspaceId, prospects::List};
+use overture_domain::{ListId, ProspectId, Timestamp, WorkspaceId, names, prospects::List};
 use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
     query::{query, sql},
+    slices::{self, Slice},
 };
 
 const COLUMNS: &str = "SELECT l.id, l.workspace_id, l.name, l.color, l.created_at, (SELECT COUNT(*) FROM list_members m WHERE m.list_id = l.id) AS prospect_count FROM lists l WHERE l.workspace_id = $1";
@@ -58,18 +59,62 @@ pub async fn find_by_name(on: &mut impl Read, ws: WorkspaceId, name: &str) -> Re
         .await
 }
 
-/// A page of lists, oldest first.
-pub async fn list(
-    on: &mut impl Read,
-    ws: WorkspaceId,
-    after: Option<ListId>,
-    limit: i64,
-) -> Result<Vec<List>> {
-    let mut page = query(sql!(COLUMNS)).bind(ws);
-    if let Some(after) = after {
-        page = page.push_bind(" AND l.id > ", after);
+/// A page of lists.
+pub async fn list(on: &mut impl Read, ws: WorkspaceId, slice: &Slice<Sort>) -> Result<Vec<List>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        .slice("l.id", slice)
+        .all(on)
+        .await
+}
+
+names! {
+    /// What lists can be sorted by.
+    Sort { CreatedAt = "createdAt", Name = "name" }
+}
+
+impl slices::Sort for Sort {
+    const DEFAULT: Self = Self::CreatedAt;
+
+    fn column(self) -> Option<&'static str> {
+        match self {
+            Self::CreatedAt => None,
+            Self::Name => Some("l.name"),
+        }
     }
-    page.push_bind(" ORDER BY l.id LIMIT ", limit).all(on).await
+}
+
+/// Writes a list's name and colour; false when it is not there.
+pub async fn update(tx: &mut Tx, list: &List) -> Result<bool> {
+    let n = query(sql!(
+        "UPDATE lists SET name = $3, color = $4 WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(list.workspace_id)
+    .bind(list.id)
+    .bind(&list.name)
+    .bind(&list.color)
+    .execute(tx)
+    .await?;
+    Ok(n == 1)
+}
+
+/// Deletes a list; its prospects stay, and imports that went into it don't name it any more. False
+/// when it is not there.
+pub async fn delete(tx: &mut Tx, ws: WorkspaceId, id: ListId) -> Result<bool> {
+    for statement in [
+        sql!("UPDATE imports SET list_id = NULL WHERE workspace_id = $1 AND list_id = $2"),
+        sql!("DELETE FROM list_members WHERE workspace_id = $1 AND list_id = $2"),
+    ] {
+        query(statement).bind(ws).bind(id).execute(tx).await?;
+    }
+    let n = query(sql!(
+        "DELETE FROM lists WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(ws)
+    .bind(id)
+    .execute(tx)
+    .await?;
+    Ok(n == 1)
 }
 
 /// Puts prospects on a list; those on it stay once. How many came to it.
@@ -92,6 +137,25 @@ pub async fn add(
     .bind(ws)
     .bind(list)
     .bind(at)
+    .bind_json(&ids)
+    .execute(tx)
+    .await
+}
+
+/// Takes prospects off a list; how many were on it.
+pub async fn remove(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    list: ListId,
+    prospects: &[ProspectId],
+) -> Result<u64> {
+    let ids: Vec<_> = prospects.iter().map(|id| json!({ "v": id })).collect();
+    query(sql!(
+        "DELETE FROM list_members WHERE workspace_id = $1 AND list_id = $2
+           AND prospect_id IN (SELECT r.value->>'v' FROM {rows $3})"
+    ))
+    .bind(ws)
+    .bind(list)
     .bind_json(&ids)
     .execute(tx)
     .await

@@ -1,17 +1,31 @@
 use axum::extract::State;
 use overture_domain::{ProspectId, id::kinds};
-use overture_engine::{Env, prospects};
+use overture_engine::{Env, lists};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{Answer, Body, Caller, Error, PathId, error::ErrorEnvelope};
 
-/// Prospects to put on a list.
+/// Prospects of the workspace.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Members {
     #[schema(value_type = Vec<String>, max_items = 1000)]
     prospect_ids: Vec<ProspectId>,
+}
+
+impl Members {
+    /// # Errors
+    /// When there are too many for a request.
+    pub(super) fn ids(&self) -> Result<&[ProspectId], Error> {
+        match self.prospect_ids.as_slice() {
+            ids if ids.len() <= 1_000 => Ok(ids),
+            _ => {
+                let message = "at most 1,000 prospects a request";
+                Err(Error::field("prospectIds", "too_many", message))
+            }
+        }
+    }
 }
 
 /// What came of it.
@@ -34,13 +48,6 @@ pub(super) async fn add(
     Body(body): Body<Members>,
 ) -> Result<Answer<Added>, Error> {
     let ws = caller.allow("prospects:write")?;
-    if body.prospect_ids.len() > 1_000 {
-        return Err(Error::field(
-            "prospectIds",
-            "too_many",
-            "at most 1,000 prospects a request",
-        ));
-    }
-    let added_count = prospects::add_to_list(&env, ws, id, &body.prospect_ids).await?;
+    let added_count = lists::add(&env, ws, id, body.ids()?).await?;
     Ok(Answer::new(Added { added_count }))
 }

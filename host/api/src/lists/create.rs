@@ -1,5 +1,5 @@
 use axum::extract::State;
-use overture_engine::{Env, prospects};
+use overture_engine::{Env, lists};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -32,6 +32,10 @@ pub(super) async fn create(
     Body(body): Body<ListIn>,
 ) -> Result<Created<ListOut>, Error> {
     let ws = caller.allow("prospects:write")?;
-    let list = prospects::create_list(&env, ws, &body.name, &body.color).await?;
+    let fields = lists::Fields {
+        name: Some(body.name),
+        color: Some(body.color),
+    };
+    let list = lists::create(&env, ws, fields).await?;
     Ok(Created(list.into()))
 }

@@ -2,7 +2,11 @@
 
 mod add;
 mod create;
+mod delete;
+mod get;
 mod list;
+mod remove;
+mod update;
 
 use overture_domain::{Timestamp, prospects::List};
 use overture_engine::Env;
@@ -13,7 +17,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) fn routes() -> OpenApiRouter<Env> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))
-        .routes(routes!(add::add))
+        .routes(routes!(get::get, update::update, delete::delete))
+        .routes(routes!(add::add, remove::remove))
 }
 
 /// A named list of prospects.

@@ -226,12 +226,12 @@ on_both! {
             400 {
               "error": {
                 "code": "validation_error",
-                "message": "cursor: take `next_cursor` of the page before, or leave `cursor` out",
+                "message": "cursor: take `next_cursor` of the page before, with the same `sort`, or leave `cursor` out",
                 "details": [
                   {
                     "field": "cursor",
                     "code": "invalid",
-                    "message": "take `next_cursor` of the page before, or leave `cursor` out"
+                    "message": "take `next_cursor` of the page before, with the same `sort`, or leave `cursor` out"
                   }
                 ]
               }

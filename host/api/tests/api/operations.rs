@@ -37,6 +37,7 @@ pub(crate) fn all() -> Vec<Operation> {
             Some(json!({"emails": []})),
         ),
         ("GET", "/suppressions", "suppressions:read", None),
+        ("GET", "/campaigns/{id}/forecast", "campaigns:read", None),
         ("GET", "/lists", "prospects:read", None),
         (
             "POST",
@@ -44,8 +45,17 @@ pub(crate) fn all() -> Vec<Operation> {
             "prospects:write",
             Some(json!({"name": "Fair"})),
         ),
+        ("GET", "/lists/{id}", "prospects:read", None),
+        ("PATCH", "/lists/{id}", "prospects:write", Some(json!({}))),
+        ("DELETE", "/lists/{id}", "prospects:write", None),
         (
             "POST",
+            "/lists/{id}/prospects",
+            "prospects:write",
+            Some(json!({"prospectIds": []})),
+        ),
+        (
+            "DELETE",
             "/lists/{id}/prospects",
             "prospects:write",
             Some(json!({"prospectIds": []})),

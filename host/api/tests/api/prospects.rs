@@ -67,6 +67,31 @@ on_both! {
         assert_eq!(wrong.refusal(), (400, "validation_error", vec!["listId"]));
     }
 
+    // PR-3
+    async fn a_list_is_renamed_emptied_and_deleted(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let (fair, gala) = (api.post("/lists", json!({"name": "Fair"})).await, api.post("/lists", json!({"name": "Gala"})).await);
+        let path = format!("/lists/{}", fair.id());
+        let ada = api.post("/prospects", json!({"email": "ada@example.com", "listId": fair.id()})).await;
+
+        let renamed = api.patch(&path, json!({"name": " Trade fair ", "color": "teal"})).await;
+        assert_eq!((&renamed.data()["name"], &renamed.data()["color"], &renamed.data()["prospectCount"]), (&json!("Trade fair"), &json!("teal"), &json!(1)));
+        assert_eq!(api.get(&path).await.data(), renamed.data());
+        assert_eq!(api.patch(&path, json!({"name": "Gala"})).await.refusal(), (409, "conflict", vec![]));
+        assert_eq!(api.patch(&path, json!({"name": " ", "color": "x".repeat(41)})).await.refusal(), (400, "validation_error", vec!["name", "color"]));
+        let by_name = api.get("/lists?sort=-name&limit=1").await;
+        assert_eq!(by_name.data()[0]["name"], "Trade fair");
+
+        let members = format!("{path}/prospects");
+        let off = api.call("DELETE", &members, Some(json!({"prospectIds": [ada.id()]}))).await;
+        assert_eq!((off.status, &off.data()["removedCount"]), (200, &json!(1)));
+        assert_eq!(api.get(&format!("/prospects?listId={}", fair.id())).await.data(), &json!([]));
+        assert_eq!(api.delete(&path).await.data(), &json!({"id": fair.id()}));
+        assert_eq!(api.get(&path).await.status, 404);
+        assert_eq!(api.get("/lists").await.data()[0]["id"], gala.id());
+        assert_eq!(api.get(&format!("/prospects/{}", ada.id())).await.status, 200, "they stay");
+    }
+
     // API-2: every field that is wrong is named.
     async fn what_is_wrong_is_named(test: TestDatabase) {
         let api = Api::new(test).await;

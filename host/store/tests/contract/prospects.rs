@@ -32,28 +32,31 @@ pub(crate) async fn workspace(db: &Database, rng: &SeededRng) -> WorkspaceId {
 
 pub(crate) fn prospect(ws: WorkspaceId, rng: &SeededRng, email: &str, company: &str) -> Prospect {
     Prospect {
-        id: Id::new(NOW, rng),
-        workspace_id: ws,
-        email: email.into(),
         first_name: "Žofie".into(),
-        last_name: String::new(),
         company: company.into(),
-        role: String::new(),
-        phone: String::new(),
-        linkedin_url: String::new(),
-        website: String::new(),
-        country: String::new(),
-        city: String::new(),
-        industry: String::new(),
-        time_zone: String::new(),
         tags: vec!["vip".into()],
         custom: BTreeMap::from([("plan".into(), "100%_pro".into())]),
-        source: "csv".into(),
-        status: ProspectStatus::Active,
-        last_contacted_at: None,
-        last_replied_at: None,
+        ..Prospect::new(Id::new(NOW, rng), ws, email, "csv", NOW)
+    }
+}
+
+fn import(ws: WorkspaceId, rng: &SeededRng) -> Import {
+    Import {
+        id: ImportId::new(NOW, rng),
+        workspace_id: ws,
+        file_name: "fair.csv".into(),
+        list_id: None,
+        state: ImportState::Running,
+        failure: String::new(),
+        header: vec!["email".into()],
+        total_rows: 8,
+        created_rows: 0,
+        updated_rows: 0,
+        duplicate_rows: 0,
+        suppressed_rows: 0,
+        invalid_rows: 0,
         created_at: NOW,
-        updated_at: NOW,
+        finished_at: None,
     }
 }
 
@@ -129,7 +132,7 @@ on_both! {
         assert_eq!(found, List { prospect_count: 1, ..list.clone() });
         assert_eq!(lists::find_by_name(&mut on, ws, "Fair").await.unwrap(), Some(found.clone()));
         assert_eq!(lists::find(&mut on, other, list.id).await.unwrap(), None);
-        assert_eq!(lists::list(&mut on, ws, None, 10).await.unwrap(), [found]);
+        assert_eq!(lists::list(&mut on, ws, &Slice::first(10)).await.unwrap(), [found]);
         let filter = prospects::Filter { list_id: Some(list.id), ..Default::default() };
         assert_eq!(prospects::list(&mut on, ws, &filter, &Slice::first(10)).await.unwrap().len(), 1);
         let mut tx = test.db.begin().await.unwrap();
@@ -137,15 +140,47 @@ on_both! {
         assert!(matches!(again, Err(overture_store::Error::Unique)));
     }
 
+    // PR-3
+    async fn lists_are_renamed_emptied_and_deleted(test: TestDatabase) {
+        let rng = SeededRng::new(30);
+        let (ws, other) = (workspace(&test.db, &rng).await, workspace(&test.db, &rng).await);
+        let list = |name: &str| List { id: ListId::new(NOW, &rng), workspace_id: ws, name: name.into(), color: String::new(), prospect_count: 0, created_at: NOW };
+        let (fair, zoo, ark) = (list("Fair"), list("Zoo"), list("Ark"));
+        let people = [prospect(ws, &rng, "a@example.com", ""), prospect(ws, &rng, "b@example.com", "")];
+        let import = Import { list_id: Some(fair.id), ..import(ws, &rng) };
+        let mut tx = test.db.begin().await.unwrap();
+        for list in [&fair, &zoo, &ark] {
+            lists::insert(&mut tx, list).await.unwrap();
+        }
+        prospects::insert(&mut tx, &people).await.unwrap();
+        imports::insert(&mut tx, &import, HostId::new(NOW, &rng)).await.unwrap();
+        lists::add(&mut tx, ws, fair.id, &people.each_ref().map(|p| p.id), NOW).await.unwrap();
+        assert_eq!(lists::remove(&mut tx, other, fair.id, &[people[0].id]).await.unwrap(), 0); // WS-1
+        assert_eq!(lists::remove(&mut tx, ws, fair.id, &[people[0].id, people[0].id]).await.unwrap(), 1);
+        assert!(lists::update(&mut tx, &List { name: "Gala".into(), color: "red".into(), ..zoo.clone() }).await.unwrap());
+        assert!(!lists::update(&mut tx, &List { workspace_id: other, ..zoo.clone() }).await.unwrap());
+        tx.commit().await.unwrap();
+        let mut on = test.db.reader();
+        let by_name = Slice { by: lists::Sort::Name, descending: true, ..Slice::first(10) };
+        let names: Vec<_> = lists::list(&mut on, ws, &by_name).await.unwrap().into_iter().map(|l| (l.name, l.color, l.prospect_count)).collect();
+        assert_eq!(names, [("Gala".into(), "red".into(), 0), ("Fair".into(), String::new(), 1), ("Ark".into(), String::new(), 0)]);
+
+        assert!(imports::is_running_into(&mut on, ws, fair.id).await.unwrap());
+        assert!(!imports::is_running_into(&mut on, ws, zoo.id).await.unwrap());
+        let mut tx = test.db.begin().await.unwrap();
+        assert!(!lists::delete(&mut tx, other, fair.id).await.unwrap());
+        assert!(lists::delete(&mut tx, ws, fair.id).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(lists::find(&mut on, ws, fair.id).await.unwrap(), None);
+        assert_eq!(imports::find(&mut on, ws, import.id).await.unwrap().unwrap().list_id, None);
+        assert_eq!(prospects::list(&mut on, ws, &Default::default(), &Slice::first(10)).await.unwrap().len(), 2);
+    }
+
     // PR-2: each row's end and reason.
     async fn imports_count_their_rows(test: TestDatabase) {
         let rng = SeededRng::new(4);
         let ws = workspace(&test.db, &rng).await;
-        let import = Import {
-            id: ImportId::new(NOW, &rng), workspace_id: ws, file_name: "fair.csv".into(), list_id: None,
-            state: ImportState::Running, failure: String::new(), header: vec!["email".into()], total_rows: 8, created_rows: 0, updated_rows: 0,
-            duplicate_rows: 0, suppressed_rows: 0, invalid_rows: 0, created_at: NOW, finished_at: None,
-        };
+        let import = import(ws, &rng);
         let problem = imports::Problem { line: 3, result: imports::Rejected::Invalid, reason: "no @".into(), record: vec!["x".into(), "y".into()] };
         let counts = imports::Counts { created: 5, invalid: 1, ..Default::default() };
         let mut tx = test.db.begin().await.unwrap();
@@ -196,8 +231,8 @@ on_both! {
         assert!(suppressions::among(&mut on, other, &asked).await.unwrap().is_empty());
         let mut both = [one.clone(), domain.clone()];
         both.sort_by_key(|suppression| suppression.id);
-        assert_eq!(suppressions::list(&mut on, ws, None, None, 10).await.unwrap(), both);
-        assert_eq!(suppressions::list(&mut on, ws, Some(SuppressionKind::Domain), None, 10).await.unwrap(), [domain]);
+        assert_eq!(suppressions::list(&mut on, ws, None, &Slice::first(10)).await.unwrap(), both);
+        assert_eq!(suppressions::list(&mut on, ws, Some(SuppressionKind::Domain), &Slice::first(10)).await.unwrap(), [domain]);
         let mut tx = test.db.begin().await.unwrap();
         assert!(!suppressions::delete(&mut tx, other, one.id).await.unwrap());
         assert!(suppressions::delete(&mut tx, ws, one.id).await.unwrap());
