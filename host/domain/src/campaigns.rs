@@ -48,6 +48,57 @@ impl CampaignStatus {
     }
 }
 
+names! {
+    /// Why a campaign is paused; several reasons can hold at once (SEQ-10).
+    PauseReason {
+        /// By a person.
+        Manual = "manual",
+        /// By a person's program.
+        Api = "api",
+        /// Its start date came, and something kept it from starting.
+        NotStartable = "not_startable",
+        /// None of its LinkedIn accounts is connected (LI-2).
+        LinkedinAccountDisconnected = "linkedin_account_disconnected",
+    }
+}
+
+impl PauseReason {
+    /// What ends it without a person; None: it waits for one.
+    pub const fn ends_when(self) -> Option<&'static str> {
+        match self {
+            Self::Manual | Self::Api | Self::NotStartable => None,
+            Self::LinkedinAccountDisconnected => Some("one of its LinkedIn accounts is connected"),
+        }
+    }
+}
+
+/// One of the reasons that hold a paused campaign (SEQ-10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub reason: PauseReason,
+    /// What happened, for people; may be empty.
+    pub detail: String,
+    pub since: Timestamp,
+}
+
+impl Pause {
+    /// What a user can expect (SEQ-10).
+    pub fn outlook(&self) -> String {
+        match self.reason.ends_when() {
+            Some(end) => format!("Will resume by itself when {end}"),
+            None => "Needs you".to_owned(),
+        }
+    }
+
+    /// The reason in words.
+    pub fn words(&self) -> String {
+        match self.detail.as_str() {
+            "" => self.reason.to_string(),
+            detail => format!("{} ({detail})", self.reason),
+        }
+    }
+}
+
 /// A campaign without its steps and pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Campaign {
@@ -57,9 +108,9 @@ pub struct Campaign {
     pub kind: CampaignKind,
     pub status: CampaignStatus,
     pub status_audit_id: AuditId,
-    /// Both are there while it is paused (SAFE-4).
-    pub paused_at: Option<Timestamp>,
-    pub paused_reason: Option<String>,
+    /// What holds it while it is paused, the oldest first; there is one at least then (SAFE-4,
+    /// SEQ-10).
+    pub pauses: Vec<Pause>,
     /// IANA name, of windows and of its daily caps.
     pub time_zone: String,
     pub windows: Vec<Window>,

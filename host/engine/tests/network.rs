@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 use overture_domain::{
     CampaignId, ProspectId, Timestamp,
     accounts::{Account, AccountStatus, Channel},
-    campaigns::StepKind,
+    campaigns::{CampaignStatus, PauseReason, StepKind},
     caps::Cap,
     enrollments::{ActionState, Enrollment, EnrollmentState},
     events::EventKind,
@@ -17,7 +17,7 @@ use overture_domain::{
 };
 use overture_engine::{
     Due, Part,
-    campaigns::{CampaignIn, StepIn},
+    campaigns::{self, CampaignIn, StepIn},
     inbox,
     networks::{self, NewNetworkAccount},
     plugins::{Backing, Registry, Settings},
@@ -354,5 +354,49 @@ on_both! {
         assert_eq!(status().await, AccountStatus::Connected);
         assert_eq!(net.calls("invite", "quiet-rosa").await, "1");
         assert_eq!(net.only(campaign).await.state, EnrollmentState::Waiting);
+    }
+
+    // SEQ-10, LI-2: a campaign without a connected account waits for one, and for the person who
+    // paused it as well; it runs when nothing holds it any more.
+    async fn several_reasons_hold_a_campaign(test: TestDatabase) {
+        let net = Network::new(test).await;
+        let (ws, env) = (net.outreach.ws, net.outreach.env());
+        let campaign = net.running(&["quiet-rosa"]).await;
+        let found = async || campaigns::get(env, ws, campaign).await.unwrap().campaign;
+        let reasons = async || found().await.pauses.iter().map(|pause| pause.reason).collect::<Vec<_>>();
+        let sign = async |words: Option<&[u8]>| {
+            let mut tx = env.db.begin().await.unwrap();
+            if let Some(words) = words {
+                kept::set_value(&mut tx, ws, PLUGIN, "signed_out", words, 1_000).await.unwrap();
+            } else {
+                kept::delete_value(&mut tx, ws, PLUGIN, "signed_out").await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            net.run_for(HOUR * 2).await;
+        };
+
+        sign(Some(b"the session has ended")).await;
+        let held = found().await;
+        assert_eq!(held.status, CampaignStatus::Paused);
+        assert_eq!(reasons().await, [PauseReason::LinkedinAccountDisconnected]);
+        assert_eq!(held.pauses[0].outlook(), "Will resume by itself when one of its LinkedIn accounts is connected");
+        let why = sends::why(env, ws, sends::About::Campaign(campaign)).await.unwrap();
+        assert!(why.reason.contains("the session has ended"), "{}", why.reason);
+        let refused = campaigns::resume(env, ws, campaign, &Actor::Cli).await.unwrap_err();
+        assert_eq!(refused.code(), "invalid_status");
+        assert!(refused.to_string().contains("linkedin_account_disconnected (the session has ended)"), "{refused}");
+        sign(None).await;
+        assert_eq!((found().await.status, reasons().await), (CampaignStatus::Running, Vec::new()));
+
+        campaigns::pause(env, ws, campaign, &Actor::Cli).await.unwrap();
+        sign(Some(b"the session has ended")).await;
+        let both = [PauseReason::Manual, PauseReason::LinkedinAccountDisconnected];
+        assert_eq!(reasons().await, both);
+        sign(None).await;
+        assert_eq!((found().await.status, reasons().await), (CampaignStatus::Paused, vec![PauseReason::Manual]));
+        campaigns::resume(env, ws, campaign, &Actor::Cli).await.unwrap();
+        assert_eq!(found().await.status, CampaignStatus::Running);
+        net.run_for(DAY).await;
+        assert_eq!(net.calls("invite", "quiet-rosa").await, "1");
     }
 }

@@ -2,7 +2,7 @@
 
 use overture_domain::{
     AccountId, AuditId, CampaignId, StepId, Timestamp, WorkspaceId,
-    campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
+    campaigns::{Campaign, CampaignStatus, Pause, PoolAccount, Step},
     names,
     people::Audit,
 };
@@ -14,7 +14,7 @@ use crate::{
     slices::{self, Slice},
 };
 
-const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, paused_at, paused_reason, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation, track_opens, track_clicks, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
+const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, pauses, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation, track_opens, track_clicks, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
 
 impl Record for Campaign {
     const TABLE: &'static str = "campaigns";
@@ -27,8 +27,7 @@ impl Record for Campaign {
             kind: row.parsed("kind")?,
             status: row.parsed("status")?,
             status_audit_id: row.id("status_audit_id")?,
-            paused_at: row.opt_time("paused_at")?,
-            paused_reason: row.opt_text("paused_reason")?,
+            pauses: row.json("pauses")?,
             time_zone: row.text("time_zone")?,
             windows: row.json("windows")?,
             daily_send_limit: row.int("daily_send_limit")?,
@@ -79,8 +78,10 @@ pub struct StatusChange {
     /// What it must be now; None for a new campaign.
     pub from: Option<CampaignStatus>,
     pub to: CampaignStatus,
-    /// For people; what a paused campaign shows.
+    /// For people.
     pub reason: String,
+    /// What holds it from now on; something where it becomes paused, nothing else.
+    pub pauses: Vec<Pause>,
     pub actor: String,
     pub at: Timestamp,
 }
@@ -268,8 +269,9 @@ pub async fn list_through(on: &mut impl Read) -> Result<Vec<Campaign>> {
         .await
 }
 
-/// Changes a status together with its audit row (SAFE-4), and the times that hang on it. False,
-/// and nothing written, when the campaign is not there or not in `change.from`.
+/// Changes a status together with its audit row (SAFE-4), and what hangs on it; also from paused to
+/// paused, when other things hold it now. False, and nothing written, when the campaign is not there
+/// or not in `change.from`.
 pub async fn set_status(
     tx: &mut Tx,
     ws: WorkspaceId,
@@ -288,9 +290,9 @@ pub async fn set_status(
         return Ok(false);
     }
     audit::insert(tx, &change.audit(ws, id)).await?;
-    let paused = change.to == CampaignStatus::Paused;
+    let oldest = change.pauses.first();
     let n = query(sql!(
-        "UPDATE campaigns SET status = $3, status_audit_id = $4, updated_at = $5, paused_at = $6, paused_reason = $7,
+        "UPDATE campaigns SET status = $3, status_audit_id = $4, updated_at = $5, paused_at = $6, paused_reason = $7, pauses = $8,
              started_at = CASE WHEN $3 = 'running' THEN COALESCE(started_at, $5) ELSE started_at END,
              finished_at = CASE WHEN $3 = 'completed' THEN $5 WHEN $3 = 'running' THEN NULL ELSE finished_at END
          WHERE workspace_id = $1 AND id = $2"
@@ -300,8 +302,9 @@ pub async fn set_status(
     .bind(change.to.name())
     .bind(change.audit_id)
     .bind(change.at)
-    .bind(paused.then_some(change.at))
-    .bind(paused.then(|| change.reason.clone()))
+    .bind(oldest.map(|pause| pause.since))
+    .bind(oldest.map(|pause| pause.reason.name()))
+    .bind_json(&change.pauses)
     .execute(tx)
     .await?;
     Ok(n == 1)

@@ -33,6 +33,7 @@ migrations! {
     10 "0010_imports";
     11 "0011_search";
     12 "0012_profiles";
+    13 "0013_pauses";
 }
 
 /// How far a database is.

@@ -3,6 +3,7 @@
 mod create;
 mod enroll;
 mod enrollments;
+mod forecast;
 mod get;
 mod list;
 mod pause;
@@ -15,7 +16,7 @@ mod window;
 
 use overture_domain::{
     AccountId, Id, Timestamp,
-    campaigns::{Campaign, Rotation, Step},
+    campaigns::{Campaign, Pause, Rotation, Step},
     id::{Kind, ParseIdError},
     names::UnknownName,
     variants::Variant,
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .routes(routes!(pause::pause))
         .routes(routes!(resume::resume))
         .routes(routes!(stats::stats))
+        .routes(routes!(forecast::forecast))
         .routes(routes!(
             enrollments::enrollments,
             enroll::enroll,
@@ -59,7 +61,10 @@ pub(crate) struct CampaignOut {
     status: String,
     #[schema(value_type = Option<String>, format = DateTime)]
     paused_at: Option<Timestamp>,
+    /// Of the oldest of `pauses`.
     paused_reason: Option<String>,
+    /// What holds it while it is paused: it runs again when nothing is left.
+    pauses: Vec<PauseOut>,
     timezone: String,
     /// When it may send.
     windows: Vec<WindowOut>,
@@ -97,8 +102,9 @@ impl From<Campaign> for CampaignOut {
             name: campaign.name,
             kind: campaign.kind.to_string(),
             status: campaign.status.to_string(),
-            paused_at: campaign.paused_at,
-            paused_reason: campaign.paused_reason,
+            paused_at: campaign.pauses.first().map(|pause| pause.since),
+            paused_reason: (campaign.pauses.first()).map(|pause| pause.reason.to_string()),
+            pauses: campaign.pauses.into_iter().map(PauseOut::from).collect(),
             timezone: campaign.time_zone,
             windows: campaign.windows.into_iter().map(WindowOut::from).collect(),
             daily_send_limit: campaign.daily_send_limit,
@@ -118,6 +124,33 @@ impl From<Campaign> for CampaignOut {
             finished_at: campaign.finished_at,
             created_at: campaign.created_at,
             updated_at: campaign.updated_at,
+        }
+    }
+}
+
+/// One of the reasons that hold a paused campaign.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct PauseOut {
+    /// manual, api, not_startable or linkedin_account_disconnected.
+    #[schema(example = "manual")]
+    reason: String,
+    /// What happened.
+    detail: String,
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// "Will resume by itself when …" or "Needs you".
+    #[schema(example = "Needs you")]
+    outlook: String,
+}
+
+impl From<Pause> for PauseOut {
+    fn from(pause: Pause) -> Self {
+        Self {
+            reason: pause.reason.to_string(),
+            outlook: pause.outlook(),
+            detail: pause.detail,
+            since: pause.since,
         }
     }
 }

@@ -39,6 +39,7 @@ on_both! {
                 "status": "draft",
                 "pausedAt": null,
                 "pausedReason": null,
+                "pauses": [],
                 "timezone": "UTC",
                 "windows": [
                   {
@@ -134,6 +135,7 @@ on_both! {
                 "status": "draft",
                 "pausedAt": null,
                 "pausedReason": null,
+                "pauses": [],
                 "timezone": "Europe/Berlin",
                 "windows": [
                   {
@@ -325,7 +327,8 @@ on_both! {
         assert_eq!(turn("start").await.refusal().1, "invalid_status");
         let paused = turn("pause").await;
         assert_eq!(paused.data()["status"], "paused");
-        assert!(paused.data()["pausedAt"].is_string() && paused.data()["pausedReason"].is_string());
+        let pauses = json!([{"reason": "api", "detail": "", "since": paused.data()["pausedAt"], "outlook": "Needs you"}]);
+        assert_eq!((&paused.data()["pausedReason"], &paused.data()["pauses"]), (&json!("api"), &pauses));
         let resumed = turn("resume").await;
         assert_eq!((&resumed.data()["status"], &resumed.data()["pausedAt"]), (&json!("running"), &Value::Null));
     }

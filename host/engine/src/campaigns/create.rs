@@ -42,8 +42,7 @@ pub async fn create(
         kind: kind(&given.steps),
         status: CampaignStatus::Draft,
         status_audit_id: env.id(),
-        paused_at: None,
-        paused_reason: None,
+        pauses: Vec::new(),
         time_zone: given.time_zone.clone().unwrap_or(workspace.time_zone),
         windows: given
             .windows
@@ -94,6 +93,7 @@ pub async fn create(
         from: None,
         to: CampaignStatus::Draft,
         reason: "created".to_owned(),
+        pauses: Vec::new(),
         actor: actor.to_string(),
         at: now,
     };

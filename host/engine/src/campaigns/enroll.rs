@@ -70,15 +70,7 @@ pub async fn enroll(
         // SEQ-11: nothing starts without a person.
         CampaignStatus::Completed => {
             let reason = "more prospects were enrolled";
-            status::set_in(
-                &mut tx,
-                env,
-                &campaign,
-                CampaignStatus::Paused,
-                reason,
-                actor,
-            )
-            .await?;
+            status::pause_in(&mut tx, env, &campaign, status::by(actor), reason, actor).await?;
         }
         _ => {}
     }

@@ -7,6 +7,7 @@ mod create;
 mod enroll;
 mod input;
 mod part;
+mod pauses;
 mod start;
 mod stats;
 mod status;
@@ -26,10 +27,11 @@ pub use create::create;
 pub use enroll::{Enroll, Enrolled, Unenrolled, enroll, unenroll};
 pub use input::{CampaignIn, CampaignPatch, MailboxSettingsIn, StepIn, VariantIn};
 pub use part::tick;
+pub(crate) use pauses::{hold_in, lift_in};
 pub use start::{resume, start};
 pub use stats::{Stats, stats};
 pub use status::pause;
-pub(crate) use status::set_in as set_status_in;
+pub(crate) use status::{by as paused_by, pause_in};
 pub use update::update;
 
 /// A campaign with everything that belongs to it.

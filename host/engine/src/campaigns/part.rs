@@ -2,7 +2,7 @@
 //! nothing can act any more (SEQ-6, SEQ-11).
 
 use overture_domain::{
-    campaigns::{Campaign, CampaignStatus},
+    campaigns::{Campaign, CampaignStatus, PauseReason},
     people::Actor,
 };
 use overture_store::{campaigns as store, enrollments, events};
@@ -57,17 +57,9 @@ async fn start_scheduled(env: &Env, campaign: &Campaign) -> Result<()> {
         )
         .await?;
     } else {
-        let list: Vec<_> = causes.iter().map(|cause| cause.message.as_str()).collect();
-        let reason = format!("it could not start: {}", list.join("; "));
-        status::set_in(
-            &mut tx,
-            env,
-            &found.campaign,
-            CampaignStatus::Paused,
-            &reason,
-            &actor,
-        )
-        .await?;
+        let why = PauseReason::NotStartable;
+        let detail = start::could_not(&causes);
+        status::pause_in(&mut tx, env, &found.campaign, why, &detail, &actor).await?;
     }
     tx.commit().await?;
     status::wake(env);

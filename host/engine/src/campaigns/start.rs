@@ -1,7 +1,7 @@
 //! Starting a campaign (SEQ-6).
 
 use overture_domain::{
-    CampaignId, WorkspaceId,
+    CampaignId, Timestamp, WorkspaceId,
     accounts::AccountStatus,
     campaigns::{Campaign, CampaignStatus},
     people::Actor,
@@ -10,7 +10,7 @@ use overture_store::{Read, accounts, campaigns as store, enrollments};
 
 use crate::{Env, Error, FieldError, Result};
 
-use super::{CampaignDetails, details, status, templates};
+use super::{CampaignDetails, details, pauses, status, templates};
 
 /// Starts a draft or a paused campaign: it runs, or is scheduled where its start date lies ahead.
 ///
@@ -22,7 +22,8 @@ pub async fn start(env: &Env, ws: WorkspaceId, id: CampaignId, actor: &Actor) ->
     begin(env, ws, id, actor, "started").await
 }
 
-/// Lets a paused campaign run again. Nothing catches up in a burst: what was due meanwhile is
+/// Lets a paused campaign run again, unless something still holds it that a person can't lift
+/// (SEQ-10). Nothing catches up in a burst: what was due meanwhile is
 /// planned anew, at the pace of the mailboxes (SAFE-1).
 ///
 /// # Errors
@@ -44,19 +45,16 @@ async fn begin(
     actor: &Actor,
     reason: &str,
 ) -> Result<Campaign> {
-    let now = env.now();
     let mut tx = env.db.begin().await?;
     let found = details(&mut tx, ws, id).await?;
-    let to = match found.campaign.start_at {
-        Some(start) if start > now => CampaignStatus::Scheduled,
-        _ => CampaignStatus::Running,
-    };
+    let to = begins_as(&found.campaign, env.now());
     // First the status: the causes of a completed campaign help nobody.
     let started = found.campaign.started_at.is_some();
     let startable = !matches!(found.campaign.status, CampaignStatus::Cooldown);
     if !startable || !found.campaign.status.may_become(to, started) {
         return Err(status::refused(&found.campaign, to));
     }
+    pauses::refuse_held(&mut tx, &found).await?;
     refuse(causes(&mut tx, env, &found).await?)?;
     status::set_in(&mut tx, env, &found.campaign, to, reason, actor).await?;
     let campaign = store::find(&mut tx, ws, id)
@@ -65,6 +63,20 @@ async fn begin(
     tx.commit().await?;
     status::wake(env);
     Ok(campaign)
+}
+
+/// What a campaign becomes that starts now: scheduled while its start date lies ahead (SEQ-6).
+pub(super) fn begins_as(campaign: &Campaign, now: Timestamp) -> CampaignStatus {
+    match campaign.start_at {
+        Some(start) if start > now => CampaignStatus::Scheduled,
+        _ => CampaignStatus::Running,
+    }
+}
+
+/// The causes as one sentence, where nobody waits for an answer.
+pub(super) fn could_not(causes: &[FieldError]) -> String {
+    let list: Vec<_> = causes.iter().map(|cause| cause.message.as_str()).collect();
+    format!("it could not start: {}", list.join("; "))
 }
 
 /// Everything that keeps the campaign from starting; none: it can.

@@ -3,7 +3,7 @@
 
 use overture_domain::{
     CampaignId, WorkspaceId,
-    campaigns::{Campaign, CampaignStatus},
+    campaigns::{Campaign, CampaignStatus, Pause, PauseReason},
     events::{Event, EventKind},
     people::Actor,
 };
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{Env, Error, Part, Result};
 
-/// Changes the status in the caller's transaction.
+/// Changes the status in the caller's transaction; to paused go [`pause_in`] and [`super::pauses`].
 ///
 /// # Errors
 /// [`Error::InvalidStatus`] where SEQ-11 doesn't allow it, [`Error::Conflict`] when it changed
@@ -23,6 +23,54 @@ pub(crate) async fn set_in(
     campaign: &Campaign,
     to: CampaignStatus,
     reason: &str,
+    actor: &Actor,
+) -> Result<()> {
+    change_in(tx, env, campaign, to, (reason, Vec::new()), actor).await
+}
+
+/// Pauses a campaign that isn't, for one reason.
+///
+/// # Errors
+/// Those of [`set_in`].
+pub(crate) async fn pause_in(
+    tx: &mut Tx,
+    env: &Env,
+    campaign: &Campaign,
+    reason: PauseReason,
+    detail: &str,
+    actor: &Actor,
+) -> Result<()> {
+    let pause = Pause {
+        reason,
+        detail: detail.to_owned(),
+        since: env.now(),
+    };
+    let paused = CampaignStatus::Paused;
+    change_in(
+        tx,
+        env,
+        campaign,
+        paused,
+        (&pause.words(), vec![pause.clone()]),
+        actor,
+    )
+    .await
+}
+
+/// Why a campaign is paused that somebody pauses (SEQ-10).
+pub(crate) fn by(actor: &Actor) -> PauseReason {
+    match actor {
+        Actor::Key(_) => PauseReason::Api,
+        _ => PauseReason::Manual,
+    }
+}
+
+async fn change_in(
+    tx: &mut Tx,
+    env: &Env,
+    campaign: &Campaign,
+    to: CampaignStatus,
+    (reason, pauses): (&str, Vec<Pause>),
     actor: &Actor,
 ) -> Result<()> {
     if !campaign
@@ -37,13 +85,11 @@ pub(crate) async fn set_in(
         from: Some(campaign.status),
         to,
         reason: reason.to_owned(),
+        pauses,
         actor: actor.to_string(),
         at: now,
     };
-    if !store::set_status(tx, campaign.workspace_id, campaign.id, &change).await? {
-        let message = "the campaign has changed meanwhile: look at it and try again";
-        return Err(Error::Conflict(message.to_owned()));
-    }
+    write(tx, campaign, &change).await?;
     let event = Event {
         id: env.id(),
         workspace_id: campaign.workspace_id,
@@ -65,6 +111,35 @@ pub(crate) async fn set_in(
         }),
     };
     events::insert(tx, &[event]).await?;
+    Ok(())
+}
+
+/// What holds a paused campaign changes, and it stays paused: a row of the audit, and no event.
+pub(super) async fn set_pauses_in(
+    tx: &mut Tx,
+    env: &Env,
+    campaign: &Campaign,
+    pauses: Vec<Pause>,
+    reason: &str,
+    actor: &Actor,
+) -> Result<()> {
+    let change = StatusChange {
+        audit_id: env.id(),
+        from: Some(CampaignStatus::Paused),
+        to: CampaignStatus::Paused,
+        reason: reason.to_owned(),
+        pauses,
+        actor: actor.to_string(),
+        at: env.now(),
+    };
+    write(tx, campaign, &change).await
+}
+
+async fn write(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> Result<()> {
+    if !store::set_status(tx, campaign.workspace_id, campaign.id, change).await? {
+        let message = "the campaign has changed meanwhile: look at it and try again";
+        return Err(Error::Conflict(message.to_owned()));
+    }
     Ok(())
 }
 
@@ -99,13 +174,7 @@ pub async fn pause(env: &Env, ws: WorkspaceId, id: CampaignId, actor: &Actor) ->
     if matches!(campaign.status, Archived | Completed) {
         return Err(refused(&campaign, Paused));
     }
-    // SEQ-10
-    let reason = if matches!(actor, Actor::Key(_)) {
-        "api"
-    } else {
-        "manual"
-    };
-    set_in(&mut tx, env, &campaign, Paused, reason, actor).await?;
+    pause_in(&mut tx, env, &campaign, by(actor), "", actor).await?;
     let campaign = store::find(&mut tx, ws, id)
         .await?
         .ok_or(Error::NotFound("campaign"))?;

@@ -80,15 +80,8 @@ pub async fn update(
     // SEQ-11: nothing starts without a person.
     if before.campaign.status == CampaignStatus::Completed && patch.end_at.is_some() {
         let reason = "the end date was moved";
-        status::set_in(
-            &mut tx,
-            env,
-            &before.campaign,
-            CampaignStatus::Paused,
-            reason,
-            actor,
-        )
-        .await?;
+        let why = status::by(actor);
+        status::pause_in(&mut tx, env, &before.campaign, why, reason, actor).await?;
     }
     let after = details(&mut tx, ws, id).await?;
     tx.commit().await?;

@@ -82,8 +82,9 @@ async fn connected(env: &Env, account: &mut Account) -> Result<std::result::Resu
     let mut tx = env.db.begin().await?;
     let reason = set_state(&mut tx, env, account, state).await?;
     tx.commit().await?;
-    env.wakes.wake(Part::Sends);
-    env.wakes.wake(Part::Dispatch);
+    for part in [Part::Campaigns, Part::Sends, Part::Dispatch] {
+        env.wakes.wake(part);
+    }
     if account.status == AccountStatus::Connected {
         return Ok(Ok(()));
     }

@@ -150,7 +150,7 @@ async fn reopen(tx: &mut Tx, env: &Env, message: &Message, actor: &Actor) -> Res
     let campaign = campaigns::find(tx, ws, enrollment.campaign_id).await?;
     if let Some(campaign) = campaign.filter(|found| found.status == CampaignStatus::Completed) {
         let reason = "a reply was relabelled: its prospect can be written to again";
-        engine::set_status_in(tx, env, &campaign, CampaignStatus::Paused, reason, actor).await?;
+        engine::pause_in(tx, env, &campaign, engine::paused_by(actor), reason, actor).await?;
     }
     Ok(())
 }

@@ -3,14 +3,14 @@
 
 use overture_domain::{
     AccountId, WorkspaceId,
-    accounts::{Account, AccountStatus},
+    accounts::{Account, AccountStatus, Channel},
     events::{Event, EventKind},
     people::Actor,
 };
 use overture_store::{Tx, accounts as store, accounts::StatusChange, events};
 use serde_json::json;
 
-use crate::{Env, Error, Part, Result, sends, sends::Roomier};
+use crate::{Env, Error, Part, Result, campaigns, sends, sends::Roomier};
 
 use super::get;
 
@@ -49,6 +49,17 @@ pub async fn set_in(
         &[changed(env, account, Some(account.status), to, reason)],
     )
     .await?;
+    if account.channel == Channel::Linkedin {
+        // LI-2
+        let account = account.id;
+        match to {
+            AccountStatus::Connected => campaigns::lift_in(tx, env, ws, account, actor).await?,
+            AccountStatus::Disconnected | AccountStatus::NeedsVerification => {
+                campaigns::hold_in(tx, env, ws, account, reason, actor).await?;
+            }
+            _ => {}
+        }
+    }
     Ok(true)
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus},
-    campaigns::{Campaign, CampaignStatus},
+    campaigns::{Campaign, CampaignStatus, Pause},
     caps::Limit,
     enrollments::{Enrollment, EnrollmentState, Job, JobState},
 };
@@ -291,10 +291,6 @@ fn of_campaign(campaign: &Campaign, now: Timestamp) -> Option<Answer> {
     use CampaignStatus::{Archived, Completed, Cooldown, Draft, Error, Paused, Running, Scheduled};
     let code = format!("campaign_{}", campaign.status);
     let stands = |reason: &str| Answer::new(&code, reason);
-    let because = |what: &str| match campaign.paused_reason.as_deref() {
-        None | Some("") => format!("the campaign {what}"),
-        Some(why) => format!("the campaign {what}: {why}"),
-    };
     Some(match campaign.status {
         Running => match campaign.end_at.filter(|end| *end <= now) {
             None => return None,
@@ -310,15 +306,27 @@ fn of_campaign(campaign: &Campaign, now: Timestamp) -> Option<Answer> {
                 None => answer,
             }
         }
-        Paused => stands(&because("is paused")).unless("resume it"),
-        Cooldown => stands(&because("rests")).unless("resume it"),
+        Paused => of_pauses(&campaign.pauses),
+        Cooldown => stands("the campaign rests").unless("resume it"),
         Completed => stands("the campaign is completed")
             .unless("enroll more people or move its end date, then resume it"),
         Error => {
-            stands(&because("has a fault")).unless("see to the fault, then pause and resume it")
+            stands("the campaign has a fault").unless("see to the fault, then pause and resume it")
         }
         Archived => stands("the campaign is archived").unless("take it out of the archive"),
     })
+}
+
+/// SEQ-10
+fn of_pauses(pauses: &[Pause]) -> Answer {
+    let list: Vec<_> = pauses.iter().map(Pause::words).collect();
+    let reason = format!("the campaign is paused: {}", list.join("; "));
+    let ends = pauses.iter().map(|pause| pause.reason.ends_when());
+    let unless = match ends.collect::<Option<Vec<_>>>() {
+        Some(ends) => format!("it resumes by itself when {}", ends.join(" and ")),
+        None => "resume it".to_owned(),
+    };
+    Answer::new("campaign_paused", &reason).unless(&unless)
 }
 
 /// None: it may send.

@@ -101,7 +101,7 @@ on_both! {
         assert_eq!(state(&world, &grace).await.0, EnrollmentState::Active);
         let campaign = find().await;
         assert_eq!(campaign.status, CampaignStatus::Paused);
-        assert!(campaign.paused_reason.unwrap().contains("relabelled"));
+        assert!(campaign.pauses[0].detail.contains("relabelled"));
     }
 
     // CLS-2, CLS-5, SAF-4

@@ -1,16 +1,17 @@
 //! Making, editing, starting and ending campaigns.
 
 use overture_domain::{
-    campaigns::{CampaignStatus, Window},
+    campaigns::{CampaignStatus, Pause, PauseReason, Window},
     enrollments::EnrollmentState,
     events::EventKind,
+    forecast::Forecast,
     people::Actor,
     prospects::{ProspectStatus, SuppressionSource},
 };
 use overture_engine::{
     Error,
     campaigns::{self, CampaignIn, CampaignPatch, Enroll, Enrolled, StepIn},
-    mailboxes,
+    mailboxes, sends,
     suppressions::{self, Suppress},
 };
 use overture_store::{audit, on_both};
@@ -148,7 +149,9 @@ on_both! {
         assert_eq!(status(made[0]).await.status, CampaignStatus::Completed);
         let refused = status(made[1]).await;
         assert_eq!(refused.status, CampaignStatus::Paused);
-        assert!(refused.paused_reason.unwrap().starts_with("it could not start: none of the 1 prospects"));
+        let [pause] = refused.pauses.as_slice() else { panic!("{refused:?}") };
+        assert_eq!(pause.reason, PauseReason::NotStartable);
+        assert!(pause.detail.starts_with("it could not start: none of the 1 prospects"), "{pause:?}");
     }
 
     // SEQ-11
@@ -169,7 +172,7 @@ on_both! {
         assert_eq!(start().await, "invalid_status");
         assert_eq!(pause(&Actor::Key(env.id())).await, "paused");
         let paused = campaigns::get(env, ws, campaign).await.unwrap().campaign;
-        assert_eq!((paused.paused_at, paused.paused_reason.as_deref()), (Some(MONDAY), Some("api")));
+        assert_eq!(paused.pauses, [Pause { reason: PauseReason::Api, detail: String::new(), since: MONDAY }]);
         assert_eq!(pause(&Actor::Cli).await, "invalid_status");
         assert_eq!(resume().await, "running");
         world.run_for(HOUR).await;
@@ -296,5 +299,44 @@ on_both! {
         assert_eq!(update(structure).await.unwrap_err().details()[0].field, "steps");
         world.run_for(HOUR).await;
         assert!(world.post.taken().iter().all(|mail| String::from_utf8_lossy(&mail.bytes).contains("Subject: New")));
+    }
+
+    // ROT-2: the days of a forecast are the days on which the mails go out.
+    async fn a_forecast_comes_true(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let (env, ws) = (world.env(), world.ws);
+        let mailboxes = [world.mailbox("ada@sender.test").await, world.mailbox("bob@sender.test").await];
+        let mailboxes: Vec<&_> = mailboxes.iter().collect();
+        let people: Vec<_> = (0..150).map(|n| world.prospect(&format!("p{n}@d{}.test", n % 5))).collect();
+        let people = world.write_prospects(&people).await;
+        let campaign = world.draft(&mailboxes, &[("Hi", "Hi"), ("Again", "Again")]).await;
+        assert_eq!(sends::forecast(env, ws, campaign).await.unwrap(), Forecast::default());
+        world.enroll(campaign, &people).await;
+        let before = sends::forecast(env, ws, campaign).await.unwrap();
+        world.start(campaign).await;
+        world.run_until(MONDAY + DAY / 8).await;
+        // What is gone today counts (ROT-2).
+        let under_way = sends::forecast(env, ws, campaign).await.unwrap();
+        let gone = world.post.taken().len() as i64;
+        assert!((20..80).contains(&gone), "{gone}");
+        world.run_until(MONDAY + DAY * 14).await;
+        let mut days = std::collections::BTreeMap::new();
+        for sent in world.events(EventKind::EmailSent).await {
+            *days.entry(sent.occurred_at.to_string()[..10].to_owned()).or_insert(0) += 1;
+        }
+        let told = |found: &Forecast| -> std::collections::BTreeMap<_, _> {
+            found.days.iter().filter(|day| day.sends > 0).map(|day| (day.date.to_string(), day.sends)).collect()
+        };
+        let about = |told: &std::collections::BTreeMap<String, i64>| {
+            let near = |(day, n): (&String, &i64)| (n - days.get(day).copied().unwrap_or(0)).abs() <= 5;
+            assert!(told.keys().eq(days.keys()) && told.iter().all(near), "{told:?} {days:?}");
+        };
+        about(&told(&before));
+        assert_eq!(before.finishes_on().map(|day| day.to_string()).as_ref(), days.keys().next_back());
+        let mut rest = told(&under_way);
+        *rest.get_mut("2026-03-02").unwrap() += gone;
+        about(&rest);
+        let over = sends::forecast(env, ws, campaign).await.unwrap_err();
+        assert_eq!(over.code(), "invalid_status");
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::say;
+use super::{list, say};
 use crate::client::Client;
 
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,16 @@ pub enum Command {
     },
     /// Pause a campaign
     Pause {
+        /// The campaign's id (cmp_…)
+        id: String,
+    },
+    /// Let a paused campaign run again
+    Resume {
+        /// The campaign's id (cmp_…)
+        id: String,
+    },
+    /// When a campaign will be through, day by day
+    Forecast {
         /// The campaign's id (cmp_…)
         id: String,
     },
@@ -64,20 +74,10 @@ pub struct Create {
 pub async fn run(client: &Client, command: Command) -> Result<()> {
     match command {
         Command::Create(create) => make(client, *create).await,
-        Command::Start { id } => {
-            let campaign = client
-                .post(&format!("/campaigns/{id}/start"), &json!({}))
-                .await?;
-            line(&campaign);
-            Ok(())
-        }
-        Command::Pause { id } => {
-            let campaign = client
-                .post(&format!("/campaigns/{id}/pause"), &json!({}))
-                .await?;
-            line(&campaign);
-            Ok(())
-        }
+        Command::Start { id } => turn(client, &id, "start").await,
+        Command::Pause { id } => turn(client, &id, "pause").await,
+        Command::Resume { id } => turn(client, &id, "resume").await,
+        Command::Forecast { id } => forecast(client, &id).await,
         Command::Show { id } => show(client, &id).await,
         Command::List => {
             for campaign in client.all("/campaigns").await? {
@@ -88,10 +88,34 @@ pub async fn run(client: &Client, command: Command) -> Result<()> {
     }
 }
 
+async fn turn(client: &Client, id: &str, how: &str) -> Result<()> {
+    let path = format!("/campaigns/{id}/{how}");
+    line(&client.post(&path, &json!({})).await?);
+    Ok(())
+}
+
+async fn forecast(client: &Client, id: &str) -> Result<()> {
+    let found = client.get(&format!("/campaigns/{id}/forecast")).await?;
+    for day in found["days"].as_array().into_iter().flatten() {
+        let binding = match text(&day["binding"]) {
+            "nothing" => "",
+            binding => binding,
+        };
+        let (date, sends) = (text(&day["date"]), &day["sends"]);
+        say(format_args!("{date}  {sends:>6}  {binding}"));
+    }
+    match (found["finishesOn"].as_str(), found["mailsLeft"].as_i64()) {
+        (Some(date), _) => say(format_args!("Through on {date}.")),
+        (None, Some(0) | None) => say("Nothing lies ahead."),
+        (None, Some(left)) => say(format_args!("{left} mails will not go out.")),
+    }
+    Ok(())
+}
+
 async fn make(client: &Client, create: Create) -> Result<()> {
     let list = match &create.list {
         None => None,
-        Some(name) => Some(find_list(client, name).await?),
+        Some(name) => Some(list::find(client, name).await?),
     };
     let mut mailbox_ids = Vec::with_capacity(create.mailbox.len());
     for mailbox in &create.mailbox {
@@ -177,23 +201,18 @@ async fn find_mailbox(client: &Client, mailbox: &str) -> Result<String> {
     }
 }
 
-async fn find_list(client: &Client, name: &str) -> Result<String> {
-    let lists = client.all("/lists").await?;
-    match lists
-        .iter()
-        .find(|list| text(&list["name"]) == name || text(&list["id"]) == name)
-    {
-        Some(list) => Ok(text(&list["id"]).to_owned()),
-        None => {
-            let known: Vec<_> = lists.iter().map(|list| text(&list["name"])).collect();
-            bail!("there is no list `{name}`; there are: {}", known.join(", "))
-        }
-    }
-}
-
 async fn show(client: &Client, id: &str) -> Result<()> {
     let campaign = client.get(&format!("/campaigns/{id}")).await?;
     line(&campaign);
+    for pause in campaign["pauses"].as_array().into_iter().flatten() {
+        say(format_args!(
+            "  held by {} since {}. {}. {}",
+            text(&pause["reason"]),
+            text(&pause["since"]),
+            text(&pause["outlook"]),
+            text(&pause["detail"]),
+        ));
+    }
     let stats = client.get(&format!("/campaigns/{id}/stats")).await?;
     for (name, value) in stats.as_object().into_iter().flatten() {
         say(format_args!("  {name}: {value}"));

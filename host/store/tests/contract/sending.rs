@@ -7,7 +7,8 @@ use overture_domain::{
     AccountId, CampaignId, EnrollmentId, HostId, Id, ProspectId, Timestamp, WorkspaceId,
     accounts::Channel,
     campaigns::{
-        Campaign, CampaignKind, CampaignStatus, PoolAccount, Rotation, Step, StepKind, Window,
+        Campaign, CampaignKind, CampaignStatus, Pause, PauseReason, PoolAccount, Rotation, Step,
+        StepKind, Window,
     },
     caps::{Cap, Limit},
     enrollments::{
@@ -43,8 +44,7 @@ fn campaign(ws: WorkspaceId, n: u64) -> Campaign {
         kind: CampaignKind::Email,
         status: CampaignStatus::Draft,
         status_audit_id: id(400 + n),
-        paused_at: None,
-        paused_reason: None,
+        pauses: Vec::new(),
         time_zone: "Europe/Berlin".into(),
         windows: vec![Window::working_hours()],
         daily_send_limit: 100,
@@ -73,6 +73,7 @@ fn change(n: u64, from: Option<CampaignStatus>, to: CampaignStatus) -> StatusCha
         from,
         to,
         reason: "a test".into(),
+        pauses: Vec::new(),
         actor: "cli".into(),
         at: NOW,
     }
@@ -96,28 +97,10 @@ fn step(campaign: &Campaign, n: u64, index: i64) -> Step {
 
 fn prospect(ws: WorkspaceId, n: u64, status: ProspectStatus) -> Prospect {
     Prospect {
-        id: id(600 + n),
-        workspace_id: ws,
-        email: format!("P{n}@example.com"),
-        first_name: String::new(),
-        last_name: String::new(),
-        company: String::new(),
-        role: String::new(),
-        phone: String::new(),
-        linkedin_url: String::new(),
-        website: String::new(),
-        country: String::new(),
-        city: String::new(),
-        industry: String::new(),
         time_zone: "Asia/Tokyo".into(),
-        tags: vec![],
         custom: BTreeMap::from([("plan".into(), "pro".into())]),
-        source: "csv".into(),
         status,
-        last_contacted_at: None,
-        last_replied_at: None,
-        created_at: NOW,
-        updated_at: NOW,
+        ..Prospect::new(id(600 + n), ws, format!("P{n}@example.com"), "csv", NOW)
     }
 }
 
@@ -304,7 +287,8 @@ on_both! {
         let world = world(&test.db).await;
         let (ws, campaign) = (world.ws, world.campaign.id);
         let set = async |n, from, to| {
-            let change = StatusChange { at: later(n), ..change(n, Some(from), to) };
+            let pauses = if to == Paused { vec![Pause { reason: PauseReason::Manual, detail: "lunch".into(), since: later(n) }] } else { Vec::new() };
+            let change = StatusChange { at: later(n), pauses, ..change(n, Some(from), to) };
             write(&test.db, async |tx| campaigns::set_status(tx, ws, campaign, &change).await.unwrap()).await
         };
         let find = async || campaigns::find(&mut test.db.reader(), ws, campaign).await.unwrap().unwrap();
@@ -313,10 +297,10 @@ on_both! {
         assert_eq!(find().await.started_at, Some(later(2)));
         assert!(set(3, Running, Paused).await);
         let paused = find().await;
-        assert_eq!((paused.paused_at, paused.paused_reason.as_deref()), (Some(later(3)), Some("a test")));
+        assert_eq!(paused.pauses, [Pause { reason: PauseReason::Manual, detail: "lunch".into(), since: later(3) }]);
         assert!(set(4, Paused, Running).await);
         let running = find().await;
-        assert_eq!((running.paused_at, running.paused_reason, running.started_at), (None, None, Some(later(2))));
+        assert_eq!((running.pauses.len(), running.started_at), (0, Some(later(2))));
         assert!(set(5, Running, Completed).await);
         assert_eq!(find().await.finished_at, Some(later(5)));
         let log = audit::list(&mut test.db.reader(), ws, &campaign.to_string()).await.unwrap();

@@ -12,7 +12,7 @@
 //! | `shy-…` | nobody finds the profile |
 //!
 //! Every request that acts is counted under `calls/WHAT/PROFILE`, also one that was refused. While
-//! `status` has words, the account is restricted.
+//! `status` has words, the account is restricted; while `signed_out` has some, it is disconnected.
 
 use overture_plugin::{
     Timestamp, clock,
@@ -31,15 +31,12 @@ overture_plugin::network_provider!(Network);
 
 impl NetworkProvider for Network {
     fn check_status(_: Account) -> Result<AccountState, NetworkProblem> {
-        let status = match read("status")? {
-            None => AccountStatus::Connected,
-            Some(words) => AccountStatus::Restricted(words),
+        let status = match (read("status")?, read("signed_out")?) {
+            (None, None) => AccountStatus::Connected,
+            (Some(words), _) => AccountStatus::Restricted(words),
+            (None, Some(words)) => AccountStatus::Disconnected(words),
         };
-        Ok(AccountState {
-            status,
-            kind: AccountKind::Premium,
-            name: None,
-        })
+        Ok(state(status))
     }
 
     fn find_profile(_: Account, url: String) -> Result<Profile, NetworkProblem> {
@@ -117,6 +114,10 @@ impl NetworkProvider for Network {
             };
             signals.push((at, Signal::Message(message)));
         }
+        if let Some(words) = read("signed_out")? {
+            let gone = state(AccountStatus::Disconnected(words));
+            signals.push((now, Signal::Status(gone)));
+        }
         signals.sort_by_key(|(at, _)| *at);
         Ok(SignalPage {
             signals: signals.into_iter().map(|(_, signal)| signal).collect(),
@@ -124,6 +125,14 @@ impl NetworkProvider for Network {
             more: false,
             check_again_at: Some(now + HOUR / 2),
         })
+    }
+}
+
+fn state(status: AccountStatus) -> AccountState {
+    AccountState {
+        status,
+        kind: AccountKind::Premium,
+        name: None,
     }
 }
 
