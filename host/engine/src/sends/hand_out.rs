@@ -71,8 +71,13 @@ pub(super) async fn hand_out(
         batch.writes.note(job, enrollment, fate);
     }
     let looks = batch.looks(lanes);
+    let unclear = batch.writes.has_unclear();
     let mails = batch.writes.write(&mut tx, ws, &looks).await?;
     tx.commit().await?;
+    if unclear {
+        // What woke this part before the commit found nothing to look for.
+        env.wakes.wake(Part::Evidence);
+    }
     if doubts {
         tracing::warn!(workspace.id = %ws, "a cap seems to be reached by a counter alone; it is checked");
         env.wakes.wake(Part::Counters);
@@ -407,6 +412,10 @@ impl<'a> Batch<'a> {
     fn limits_reached(&mut self, enrollment: &Enrollment, account: &Account, limits: &[Limit]) {
         for limit in limits {
             let used = self.slots.usage.used(limit, self.world.now);
+            if used >= limit.limit {
+                metrics::counter!("overture_caps_reached_total", "cap" => limit.cap.name())
+                    .increment(1);
+            }
             if let Some(kind) = limit.cap.limit_type().filter(|_| used >= limit.limit) {
                 let key = format!(
                     "limit:{}:{}:{}",

@@ -104,6 +104,11 @@ impl<'a> Writes<'a> {
         }
     }
 
+    /// Whether evidence is to be looked for (SAFE-3).
+    pub(super) fn has_unclear(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
     /// The job of an enrollment that is not there.
     pub(super) fn left_over(&mut self, job: &Job) {
         self.ended.push((job.id, JobState::Expired, None));
