@@ -175,6 +175,11 @@ pub async fn find_all(
         .await
 }
 
+/// The accounts of all workspaces, for the operator.
+pub async fn list_all(on: &mut impl Read) -> Result<Vec<Account>> {
+    query(sql!(COLUMNS)).push(" ORDER BY id").all(on).await
+}
+
 /// A page of the workspace's accounts on a channel, oldest first, after `after`.
 pub async fn list(
     on: &mut impl Read,

@@ -79,8 +79,18 @@ impl Database {
             .statement_cache_capacity(500)
             // A whole batch, instead of a change of threads for every 50 rows.
             .row_buffer_size(1_000);
-        let failed =
-            |error: sqlx::Error| Error::Unavailable(format!("{}: {error}", path.display()));
+        let failed = |error: sqlx::Error| {
+            let code = error
+                .as_database_error()
+                .and_then(|it| it.code().map(|it| it.into_owned()));
+            let file = path.display();
+            Error::Unavailable(match code.as_deref() {
+                Some("26") => format!(
+                    "{file} is no SQLite database: name another file in database.url, or put a backup back with `overture restore`"
+                ),
+                _ => format!("{file}: {error}"),
+            })
+        };
         // KiB of pages, and pages in the log before they are written to their places: batches write
         // the same pages of an index again and again.
         let writing = options
@@ -150,6 +160,29 @@ impl Database {
             Pools::Postgres(pool) => pool.prepare(text.into_sql_str()).await.map(drop)?,
         }
         Ok(())
+    }
+
+    /// Runs a text that SQLite alone understands, outside a transaction and beside the writer.
+    pub(crate) async fn sqlite_alone(&self, text: String) -> Result<Vec<Row>> {
+        use sqlx::Executor;
+        let Pools::Sqlite { read, .. } = &self.0 else {
+            return Err(Error::Unavailable(format!(
+                "PostgreSQL does not know `{text}`"
+            )));
+        };
+        let rows = read.fetch_all(sqlx::AssertSqlSafe(text)).await?;
+        Ok(rows.into_iter().map(Row::Sqlite).collect())
+    }
+
+    /// How many connections are open, and how many of them do nothing, by what they are for.
+    pub fn connections(&self) -> Vec<(&'static str, u32, usize)> {
+        match &self.0 {
+            Pools::Sqlite { write, read } => vec![
+                ("write", write.size(), write.num_idle()),
+                ("read", read.size(), read.num_idle()),
+            ],
+            Pools::Postgres(pool) => vec![("all", pool.size(), pool.num_idle())],
+        }
     }
 
     pub(crate) async fn run_migrations(

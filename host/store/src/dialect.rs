@@ -15,6 +15,7 @@
 //! | `{tagged $1}` | whether the JSON array `p.tags` holds a text |
 //! | `{search_found $1}` | prospects under all trigrams, as rows of `id`; what is asked for comes from [`search`](crate::search) |
 //! | `{search_rows $1}`, `{search_index $1}` | two whole statements that bring texts into the index |
+//! | `{clock}` | what the database's clock shows, in microseconds |
 //! | `{settled}` | events of finished transactions only: none older can appear behind a reader's cursor |
 
 /// Which database a statement is for.
@@ -65,6 +66,10 @@ fn piece(name: &str, dialect: Dialect) -> String {
         ("settled", Sqlite) => "TRUE".into(),
         ("settled", Postgres) => {
             "tx < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)".into()
+        }
+        ("clock", Sqlite) => "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)".into(),
+        ("clock", Postgres) => {
+            "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)".into()
         }
         ("bytewise", Sqlite) => String::new(),
         ("bytewise", Postgres) => "COLLATE \"C\"".into(),

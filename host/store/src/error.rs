@@ -37,6 +37,9 @@ pub enum Error {
     /// The database can't be reached or opened.
     #[error("the database can't be opened: {0}")]
     Unavailable(String),
+    /// Nothing more can be written.
+    #[error("there is no room left on the disk: make some. What was committed before is safe")]
+    Full,
     /// Everything else, in the driver's words.
     #[error(transparent)]
     Driver(sqlx::Error),
@@ -56,6 +59,9 @@ impl Error {
     }
 }
 
+const SQLITE_FULL: &str = "13";
+const POSTGRES_FULL: &str = "53100";
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::error::ErrorKind;
@@ -66,6 +72,13 @@ impl From<sqlx::Error> for Error {
                 ErrorKind::CheckViolation => Self::Refused(database.message().to_owned()),
                 _ if database.message().starts_with("SAFE-") => {
                     Self::Refused(database.message().to_owned())
+                }
+                _ if matches!(
+                    database.code().as_deref(),
+                    Some(SQLITE_FULL | POSTGRES_FULL)
+                ) =>
+                {
+                    Self::Full
                 }
                 _ => Self::Driver(error),
             },

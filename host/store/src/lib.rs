@@ -25,6 +25,7 @@ pub mod enrollments;
 mod error;
 pub mod events;
 pub mod evidence;
+pub mod gauges;
 pub mod hosts;
 pub mod idempotency;
 pub mod imports;
@@ -45,6 +46,8 @@ pub mod suppressions;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tracking;
+pub mod upkeep;
+pub mod vault;
 pub mod webhooks;
 
 pub use db::{Database, Read, Reader, Tx};

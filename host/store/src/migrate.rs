@@ -78,6 +78,12 @@ impl Database {
                     found,
                     known: before.known,
                 },
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    match Error::from(error) {
+                        Error::Full => Error::Full,
+                        other => Error::Migrate(other.to_string()),
+                    }
+                }
                 error => Error::Migrate(error.to_string()),
             })?;
         Ok(Migrations {
@@ -86,11 +92,16 @@ impl Database {
         })
     }
 
+    /// The last migration that this program knows.
+    pub fn known_schema() -> i64 {
+        list(Dialect::Sqlite)
+            .last()
+            .map_or(0, |migration| migration.0)
+    }
+
     /// How far the database is, without changing it.
     pub async fn migrations(&self) -> Result<Migrations> {
-        let known = list(self.dialect())
-            .last()
-            .map_or(0, |migration| migration.0);
+        let known = Self::known_schema();
         let mut reader = self.reader();
         let here = schema::tables(&mut reader)
             .await?
