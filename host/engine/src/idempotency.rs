@@ -100,6 +100,6 @@ pub async fn finish(env: &Env, ws: WorkspaceId, key: &str, status: u16, body: &[
     Ok(tx.commit().await?)
 }
 
-fn binding(ws: WorkspaceId, key: &str) -> Binding {
+pub(crate) fn binding(ws: WorkspaceId, key: &str) -> Binding {
     Binding::new("idempotency_keys.answer", key, ws)
 }

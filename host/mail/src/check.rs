@@ -115,6 +115,40 @@ pub async fn imap(
     }
 }
 
+/// A kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Leg {
+    Smtp,
+    Imap,
+}
+
+/// Whether a server can be reached from here, without signing in: name, connection, greeting and
+/// certificate. Of an IMAP server with STARTTLS only name and connection.
+///
+/// # Errors
+/// Why not.
+pub async fn reach(dialer: &Dialer, endpoint: &Endpoint, leg: Leg) -> Result<(), Problem> {
+    let dialer = impatient(dialer);
+    let reached = async {
+        match (leg, endpoint.security) {
+            (Leg::Smtp, _) => {
+                let session = smtp::Session::connect(&dialer, endpoint, None).await?;
+                session.quit().await;
+            }
+            (Leg::Imap, Security::Implicit) => {
+                let stream = dialer.open(endpoint).await?;
+                dialer.secure(endpoint, stream).await?;
+            }
+            (Leg::Imap, _) => drop(dialer.open(endpoint).await?),
+        }
+        Ok::<_, Error>(())
+    };
+    match reached.await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(problem(&dialer, endpoint, error).await),
+    }
+}
+
 async fn try_smtp(
     dialer: &Dialer,
     endpoint: &Endpoint,

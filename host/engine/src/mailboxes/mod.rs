@@ -30,8 +30,9 @@ pub use connections::{ConnectionLimits, Connections, NoPlace};
 pub use input::{DEFAULT_DAILY_LIMIT, MAX_DAILY_LIMIT};
 pub use remove::delete;
 pub use sent_copy::file_sent_copy;
-pub use session::Session;
-pub use trial::{Leg, Problem, test};
+pub(crate) use session::binding as credentials_binding;
+pub use session::{Session, endpoints};
+pub use trial::{Leg, Problem, look, test};
 pub use trouble::fix;
 
 /// One mailbox of the workspace.

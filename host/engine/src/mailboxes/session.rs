@@ -31,7 +31,7 @@ use super::{
 const MAX_LISTED: usize = 10_000;
 
 /// The record that an account's sealed credentials belong to.
-pub(super) fn binding(ws: WorkspaceId, id: AccountId) -> Binding {
+pub(crate) fn binding(ws: WorkspaceId, id: AccountId) -> Binding {
     Binding::new("sending_accounts", id, ws)
 }
 
@@ -375,6 +375,17 @@ impl Reading {
         self.selected = Some((folder.to_owned(), selected));
         Ok(selected)
     }
+}
+
+/// Where the servers of a mailbox are: for sending, for reading. None where its provider brings its
+/// own transport.
+pub fn endpoints(account: &Account) -> Option<(Endpoint, Endpoint)> {
+    let settings: MailSettings = serde_json::from_value(account.settings.clone()).ok()?;
+    let pinned = settings.pinned_certificate.as_deref();
+    Some((
+        endpoint(&settings.smtp, pinned),
+        endpoint(&settings.imap, pinned),
+    ))
 }
 
 fn endpoint(server: &MailServer, pinned: Option<&str>) -> Endpoint {

@@ -79,6 +79,14 @@ pub async fn test(env: &Env, ws: WorkspaceId, id: AccountId, actor: &Actor) -> R
     Ok(legs)
 }
 
+/// Tests a mailbox as it is stored, and changes nothing, whatever comes of it.
+///
+/// # Errors
+/// As [`test`].
+pub async fn look(env: &Env, account: &Account) -> Result<Vec<Leg>> {
+    stored(env, account).await
+}
+
 /// Tests an account that is not stored like this, or not yet.
 pub(super) async fn with_credentials(
     env: &Env,

@@ -64,11 +64,11 @@ pub fn url(env: &Env, webhook: &Webhook) -> Result<Secret> {
         .open(&url_binding(webhook.workspace_id, webhook.id), &webhook.url)?)
 }
 
-fn url_binding(ws: WorkspaceId, id: WebhookId) -> Binding {
+pub(crate) fn url_binding(ws: WorkspaceId, id: WebhookId) -> Binding {
     Binding::new("webhooks.url", id, ws)
 }
 
 /// Of both secrets: a rotation moves the sealed text from one column to the other.
-fn secret_binding(ws: WorkspaceId, id: WebhookId) -> Binding {
+pub(crate) fn secret_binding(ws: WorkspaceId, id: WebhookId) -> Binding {
     Binding::new("webhooks.secret", id, ws)
 }
