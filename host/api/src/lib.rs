@@ -20,6 +20,7 @@ mod input;
 mod lists;
 mod mailboxes;
 mod me;
+mod measure;
 mod messages;
 mod openapi;
 mod page;
@@ -73,6 +74,10 @@ pub fn router(env: Env, requests_per_minute: u32) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CompressionLayer::new())
         .layer(TraceLayer::new_for_http())
+        .layer(middleware::from_fn_with_state(
+            env.clone(),
+            measure::measure,
+        ))
         .layer(middleware::from_fn_with_state(
             env.clone(),
             request_id::assign,

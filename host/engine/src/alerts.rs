@@ -17,6 +17,11 @@ const EVERY: Duration = Duration::from_secs(60);
 pub trait PluginHealth: Send + Sync {
     /// Plugins that came into quarantine in a workspace and have not worked since (PLG-3).
     fn failing(&self) -> Vec<Quarantine>;
+
+    /// Why no mail can go out with the plugins that are loaded, if so (OPS-3).
+    fn unready(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Something that is wrong now.

@@ -78,12 +78,22 @@ impl Loops {
 
     async fn run_part(self: Arc<Self>, part: Part, mut stop: watch::Receiver<bool>) {
         let state = &self.states[part as usize];
+        let mut planned = Due::Now;
         while !*stop.borrow() {
             state.running.store(true, Ordering::SeqCst);
             state
                 .seen
                 .store(self.env.wakes.count(part), Ordering::SeqCst);
-            let due = match parts::tick(&self.env, part).await {
+            let begun = self.time_of(part).now();
+            if let Due::At(at) = planned
+                && at <= begun
+            {
+                metrics::histogram!("overture_part_lag_seconds", "part" => part.name())
+                    .record(begun.since(at));
+            }
+            let ticked = parts::tick(&self.env, part).await;
+            measure(part, ticked.is_ok(), self.time_of(part).now().since(begun));
+            let due = match ticked {
                 Ok(due) => due,
                 Err(error) => {
                     tracing::error!(part = %part, %error, "a part of the engine failed; it goes on in {AFTER_FAILURE:?}");
@@ -91,6 +101,7 @@ impl Loops {
                 }
             };
             state.set_due(due);
+            planned = due;
             state.running.store(false, Ordering::SeqCst);
             let wait = async {
                 match due {
@@ -144,4 +155,11 @@ impl Loops {
         let driven = Part::ALL.iter().filter(|part| !part.is_real());
         driven.filter(|part| about_to(**part)).count() + self.env.under_way.total()
     }
+}
+
+fn measure(part: Part, succeeded: bool, took: Duration) {
+    let outcome = if succeeded { "ok" } else { "failed" };
+    metrics::counter!("overture_part_ticks_total", "part" => part.name(), "outcome" => outcome)
+        .increment(1);
+    metrics::histogram!("overture_part_tick_seconds", "part" => part.name()).record(took);
 }

@@ -7,13 +7,14 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// Gives unused memory back to the system, now and every minute, until it is dropped. Compiling
 /// plugins and opening thousands of connections leaves holes in malloc's arenas that it would keep
-/// for good: some 40 MB after a start without compiled plugins.
+/// for good: some 40 MB after a start without compiled plugins. `also` tidies what else there is.
 #[expect(
     clippy::disallowed_methods,
     reason = "the allocator is tidied on real time"
 )]
-pub async fn keep_small() {
+pub async fn keep_small(also: impl Fn()) {
     loop {
+        also();
         // It ends with the process.
         drop(tokio::task::spawn_blocking(give_back).await);
         tokio::time::sleep(PAUSE).await;

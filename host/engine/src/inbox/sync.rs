@@ -58,7 +58,10 @@ async fn mailbox(env: &Env, mut account: Account) -> Result<()> {
     };
     let result = pages(env, &session, &mut account).await;
     session.close().await;
-    match result? {
+    let result = result?;
+    let outcome = if result.is_ok() { "read" } else { "failed" };
+    metrics::counter!("overture_mailbox_reads_total", "outcome" => outcome).increment(1);
+    match result {
         Ok(()) => Ok(()),
         Err(failed) => save_failure(env, &account, &failed).await,
     }

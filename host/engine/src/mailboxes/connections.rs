@@ -217,7 +217,7 @@ impl Connections {
 
     /// Hosts that are left alone since they could not be reached (SAF-3): name, port, and how often
     /// in a row.
-    pub(crate) fn left_alone(&self) -> Vec<(String, u16, u32)> {
+    pub fn left_alone(&self) -> Vec<(String, u16, u32)> {
         let state = self.lock();
         let hosts = state.hosts.iter();
         let open = hosts.filter_map(|((name, port), host)| {

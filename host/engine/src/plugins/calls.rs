@@ -35,6 +35,11 @@ impl PluginHealth for Registry {
     fn failing(&self) -> Vec<Quarantine> {
         self.host.failing()
     }
+
+    fn unready(&self) -> Option<String> {
+        let none = self.of_kind(Kind::MailProvider).is_empty();
+        none.then(|| "no plugin that sends mail is loaded and enabled".to_owned())
+    }
 }
 
 #[async_trait]

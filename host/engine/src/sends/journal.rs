@@ -114,6 +114,12 @@ async fn write(env: &Env, group: &[Arc<Ended>]) -> Result<()> {
     let mut tx = env.db.begin().await?;
     record::write(&mut tx, env, group).await?;
     tx.commit().await?;
+    for ended in group {
+        let channel = ended.mail.action.channel.name();
+        let outcome = ended.verdict.outcome();
+        metrics::counter!("overture_sends_total", "channel" => channel, "outcome" => outcome)
+            .increment(1);
+    }
     Ok(())
 }
 

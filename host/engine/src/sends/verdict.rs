@@ -70,6 +70,37 @@ impl Verdict {
             words: words.into(),
         }
     }
+
+    /// The name in metrics.
+    pub(super) const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Sent { .. } => "sent",
+            Self::Unknown { .. } => "ambiguous",
+            Self::NotSent { why, .. } => why.name(),
+        }
+    }
+}
+
+impl NotSent {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::HardBounce => "hard_bounce",
+            Self::Soft => "soft_bounce",
+            Self::Policy => "policy",
+            Self::SenderLimit => "sender_limit",
+            Self::Auth => "auth",
+            Self::Unreachable => "unreachable",
+            Self::NoPlace(_) => "no_connection",
+            Self::Provider => "provider",
+            Self::Cancelled => "cancelled",
+            Self::Limited(_) => "network_limit",
+            Self::AccountLost(_) => "account_lost",
+            Self::NotConnected => "not_connected",
+            Self::AlreadyConnected => "already_connected",
+            Self::NoProfile => "no_profile",
+            Self::Rejected => "rejected",
+        }
+    }
 }
 
 /// The verdict on a send. `committed`: the attempt stands in the database.

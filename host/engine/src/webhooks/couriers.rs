@@ -154,7 +154,22 @@ async fn in_one_transaction(env: &Env, outcomes: &[Outcome]) -> Result<()> {
         disable_hopeless(env, &mut tx).await?;
     }
     tx.commit().await?;
+    outcomes.iter().for_each(count);
     Ok(())
+}
+
+fn count(outcome: &Outcome) {
+    let end = match outcome.end {
+        End::Delivered => "delivered",
+        End::RetryAt(_) => "retried",
+        End::Dead => "dead",
+        End::Held { .. } => "held",
+    };
+    metrics::counter!("overture_webhook_deliveries_total", "outcome" => end).increment(1);
+    if let Some(request) = &outcome.request {
+        metrics::histogram!("overture_webhook_request_seconds")
+            .record(request.duration_ms as f64 / 1_000.0);
+    }
 }
 
 /// Switches off the endpoints that have not answered well for 8 days and let a delivery die
