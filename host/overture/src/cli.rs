@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        alert, campaign, demo, doctor, events, import, key, list, mail, mailbox, migrate, plugin,
-        prospect, rules, send, serve, template, user, why,
+        alert, backup, campaign, demo, doctor, events, import, key, list, mail, mailbox,
+        master_key, migrate, plugin, prospect, restore, rules, send, serve, template, user, why,
     },
     config::Config,
 };
@@ -31,14 +31,21 @@ enum Command {
     Serve(serve::Options),
     /// Bring the database to this program's schema
     Migrate,
+    /// Write the whole database into a file, also while a server works
+    Backup(backup::Options),
+    /// Put a backup back
+    Restore(restore::Options),
+    /// The key that seals credentials
+    #[command(subcommand)]
+    MasterKey(master_key::Command),
     /// Users of this instance
     #[command(subcommand)]
     User(user::Command),
     /// API keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Check configuration, database, master key, plugins and disk; say the fix
-    Doctor,
+    /// Check configuration, database, master key, plugins, mail hosts, DNS, clock and disk; say the fix
+    Doctor(doctor::Options),
     /// Plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -78,6 +85,12 @@ enum Command {
     /// Print the tables of the documentation
     #[command(hide = true)]
     Rules,
+    /// Print the list of metrics
+    #[command(hide = true)]
+    Metrics,
+    /// Print the settings of the documentation
+    #[command(hide = true)]
+    Settings,
 }
 
 /// A command that talks to a running server.
@@ -107,9 +120,12 @@ impl Cli {
         match self.command {
             Command::Serve(options) => serve::run(config()?, options).await,
             Command::Migrate => migrate::run(&config()?).await,
+            Command::Backup(options) => backup::run(&config()?, options).await,
+            Command::Restore(options) => restore::run(&config()?, options).await,
+            Command::MasterKey(command) => master_key::run(&config()?, command).await,
             Command::User(command) => user::run(&config()?, command).await,
             Command::Key(command) => key::run(&config()?, command).await,
-            Command::Doctor => doctor::run(&config()?).await,
+            Command::Doctor(options) => doctor::run(config(), options).await,
             Command::Plugin(command) => plugin::run(&config()?, command).await,
             Command::Template(command) => template::run(&command),
             Command::Mail(command) => mail::run(&config()?, command).await,
@@ -139,6 +155,14 @@ impl Cli {
             }
             Command::Rules => {
                 commands_out(&rules::document());
+                Ok(())
+            }
+            Command::Metrics => {
+                commands_out(&crate::metrics::document());
+                Ok(())
+            }
+            Command::Settings => {
+                commands_out(&crate::settings::document());
                 Ok(())
             }
         }

@@ -12,7 +12,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Toml},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// The documentation and the defaults in one.
 pub const DEFAULT: &str = include_str!("../default.toml");
@@ -35,6 +35,7 @@ pub struct Config {
     pub http: Http,
     pub dns: Dns,
     pub plugins: Plugins,
+    pub metrics: Metrics,
     pub log: Log,
 }
 
@@ -109,13 +110,21 @@ pub struct Plugins {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Metrics {
+    pub token: overture_vault::Secret,
+    #[serde(deserialize_with = "address_if_set")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     pub level: String,
     pub format: LogFormat,
 }
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     Text,
@@ -192,6 +201,19 @@ pub fn path_if_set(path: &Path) -> Option<&Path> {
     (!path.as_os_str().is_empty()).then_some(path)
 }
 
+fn address_if_set<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| {
+            D::Error::custom(format!(
+                "`{text}` is no address with a port, such as 127.0.0.1:9464"
+            ))
+        }),
+    }
+}
+
 fn describe(errors: figment::Error) -> String {
     let lines: Vec<_> = errors
         .into_iter()
@@ -212,7 +234,7 @@ fn describe(errors: figment::Error) -> String {
                 ToString::to_string,
             );
             match key.as_str() {
-                "" => format!("{}: {place}", error.kind),
+                "" => format!("{place}: {}", error.kind.to_string().trim_end()),
                 key => format!("`{key}`: {} (in {place})", error.kind),
             }
         })

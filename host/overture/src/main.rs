@@ -5,18 +5,22 @@
     reason = "a binary has no surface: `pub` is what its other modules use"
 )]
 
+mod backups;
 mod cli;
 mod client;
 mod clock;
 mod commands;
 mod config;
 mod demo;
+mod doctor;
 #[cfg(feature = "test-clock")]
 mod driven;
 mod embedded;
 mod loops;
 mod memory;
+mod metrics;
 mod services;
+mod settings;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -11,12 +12,13 @@ use overture_domain::{Clock, Id};
 use overture_egress::{AddressPolicy, Client, Resolver, client_config, root_store};
 use overture_engine::{
     Env,
+    master_key::KEY_CHECK,
     parts::Wakes,
     plugins::{Backing, Registry, Settings},
 };
 use overture_mail::{Dialer, NetConnector, tls::Tls};
-use overture_store::{Database, people};
-use overture_vault::{KeyState, OsRng, Vault};
+use overture_store::{Database, dialect::Dialect, people, upkeep};
+use overture_vault::{KeyState, OsRng, Secret, Vault};
 
 use crate::{
     clock::SystemClock,
@@ -25,9 +27,7 @@ use crate::{
 };
 
 /// The environment may give the master key in place of its file.
-const MASTER_KEY: &str = "OVERTURE_MASTER_KEY";
-/// Where the instance keeps the check of its master key.
-const KEY_CHECK: &str = "master_key_check";
+pub const MASTER_KEY: &str = "OVERTURE_MASTER_KEY";
 
 /// The services of a process, and the registry of plugins behind some of them.
 pub struct Services {
@@ -110,17 +110,77 @@ impl Services {
 /// # Errors
 /// When it can't be opened.
 pub async fn open_database(config: &Config) -> Result<Database> {
-    if let Some(folder) =
-        sqlite_path(&config.database.url).and_then(|path| path.parent().map(Path::to_owned))
-    {
-        fs::create_dir_all(&folder).with_context(|| {
-            format!(
-                "the folder {} of the database can't be made",
-                folder.display()
-            )
-        })?;
-    }
+    make_folder(config)?;
     Ok(Database::open(&config.database.url).await?)
+}
+
+fn make_folder(config: &Config) -> Result<()> {
+    let path = sqlite_path(&config.database.url);
+    let Some(folder) = path.as_deref().and_then(Path::parent) else {
+        return Ok(());
+    };
+    fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))
+}
+
+/// In words that help whoever has started the program as the wrong user.
+fn unwritable(folder: &Path, error: &std::io::Error) -> anyhow::Error {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let name = folder.display();
+    match error.kind() {
+        PermissionDenied | ReadOnlyFilesystem => anyhow::anyhow!(
+            "this user (uid {}) may not write to {name}: give it to them (chown), start overture as its owner, or name another place in database.url ({error})",
+            rustix::process::geteuid().as_raw()
+        ),
+        _ => anyhow::anyhow!("{name} can't be written to: {error}"),
+    }
+}
+
+/// The database of the settings, which must be there.
+///
+/// # Errors
+/// When it is not, or can't be opened.
+pub async fn open_present(config: &Config) -> Result<Database> {
+    if let Some(path) = sqlite_path(&config.database.url).filter(|path| !path.exists()) {
+        bail!(
+            "there is no database at {}: database.url says where it is",
+            path.display()
+        );
+    }
+    open_database(config).await
+}
+
+/// Whether a server works on the database, or has died so recently that nobody knows.
+///
+/// # Errors
+/// When the database can't be asked.
+pub async fn is_serving(config: &Config, db: &Database) -> Result<bool> {
+    match db.dialect() {
+        Dialect::Sqlite => Ok(lock(config).is_err()),
+        Dialect::Postgres => has_heartbeat(config, db).await,
+    }
+}
+
+async fn has_heartbeat(config: &Config, db: &Database) -> Result<bool> {
+    if db.migrations().await?.found == 0 {
+        return Ok(false);
+    }
+    let last = upkeep::last_heartbeat(&mut db.reader()).await?;
+    let dead_after = Duration::from_secs(config.engine.host_dead_after_seconds);
+    Ok(last.is_some_and(|at| at + dead_after > SystemClock.now()))
+}
+
+/// Refuses to change what a server of PostgreSQL works on; a SQLite file has its [`lock`].
+///
+/// # Errors
+/// What to do first.
+pub async fn refuse_while_serving(config: &Config, db: &Database) -> Result<()> {
+    if db.dialect() == Dialect::Postgres && has_heartbeat(config, db).await? {
+        bail!(
+            "a server works on this database, or was stopped less than {} s ago: stop all of them first",
+            config.engine.host_dead_after_seconds
+        );
+    }
+    Ok(())
 }
 
 /// The file of a SQLite URL.
@@ -137,8 +197,12 @@ pub fn lock(config: &Config) -> Result<Option<File>> {
     let Some(path) = sqlite_path(&config.database.url) else {
         return Ok(None);
     };
+    make_folder(config)?;
     let path = path.with_extension("lock");
-    let file = File::create(&path).with_context(|| format!("{} can't be made", path.display()))?;
+    let file = File::create(&path).map_err(|error| {
+        let folder = path.parent().unwrap_or(&path);
+        unwritable(folder, &error)
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(fs::TryLockError::WouldBlock) => bail!(
@@ -166,13 +230,11 @@ pub async fn open_offline(config: &Config) -> Result<Env> {
 /// # Errors
 /// When it is missing, unreadable or not this database's.
 pub async fn open_vault(config: &Config, db: &Database) -> Result<Vault> {
-    let rng = Arc::new(OsRng);
     let file = &config.vault.master_key_file;
     let stored = people::instance_value(&mut db.reader(), KEY_CHECK).await?;
-    let vault = match std::env::var(MASTER_KEY) {
-        Ok(text) => Vault::from_text(&text, MASTER_KEY, rng)?,
-        Err(_) if file.exists() => Vault::open_file(file, rng)?,
-        Err(_) if stored.is_none() => {
+    let vault = match read_key(config)? {
+        Some(vault) => vault,
+        None if stored.is_none() => {
             if let Some(folder) = file.parent() {
                 fs::create_dir_all(folder).with_context(|| {
                     format!(
@@ -181,12 +243,9 @@ pub async fn open_vault(config: &Config, db: &Database) -> Result<Vault> {
                     )
                 })?;
             }
-            Vault::create_file(file, rng)?
+            Vault::create_file(file, Arc::new(OsRng))?
         }
-        Err(_) => bail!(
-            "the master key {} is missing, and the database has credentials sealed with it: put its copy back, or set {MASTER_KEY}",
-            file.display()
-        ),
+        None => return Err(missing_key(config)),
     };
     if let Some(stored) = stored
         && vault.check(&stored)? == KeyState::Current
@@ -199,6 +258,41 @@ pub async fn open_vault(config: &Config, db: &Database) -> Result<Vault> {
     Ok(vault)
 }
 
+/// The master key as it lies there; None where there is none.
+///
+/// # Errors
+/// When it is unreadable, or open to others.
+pub fn read_key(config: &Config) -> Result<Option<Vault>> {
+    let (file, rng) = (&config.vault.master_key_file, Arc::new(OsRng));
+    Ok(match master_key_in_environment() {
+        Some(text) => Some(Vault::from_text(text.expose(), MASTER_KEY, rng)?),
+        None if file.exists() => Some(Vault::open_file(file, rng)?),
+        None => None,
+    })
+}
+
+/// Whether the master key at hand is the one of a database that stored this check of it.
+///
+/// # Errors
+/// When it is missing, unreadable or another one.
+pub fn check_key(config: &Config, stored: &str) -> Result<()> {
+    let vault = read_key(config)?.ok_or_else(|| missing_key(config))?;
+    vault.check(stored)?;
+    Ok(())
+}
+
+fn missing_key(config: &Config) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the master key {} is missing, and the database has credentials sealed with it: put its copy back, or set {MASTER_KEY}",
+        config.vault.master_key_file.display()
+    )
+}
+
+/// The master key that the environment gives, if it does.
+pub fn master_key_in_environment() -> Option<Secret> {
+    std::env::var(MASTER_KEY).ok().map(Secret::new)
+}
+
 fn http_client(config: &Config, resolver: Resolver) -> Result<Client> {
     let roots = root_store(path_if_set(&config.http.extra_ca_file))
         .context("http.extra_ca_file can't be used")?;
@@ -209,7 +303,11 @@ fn http_client(config: &Config, resolver: Resolver) -> Result<Client> {
     Ok(Client::new(resolver, policy, client_config(roots)))
 }
 
-fn dialer(config: &Config, resolver: Resolver) -> Result<Dialer> {
+/// Opens connections to mail servers as the settings say.
+///
+/// # Errors
+/// When `mail.extra_ca_file` can't be used.
+pub fn dialer(config: &Config, resolver: Resolver) -> Result<Dialer> {
     let policy = AddressPolicy::mail(
         config.mail.allowed_networks.clone(),
         &config.mail.allowed_ports,

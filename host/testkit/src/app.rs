@@ -84,7 +84,11 @@ impl App {
         made["id"].as_str().expect("an id").to_owned()
     }
 
-    async fn serve(installation: Installation, key: String, now: Timestamp) -> Self {
+    /// Serves a database that has its people already, from `now` on.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn serve(installation: Installation, key: String, now: Timestamp) -> Self {
         let socket = installation.path("clock.sock");
         // Left over where the last process was killed.
         let _ = std::fs::remove_file(&socket);

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod alert;
+pub mod backup;
 pub mod campaign;
 pub mod demo;
 pub mod doctor;
@@ -10,9 +11,11 @@ pub mod key;
 pub mod list;
 pub mod mail;
 pub mod mailbox;
+pub mod master_key;
 pub mod migrate;
 pub mod plugin;
 pub mod prospect;
+pub mod restore;
 pub mod rules;
 pub mod send;
 pub mod serve;

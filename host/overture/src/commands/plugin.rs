@@ -140,19 +140,6 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
 
-/// One line on a plugin file, for `overture doctor`.
-///
-/// # Errors
-/// Why the host would not load it.
-pub fn summary(file: &Path) -> Result<String> {
-    let report = report(file)?;
-    match (report.problem, report.manifest) {
-        (Some(problem), _) => bail!("{problem}"),
-        (None, Some(manifest)) => Ok(format!("{} {}", manifest.id, manifest.version)),
-        (None, None) => bail!("it has no manifest"),
-    }
-}
-
 fn report(file: &Path) -> Result<Report> {
     let bytes = std::fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
     Ok(overture_plugin_host::check(&bytes)?)

@@ -16,6 +16,7 @@ use crate::{
     config::{Config, LogFormat},
     loops::Loops,
     memory,
+    metrics::Metrics,
     services::{self, Services},
 };
 
@@ -25,6 +26,9 @@ const GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct Options {
+    /// How log lines look, whatever log.format says
+    #[arg(long, value_enum)]
+    log_format: Option<LogFormat>,
     /// Let a driver set the time, for tests: unix:PATH of a socket to make
     #[arg(long, value_name = "unix:PATH", hide = true)]
     clock: Option<String>,
@@ -34,7 +38,8 @@ pub struct Options {
 }
 
 /// `overture serve`
-pub async fn run(config: Config, options: Options) -> Result<()> {
+pub async fn run(mut config: Config, options: Options) -> Result<()> {
+    config.log.format = options.log_format.unwrap_or(config.log.format);
     logs(&config)?;
     let driver = Driver::new(&options)?;
     let _lock = services::lock(&config)?;
@@ -48,7 +53,8 @@ pub async fn run(config: Config, options: Options) -> Result<()> {
     for refused in services.plugins.refused() {
         tracing::warn!(file = %refused.file.display(), reason = %refused.reason, "a plugin of the folder was not loaded");
     }
-    let env = services.env;
+    let Services { env, plugins } = services;
+    let metrics = Metrics::begin(&config, &env, &plugins)?;
     leases::start(&env, &host_name()).await?;
     let listener = TcpListener::bind(config.server.listen)
         .await
@@ -59,25 +65,28 @@ pub async fn run(config: Config, options: Options) -> Result<()> {
             )
         })?;
     let address = listener.local_addr()?;
+    if let Some(address) = config.metrics.listen {
+        metrics.listen(address).await?;
+    }
 
     let loops = Loops::new(env.clone(), time);
     driver.listen(&loops)?;
     let (stop, stopping) = watch::channel(false);
     let running = tokio::spawn(Arc::clone(&loops).run(stopping.clone()));
     let watching = tokio::spawn(inbox::watch::run(env.clone()));
-    tokio::spawn(memory::keep_small());
+    let tidied = metrics.clone();
+    tokio::spawn(memory::keep_small(move || tidied.tidy()));
     crate::commands::say(format_args!("listening on http://{address}"));
     tracing::info!(%address, database = env.db.dialect().name(), "serving");
 
     let mut stopped = stopping;
-    let server = axum::serve(
-        listener,
-        overture_api::router(env.clone(), config.server.requests_per_minute),
-    )
-    .with_graceful_shutdown(async move {
-        // An error means that the sender is gone: stop as well.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    });
+    let api = overture_api::router(env.clone(), config.server.requests_per_minute);
+    let server = axum::serve(listener, api.merge(metrics.beside_the_api())).with_graceful_shutdown(
+        async move {
+            // An error means that the sender is gone: stop as well.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        },
+    );
     let server = tokio::spawn(server.into_future());
     told_to_stop().await?;
     tracing::info!("stopping: work under way ends first");

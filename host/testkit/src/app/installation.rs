@@ -95,6 +95,21 @@ impl Installation {
         command
     }
 
+    /// The same through another program, such as `/usr/bin/setpriv --reuid=65534`.
+    pub fn command_through(&self, through: &[&str], arguments: &[&str]) -> Command {
+        let mut command = Command::new(through[0]);
+        command
+            .args(&through[1..])
+            .arg(&self.binary)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments), arguments).await
