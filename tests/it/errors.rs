@@ -1,18 +1,13 @@
 //! Bad input gets a clear error and loses nothing: each row of the snapshot is a case and the text
 //! that a user sees.
 
+mod operator;
 mod table;
 mod world;
 
 use std::{net::TcpListener, path::PathBuf, time::Duration};
 
-use overture_testkit::{
-    Dialect, TestDatabase,
-    app::{Installation, Ran, driven_binary},
-    eventually,
-    servers::mail,
-    sink::Sink,
-};
+use overture_testkit::{app::Ran, eventually, servers::mail, sink::Sink};
 use serde_json::json;
 
 use table::Table;
@@ -30,7 +25,10 @@ async fn bad_input_gets_a_clear_error_and_loses_nothing() {
     campaigns(&mut table, &world).await;
     plugins(&mut table, &world).await;
     requests(&mut table, &world).await;
-    before_serving(&mut table, &mut world).await;
+    operator::before_serving(&mut table, &mut world).await;
+    operator::machine(&mut table, &mut world).await;
+    operator::keys(&mut table).await;
+    operator::backups(&mut table, &mut world).await;
     insta::assert_snapshot!("bad_input", world.redacted(table.0));
 }
 
@@ -332,44 +330,6 @@ async fn requests(table: &mut Table, world: &World) {
         .expect_err("an unknown field");
     assert_eq!(refusal.status, 400);
     table.add_json("a body with an unknown field", &refusal.body);
-}
-
-/// OPS-1
-async fn before_serving(table: &mut Table, world: &mut World) {
-    let newer = TestDatabase::new(Dialect::Sqlite).await;
-    newer
-        .execute_raw("UPDATE _sqlx_migrations SET version = 999 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)")
-        .await
-        .expect("the test may");
-    let installation = Installation::new(driven_binary(), "", &newer.url);
-    table.add(
-        "a database newer than the program",
-        &installation.run(&["serve"]).await,
-    );
-    table.add(
-        "migrating a database newer than the program",
-        &installation.run(&["migrate"]).await,
-    );
-
-    let installation = Installation::new(
-        driven_binary(),
-        "[mail]\nalowed_ports = [1025]\n",
-        "sqlite:data/overture.db",
-    );
-    table.add(
-        "an unknown configuration key",
-        &installation.run(&["serve"]).await,
-    );
-    assert!(!installation.path("data").exists(), "nothing was begun");
-    let folder = installation.path("").display().to_string();
-    world.hide(folder.trim_end_matches('/'), "[folder]");
-
-    let url = world.database.url.clone();
-    let second = Installation::new(driven_binary(), "", &url);
-    table.add(
-        "a second server on the same SQLite file",
-        &second.run(&["serve"]).await,
-    );
 }
 
 fn guest(name: &str) -> PathBuf {

@@ -1,11 +1,13 @@
 //! Whole-system tests: the real binary as its own process, real databases and mail servers.
 
+mod backup;
 mod demo;
 mod driven;
 mod errors;
 mod inspect;
 mod kill;
 mod laws;
+mod logs;
 mod readme;
 mod sequence;
 mod story;
