@@ -23,6 +23,14 @@ const GENERATED: &[Generated] = &[
         file: "host/docs/RULES.md",
         arguments: &["rules"],
     },
+    Generated {
+        file: "host/docs/CONFIG.md",
+        arguments: &["settings"],
+    },
+    Generated {
+        file: "host/docs/METRICS.md",
+        arguments: &["metrics"],
+    },
 ];
 
 /// Writes the files, or says which of them are not what would be written.
