@@ -51,6 +51,14 @@ const BENCHES: &[Bench] = &[
         peer: None,
     },
     Bench {
+        name: "idle",
+        package: "overture-testkit",
+        example: "bench_idle",
+        plugins: true,
+        program: true,
+        peer: None,
+    },
+    Bench {
         name: "imap-idle",
         package: "overture-testkit",
         example: "bench_imap_idle",

@@ -14,6 +14,7 @@ mod codegen;
 mod command;
 mod corpora;
 mod demo;
+mod dist;
 mod kill_test;
 mod machine;
 mod plugins;
@@ -72,6 +73,12 @@ enum Task {
         #[arg(long)]
         once: bool,
     },
+    /// Builds what is released: the program, a Debian package, what a container is made from.
+    Dist {
+        /// Also installs the package in a clean root and runs it there (as root).
+        #[arg(long)]
+        check: bool,
+    },
     /// Kills a sending process again and again, on real servers and both databases, and checks that
     /// no mail is lost or comes twice.
     KillTest {
@@ -100,6 +107,7 @@ fn main() -> ExitCode {
         }
         Task::Corpora => corpora::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Demo { once } => demo::run(&workspace, once).map(|()| ExitCode::SUCCESS),
+        Task::Dist { check } => dist::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Task::KillTest { kills } => kill_test::run(&workspace, kills).map(|()| ExitCode::SUCCESS),
         Task::Servers { env } => servers::run(env.as_deref()).map(|()| ExitCode::SUCCESS),
     });

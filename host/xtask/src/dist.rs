@@ -1,0 +1,72 @@
+//! `cargo xtask dist`: what is released. One program with its plugins inside, a Debian package with a
+//! unit for systemd, and what a container is built from.
+
+mod clean_root;
+mod package;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, run as run_command};
+use crate::plugins;
+use crate::workspace::Workspace;
+
+/// Builds everything into `target/dist`; with `check` also installs the package in a clean root and
+/// runs it there.
+pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
+    plugins::run(workspace)?;
+    run_command(&mut cargo(
+        &workspace.root,
+        "build --release --locked -p overture",
+    ))?;
+    let dist = workspace.target().join("dist");
+    fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
+    let program = stripped(workspace, &dist)?;
+    for file in ["Containerfile", "overture.toml"] {
+        copy(&packaging(workspace).join(file), &dist.join(file), 0o644)?;
+    }
+    let package = package::build(workspace, &dist, &program)?;
+    let mib = |file: &Path| fs::metadata(file).map(|it| it.len() as f64 / f64::from(1 << 20));
+    for file in [&program, &package] {
+        println!("{} ({:.1} MiB)", file.display(), mib(file)?);
+    }
+    println!(
+        "for a container: docker build -f {0}/Containerfile -t overture {0}",
+        dist.display()
+    );
+    if check {
+        clean_root::check(&package)?;
+    }
+    Ok(())
+}
+
+/// Without the tables that only a debugger reads: a third of the file.
+fn stripped(workspace: &Workspace, dist: &Path) -> Result<PathBuf> {
+    let program = dist.join("overture");
+    copy(
+        &workspace.target().join("release/overture"),
+        &program,
+        0o755,
+    )?;
+    run_command(Command::new("strip").arg("--strip-unneeded").arg(&program))
+        .context("strip comes with binutils: apt-get install binutils")?;
+    Ok(program)
+}
+
+fn packaging(workspace: &Workspace) -> PathBuf {
+    workspace.path("host/overture/packaging")
+}
+
+/// Copies a file and its folder, with these rights.
+fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let context = || format!("{} can't be copied to {}", from.display(), to.display());
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).with_context(context)?;
+    }
+    fs::copy(from, to).with_context(context)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(mode)).with_context(context)
+}
