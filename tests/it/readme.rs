@@ -1,4 +1,4 @@
-//! The README's commands, as a new user types them; the two long ones and the servers excepted,
+//! The commands of the README and of the operator's page, as a person types them; the two long ones and the servers excepted,
 //! which the test starts itself.
 
 use std::{fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
@@ -7,6 +7,7 @@ use overture_testkit::{app, servers};
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 const README: &str = include_str!("../../README.md");
+const OPERATIONS: &str = include_str!("../../host/docs/OPERATIONS.md");
 /// All commands together; they take about ten seconds.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -20,11 +21,7 @@ fn commands() -> String {
         .split("\n## ")
         .next()
         .expect("a text has a first part");
-    let blocks = story.split("```sh\n").skip(1).map(|rest| {
-        let end = rest.find("```").expect("a block of commands ends");
-        &rest[..end]
-    });
-    blocks
+    blocks(story)
         .filter(|block| !block.contains("cargo xtask"))
         .map(|block| {
             // A person waits until it listens.
@@ -36,6 +33,13 @@ fn commands() -> String {
             }
         })
         .collect()
+}
+
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    text.split("```sh\n").skip(1).map(|rest| {
+        let end = rest.find("```").expect("a block of commands ends");
+        &rest[..end]
+    })
 }
 
 #[tokio::test]
@@ -59,29 +63,10 @@ async fn the_story_by_hand_works_as_it_is_written() {
         .local_addr()
         .unwrap()
         .port();
-    let overture = app::binary();
-    let programs = Path::new(&overture)
-        .parent()
-        .expect("a program lies in a folder")
-        .to_owned();
-    // It may have another name there.
-    let link = folder.path().join("bin");
-    fs::create_dir(&link).unwrap();
-    std::os::unix::fs::symlink(&overture, link.join("overture")).unwrap();
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut shell = Command::new("bash")
-        .args(["-euo", "pipefail"])
-        .current_dir(folder.path())
-        .env(
-            "PATH",
-            format!("{}:{}:{path}", link.display(), programs.display()),
-        )
+    let mut shell = shell(folder.path());
+    let mut shell = shell
         .env("OVERTURE__SERVER__LISTEN", format!("127.0.0.1:{port}"))
         .env("OVERTURE_URL", format!("http://127.0.0.1:{port}"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut input = shell.stdin.take().unwrap();
@@ -109,4 +94,62 @@ async fn the_story_by_hand_works_as_it_is_written() {
             "`{line}` is missing in\n{out}\n{errors}"
         );
     }
+}
+
+// OPS-1, OPS-4
+#[tokio::test]
+async fn the_commands_of_the_operators_page_work_as_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = shell(folder.path()).spawn().unwrap();
+    let mut input = shell.stdin.take().unwrap();
+    let commands: String = blocks(OPERATIONS).collect();
+    input.write_all(commands.as_bytes()).await.unwrap();
+    drop(input);
+    let ended = timeout(LONGEST, shell.wait_with_output())
+        .await
+        .expect("the commands end")
+        .unwrap();
+    let (out, errors) = (
+        String::from_utf8_lossy(&ended.stdout),
+        String::from_utf8_lossy(&ended.stderr),
+    );
+    assert!(ended.status.success(), "{out}\n{errors}");
+    for line in [
+        "monday.backup",
+        "Restored the database",
+        "sealed with the current key",
+    ] {
+        assert!(
+            out.contains(line),
+            "`{line}` is missing in\n{out}\n{errors}"
+        );
+    }
+    assert!(folder.path().join("another/data/overture.db").exists());
+}
+
+/// A shell in a folder, with `overture` on its path; it reads its commands.
+fn shell(folder: &Path) -> Command {
+    let overture = app::binary();
+    let programs = Path::new(&overture)
+        .parent()
+        .expect("a program lies in a folder")
+        .to_owned();
+    // It may have another name there.
+    let link = folder.join("bin");
+    fs::create_dir(&link).expect("the folder is new");
+    std::os::unix::fs::symlink(&overture, link.join("overture")).expect("the folder is new");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-euo", "pipefail"])
+        .current_dir(folder)
+        .env(
+            "PATH",
+            format!("{}:{}:{path}", link.display(), programs.display()),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    shell
 }

@@ -46,6 +46,8 @@ struct Arguments {
 enum Task {
     /// Runs all tests of both workspaces, on real servers.
     Test,
+    /// Runs the commands of README and documentation, as `test` does, and nothing else.
+    DocTest,
     /// Runs every check, and then all tests: what a change must pass.
     Ci,
     /// Builds and packs the plugins, the SDK's template and the guests of the tests.
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
     let outcome = Workspace::find().and_then(|workspace| match task {
         Task::Test => test::run(&workspace).map(test::report),
         Task::Ci => ci::run(&workspace),
+        Task::DocTest => test::documentation(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Plugins => plugins::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Codegen { check } => codegen::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Task::Bench { name, json } => {

@@ -69,6 +69,18 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     Ok(tally)
 }
 
+/// `cargo xtask doc-test`: the commands of README and documentation alone, but for the long ones.
+pub(crate) fn documentation(workspace: &Workspace) -> Result<()> {
+    system::install_for_tests()?;
+    plugins::run(workspace)?;
+    let overture = binaries::build_both(workspace)?;
+    crate::command::run(
+        cargo(&workspace.root, "test --workspace --test it readme")
+            .env(PLAIN_VARIABLE, &overture.plain)
+            .env(DRIVEN_VARIABLE, &overture.driven),
+    )
+}
+
 /// The last line, and the exit code.
 pub(crate) fn report(tally: Tally) -> ExitCode {
     println!("{tally}");
