@@ -152,8 +152,8 @@ impl Root {
     fn bring(&self, program: &str) -> Result<()> {
         let found = PATH
             .split(':')
-            .map(|folder| Path::new(folder).join(program));
-        let found = found.filter(|path| path.exists()).next();
+            .map(|folder| Path::new(folder).join(program))
+            .find(|path| path.exists());
         let found = found.with_context(|| format!("{program} is not installed here"))?;
         let to = self.0.join(found.strip_prefix("/")?);
         copy(&fs::canonicalize(&found)?, &to, 0o755)?;
