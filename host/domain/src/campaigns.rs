@@ -57,6 +57,8 @@ names! {
         Api = "api",
         /// Its start date came, and something kept it from starting.
         NotStartable = "not_startable",
+        /// The database was put back from a backup: mails may have gone out after it (decision 17).
+        Restored = "restored",
         /// None of its LinkedIn accounts is connected (LI-2).
         LinkedinAccountDisconnected = "linkedin_account_disconnected",
     }
@@ -66,7 +68,7 @@ impl PauseReason {
     /// What ends it without a person; None: it waits for one.
     pub const fn ends_when(self) -> Option<&'static str> {
         match self {
-            Self::Manual | Self::Api | Self::NotStartable => None,
+            Self::Manual | Self::Api | Self::NotStartable | Self::Restored => None,
             Self::LinkedinAccountDisconnected => Some("one of its LinkedIn accounts is connected"),
         }
     }

@@ -2,14 +2,18 @@
 //! sending, and nothing in the backup tells of it (SAFE-3, decision 17).
 
 use overture_domain::{
-    Timestamp, accounts::Channel, campaigns::CampaignStatus, people::Actor, windows,
+    Timestamp,
+    accounts::Channel,
+    campaigns::{CampaignStatus, PauseReason},
+    people::Actor,
+    windows,
 };
 use overture_store::{accounts, campaigns as store, upkeep};
 
-use crate::{Env, Result, campaigns};
+use crate::{Env, Result, campaigns::hold_one_in};
 
 /// Why campaigns are paused then.
-pub const REASON: &str = "restored";
+pub const REASON: PauseReason = PauseReason::Restored;
 
 /// What was held back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub struct HeldBack {
 }
 
 /// Holds back whatever could go out a second time, in one transaction:
-/// - Campaigns that act are paused.
+/// - Campaigns that act, or would by themselves, are paused.
 /// - A step that was in hands, or waited for its next turn, gets an attempt of which nobody knows the
 ///   end. Once its campaign runs, evidence is looked for by its Message-ID, or a person decides.
 /// - Mailboxes rest for the rest of their day, because what was used of today's limits is not known
@@ -36,15 +40,20 @@ pub async fn hold_back(env: &Env, taken_at: Timestamp) -> Result<HeldBack> {
     let mut held = HeldBack::default();
     let mut tx = env.db.begin().await?;
     let actor = Actor::Engine("OPS-1");
+    let detail = format!("the database is as of {taken_at}, and mails may have gone out after it");
     for status in [
         CampaignStatus::Running,
         CampaignStatus::Scheduled,
         CampaignStatus::Cooldown,
+        CampaignStatus::Paused,
     ] {
         for campaign in store::list_by_status(&mut tx, status).await? {
-            let paused = CampaignStatus::Paused;
-            campaigns::set_status_in(&mut tx, env, &campaign, paused, REASON, &actor).await?;
-            held.campaigns += 1;
+            let waits_for_a_person =
+                (campaign.pauses.iter()).any(|pause| pause.reason.ends_when().is_none());
+            if !waits_for_a_person {
+                hold_one_in(&mut tx, env, &campaign, REASON, &detail, &actor).await?;
+                held.campaigns += 1;
+            }
         }
     }
     let in_hands = upkeep::list_in_hands(&mut tx).await?;

@@ -82,7 +82,7 @@ impl Database {
         let failed = |error: sqlx::Error| {
             let code = error
                 .as_database_error()
-                .and_then(|it| it.code().map(|it| it.into_owned()));
+                .and_then(|it| it.code().map(std::borrow::Cow::into_owned));
             let file = path.display();
             Error::Unavailable(match code.as_deref() {
                 Some("26") => format!(

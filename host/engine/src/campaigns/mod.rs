@@ -27,7 +27,7 @@ pub use create::create;
 pub use enroll::{Enroll, Enrolled, Unenrolled, enroll, unenroll};
 pub use input::{CampaignIn, CampaignPatch, MailboxSettingsIn, StepIn, VariantIn};
 pub use part::tick;
-pub(crate) use pauses::{hold_in, lift_in};
+pub(crate) use pauses::{hold_in, hold_one_in, lift_in};
 pub use start::{resume, start};
 pub use stats::{Stats, stats};
 pub use status::pause;

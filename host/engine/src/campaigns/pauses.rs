@@ -31,20 +31,37 @@ pub(crate) async fn hold_in(
         if !holds(tx, &found, reason).await? {
             continue;
         }
-        if campaign.status != CampaignStatus::Paused {
-            status::pause_in(tx, env, &campaign, reason, detail, actor).await?;
-        } else if campaign.pauses.iter().all(|pause| pause.reason != reason) {
-            let pause = Pause {
-                reason,
-                detail: detail.to_owned(),
-                since: env.now(),
-            };
-            let words = pause.words();
-            let all = [campaign.pauses.clone(), vec![pause]].concat();
-            status::set_pauses_in(tx, env, &campaign, all, &words, actor).await?;
-        }
+        hold_one_in(tx, env, &campaign, reason, detail, actor).await?;
     }
     Ok(())
+}
+
+/// Holds a campaign for one reason more; nothing where that reason holds it already.
+///
+/// # Errors
+/// Those of [`hold_in`].
+pub(crate) async fn hold_one_in(
+    tx: &mut Tx,
+    env: &Env,
+    campaign: &Campaign,
+    reason: PauseReason,
+    detail: &str,
+    actor: &Actor,
+) -> Result<()> {
+    if campaign.status != CampaignStatus::Paused {
+        return status::pause_in(tx, env, campaign, reason, detail, actor).await;
+    }
+    if campaign.pauses.iter().any(|pause| pause.reason == reason) {
+        return Ok(());
+    }
+    let pause = Pause {
+        reason,
+        detail: detail.to_owned(),
+        since: env.now(),
+    };
+    let words = pause.words();
+    let all = [campaign.pauses.clone(), vec![pause]].concat();
+    status::set_pauses_in(tx, env, campaign, all, &words, actor).await
 }
 
 /// An account is connected: campaigns run again that waited for nothing else, without a burst; one
@@ -117,7 +134,10 @@ pub(super) async fn refuse_held(on: &mut impl Read, found: &CampaignDetails) -> 
 /// Whether the reason is still there. What a person ends is over when a person says so.
 async fn holds(on: &mut impl Read, found: &CampaignDetails, reason: PauseReason) -> Result<bool> {
     match reason {
-        PauseReason::Manual | PauseReason::Api | PauseReason::NotStartable => Ok(false),
+        PauseReason::Manual
+        | PauseReason::Api
+        | PauseReason::NotStartable
+        | PauseReason::Restored => Ok(false),
         PauseReason::LinkedinAccountDisconnected => {
             let ids: Vec<_> = (found.pool.iter())
                 .filter(|account| account.active)
