@@ -16,7 +16,7 @@ use overture_store::{Tx, enrollments, events, prospects};
 use serde_json::json;
 
 use crate::{
-    Env, Error, Part, Result,
+    Env, Error, Part, Result, sends,
     suppressions::{Suppress, suppress_in},
     tokens,
 };
@@ -54,6 +54,7 @@ pub async fn by_token(env: &Env, token: &str) -> Result<()> {
     let enrollment = enrollments::find(&mut tx, mail.workspace_id, mail.enrollment_id)
         .await?
         .ok_or(Error::NotFound("unsubscribe link"))?;
+    sends::prove_step_in(&mut tx, env, mail).await?;
     unsubscribe_in(
         &mut tx,
         env,

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use overture_domain::{
     ActionId, AttemptId, JobId, Timestamp, WorkspaceId,
     enrollments::{Action, ActionState, Outcome},
+    messages::MailKey,
     people::Audit,
 };
 use serde_json::json;
@@ -100,6 +101,16 @@ pub async fn find_by_external_id(
     query(sql!(AMBIGUOUS))
         .push_bind(" AND a.workspace_id = ", ws)
         .push_bind(" AND a.external_id = ", external_id)
+        .optional(on)
+        .await
+}
+
+/// The ambiguous send of a step.
+pub async fn find_by_step(on: &mut impl Read, mail: MailKey) -> Result<Option<Ambiguous>> {
+    query(sql!(AMBIGUOUS))
+        .push_bind(" AND a.workspace_id = ", mail.workspace_id)
+        .push_bind(" AND a.enrollment_id = ", mail.enrollment_id)
+        .push_bind(" AND a.step_index = ", mail.step_index)
         .optional(on)
         .await
 }

@@ -9,7 +9,7 @@ use overture_plugin_host::{Signal, SignalKind};
 use overture_store::{Tx, enrollments, events, messages as store, messages::Origin};
 use serde_json::json;
 
-use crate::{Env, Result, unsubscribe::unsubscribe_in};
+use crate::{Env, Result, sends, unsubscribe::unsubscribe_in};
 
 use super::effects;
 
@@ -52,6 +52,7 @@ pub(super) async fn apply(
     signals: Vec<Found>,
 ) -> Result<()> {
     for (signal, origin) in signals {
+        sends::prove_in(tx, env, account.workspace_id, &origin.external_id).await?;
         match signal.kind {
             SignalKind::Complained => effects::complaint(tx, env, account, &origin).await?,
             SignalKind::Unsubscribed => {

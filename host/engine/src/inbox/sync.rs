@@ -142,7 +142,7 @@ async fn take(
         )
         .await?;
     }
-    let any = !mails.is_empty();
+    let any = !mails.is_empty() || !reports.is_empty();
     effects::apply(&mut tx, env, account, mails).await?;
     signals::apply(&mut tx, env, account, reports).await?;
     tx.commit().await?;

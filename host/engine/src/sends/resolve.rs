@@ -6,6 +6,7 @@ use crate::{Env, Part, Result};
 use overture_domain::{
     ActionId, Timestamp, WorkspaceId,
     enrollments::{ActionState, EnrollmentState, Outcome},
+    messages::MailKey,
     people::{Actor, Audit},
 };
 use overture_store::{
@@ -52,13 +53,27 @@ pub(crate) async fn prove_in(
     ws: WorkspaceId,
     message_id: &str,
 ) -> Result<()> {
-    let Some(send) = evidence::find_by_external_id(tx, ws, message_id).await? else {
-        return Ok(());
-    };
+    let send = evidence::find_by_external_id(tx, ws, message_id).await?;
+    proven_in(tx, env, send, "something came that answers it").await
+}
+
+/// The same where somebody used what only the mail of a step has: its pixel, its links, its way to
+/// unsubscribe.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn prove_step_in(tx: &mut Tx, env: &Env, mail: MailKey) -> Result<()> {
+    let send = evidence::find_by_step(tx, mail).await?;
+    proven_in(tx, env, send, "somebody opened it, or used a link of it").await
+}
+
+async fn proven_in(tx: &mut Tx, env: &Env, send: Option<Ambiguous>, reason: &str) -> Result<()> {
+    let Some(send) = send else { return Ok(()) };
     let by = Word {
         actor: &Actor::Engine("SAFE-3"),
-        reason: "something came that answers it",
+        reason,
     };
+    let ws = send.action.workspace_id;
     settle_in(tx, env, ws, &[send], true, &by, env.now()).await?;
     Ok(())
 }

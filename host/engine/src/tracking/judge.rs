@@ -15,7 +15,7 @@ use overture_store::{
 };
 use serde_json::json;
 
-use crate::{Due, Env, Part, Result};
+use crate::{Due, Env, Part, Result, sends};
 
 /// Mails that are judged at a time.
 const BATCH: i64 = 200;
@@ -88,6 +88,8 @@ async fn judge(tx: &mut Tx, env: &Env, key: MailKey) -> Result<()> {
         })
         .collect();
     store::set_classes(tx, &judged).await?;
+    // Whoever it was, a person or a machine: the mail lay before them (SAFE-3).
+    sends::prove_step_in(tx, env, key).await?;
     let told: Vec<Event> = kept
         .iter()
         .zip(&judged)

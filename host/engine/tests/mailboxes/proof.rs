@@ -1,10 +1,16 @@
 //! Mails that prove that a send of which nobody knew went out (SAFE-3).
 
-use overture_domain::enrollments::{ActionState, EnrollmentState, Outcome};
+use overture_domain::{
+    enrollments::{ActionState, EnrollmentState, Outcome},
+    messages::MailKey,
+};
+use overture_engine::unsubscribe;
+use overture_plugin_host::{Signal, SignalKind};
 use overture_store::{actions, audit, on_both};
 
 use crate::{
     inbox::{answer, bounce},
+    script::signals,
     world::{Sent, World},
 };
 
@@ -73,5 +79,31 @@ on_both! {
         let mail = format!("From: {GRACE}\r\nMessage-ID: <x@example.net>\r\nSubject: Hello\r\n\r\nAre you there?");
         world.arrive(&[&mail]).await;
         assert_eq!(action_state(&world, &grace).await, ActionState::Ambiguous);
+    }
+
+    // SAFE-3: whoever opens it, or unsubscribes by its link, has it; found by a simulation.
+    async fn what_only_its_recipient_has(test: TestDatabase) {
+        let world = World::new(test).await;
+        let opened = world.perhaps_sent_to(GRACE).await;
+        let signal = Signal {
+            kind: SignalKind::Opened,
+            message_id: format!("<{}>", opened.message_id),
+            at: world.now(),
+            url: None,
+        };
+        world.script.answer(Ok(Ok(signals("s1", vec![signal]))));
+        world.sync().await;
+        assert_eq!(action_state(&world, &opened).await, ActionState::Done);
+        let enrollment = world.enrollment(&opened).await;
+        assert_eq!((enrollment.state, enrollment.step_index), (EnrollmentState::Active, 1));
+
+        let left = world.perhaps_sent_to("linus@example.net").await;
+        let enrollment = world.enrollment(&left).await;
+        let mail = MailKey { workspace_id: world.ws, enrollment_id: enrollment.id, step_index: 0 };
+        unsubscribe::by_token(world.env(), &unsubscribe::token(world.env(), mail)).await.unwrap();
+        assert_eq!(action_state(&world, &left).await, ActionState::Done);
+        assert_eq!(world.enrollment(&left).await.state, EnrollmentState::Unsubscribed);
+        let kinds = world.kinds().await;
+        assert_eq!(kinds.iter().filter(|kind| **kind == "email.sent").count(), 2, "{kinds:?}");
     }
 }

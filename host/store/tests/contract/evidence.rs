@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use overture_domain::{
     ActionId, WorkspaceId,
     enrollments::{Action, ActionState, JobKind, Outcome},
+    messages::MailKey,
     people::Audit,
 };
 use overture_store::{
@@ -79,6 +80,11 @@ on_both! {
         let other: WorkspaceId = id(7);
         assert!(evidence::list(on, other, None, 10).await.unwrap().is_empty());
         assert!(evidence::find(on, other, &expected).await.unwrap().is_empty());
+        let (enrollment_id, step_index) = (named.action.enrollment_id, named.action.step_index);
+        let mail = |workspace_id| MailKey { workspace_id, enrollment_id, step_index };
+        let by_step = evidence::find_by_step(on, mail(world.ws)).await.unwrap().unwrap();
+        assert_eq!(by_step.action.id, named.action.id);
+        assert!(evidence::find_by_step(on, mail(other)).await.unwrap().is_none());
         assert_eq!(evidence::find_by_external_id(on, other, &all[1].external_id).await.unwrap(), None);
     }
 
