@@ -10,4 +10,5 @@ mod laws;
 mod logs;
 mod readme;
 mod sequence;
+mod simulate;
 mod story;

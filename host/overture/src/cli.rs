@@ -9,7 +9,8 @@ use crate::{
     client::Server,
     commands::{
         alert, backup, campaign, demo, doctor, events, import, key, list, mail, mailbox,
-        master_key, migrate, plugin, prospect, restore, rules, send, serve, template, user, why,
+        master_key, migrate, plugin, prospect, restore, rules, send, serve, simulate, template,
+        user, why,
     },
     config::Config,
 };
@@ -79,6 +80,8 @@ enum Command {
     Events(RemoteArgs<events::Options>),
     /// A small campaign in the sandbox, on virtual time
     Demo(demo::Options),
+    /// Campaigns on virtual time, with faults by chance and every rule checked
+    Simulate(simulate::Options),
     /// Print the API's description
     #[command(hide = true)]
     Openapi,
@@ -149,6 +152,10 @@ impl Cli {
                 events::run(&remote.server.connect()?, &remote.options).await
             }
             Command::Demo(options) => demo::run(options).await,
+            // It has runtimes of its own.
+            Command::Simulate(options) => {
+                tokio::task::spawn_blocking(move || simulate::simulate(&options)).await?
+            }
             Command::Openapi => {
                 commands_out(&overture_api::document());
                 Ok(())

@@ -21,6 +21,7 @@ mod memory;
 mod metrics;
 mod services;
 mod settings;
+mod simulate;
 
 use std::process::ExitCode;
 

@@ -46,13 +46,25 @@ impl Services {
         clock: Arc<dyn Clock>,
         real: Arc<dyn Clock>,
     ) -> Result<Self> {
+        Self::open_with(config, clock, real, Arc::new(OsRng)).await
+    }
+
+    /// The same with another source of chance, for simulations.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        real: Arc<dyn Clock>,
+        rng: Arc<dyn overture_domain::Rng>,
+    ) -> Result<Self> {
         let db = open_database(config).await?;
         // An empty database becomes ours; one with a schema is migrated by hand, after a backup.
         if db.migrations().await?.found == 0 {
             db.migrate().await?;
         }
         db.check_schema().await?;
-        let rng: Arc<dyn overture_domain::Rng> = Arc::new(OsRng);
         let vault = Arc::new(open_vault(config, &db).await?);
         let resolver = Resolver::new(&config.dns.servers).context("dns.servers can't be used")?;
         let http = http_client(config, resolver.clone())?;

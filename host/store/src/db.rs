@@ -228,9 +228,19 @@ impl Tx {
         if !events.is_empty() {
             counts::add(&mut self, &events).await?;
         }
+        #[cfg(feature = "failpoints")]
+        let fate = crate::crash::fate();
+        #[cfg(feature = "failpoints")]
+        if fate == crate::crash::Fate::IsLost {
+            crate::crash::die().await;
+        }
         match self.inner {
             Transaction::Sqlite(tx) => tx.commit().await?,
             Transaction::Postgres(tx) => tx.commit().await?,
+        }
+        #[cfg(feature = "failpoints")]
+        if fate == crate::crash::Fate::IsDone {
+            crate::crash::die().await;
         }
         Ok(())
     }

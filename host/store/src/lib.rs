@@ -18,6 +18,8 @@ pub mod audit;
 pub mod campaigns;
 pub mod caps;
 pub mod counts;
+#[cfg(feature = "failpoints")]
+pub mod crash;
 mod db;
 pub mod deliveries;
 pub mod dialect;

@@ -19,6 +19,7 @@ mod kill_test;
 mod machine;
 mod plugins;
 mod servers;
+mod simulate;
 mod system;
 mod tally;
 mod test;
@@ -88,6 +89,18 @@ enum Task {
         #[arg(long, value_name = "N", default_value_t = 300)]
         kills: usize,
     },
+    /// Simulates campaigns under faults by chance, and checks every rule of sending.
+    Simulate {
+        /// How many seeds.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        seeds: u64,
+        /// The first of them.
+        #[arg(long, value_name = "SEED", default_value_t = 1)]
+        from: u64,
+        /// Processes at a time.
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        jobs: u64,
+    },
     /// Starts mail servers and PostgreSQL until its input ends, and says how to reach them.
     Servers {
         /// Also writes ports, accounts and the CA file as shell variables.
@@ -112,6 +125,9 @@ fn main() -> ExitCode {
         Task::Demo { once } => demo::run(&workspace, once).map(|()| ExitCode::SUCCESS),
         Task::Dist { check } => dist::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Task::KillTest { kills } => kill_test::run(&workspace, kills).map(|()| ExitCode::SUCCESS),
+        Task::Simulate { seeds, from, jobs } => {
+            simulate::run(&workspace, from, seeds, jobs).map(|()| ExitCode::SUCCESS)
+        }
         Task::Servers { env } => servers::run(env.as_deref()).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {

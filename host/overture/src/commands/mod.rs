@@ -19,6 +19,7 @@ pub mod restore;
 pub mod rules;
 pub mod send;
 pub mod serve;
+pub mod simulate;
 pub mod template;
 pub mod user;
 pub mod why;

@@ -1,0 +1,60 @@
+//! Death at a commit, for simulations: from an armed commit on nothing comes back, as if the
+//! process had been killed there. Exists with the feature `failpoints` alone.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Commits that still come back, and whether the one after them is still done.
+static ARMED: Mutex<Option<(u64, bool)>> = Mutex::new(None);
+static DIED: Notify = Notify::const_new();
+
+fn armed() -> MutexGuard<'static, Option<(u64, bool)>> {
+    ARMED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// So many commits come back; the next doesn't. `after`: it is done all the same. Those after it
+/// neither are done nor come back.
+pub fn arm(commits: u64, after: bool) {
+    *armed() = Some((commits, after));
+}
+
+/// Commits come back again.
+pub fn disarm() {
+    *armed() = None;
+}
+
+/// Waits for a commit that doesn't come back.
+pub async fn died() {
+    DIED.notified().await;
+}
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    ComesBack,
+    IsLost,
+    IsDone,
+}
+
+pub(crate) fn fate() -> Fate {
+    let mut armed = armed();
+    match &mut *armed {
+        None => Fate::ComesBack,
+        Some((0, true)) => {
+            *armed = Some((0, false));
+            Fate::IsDone
+        }
+        Some((0, false)) => Fate::IsLost,
+        Some((n, _)) => {
+            *n -= 1;
+            Fate::ComesBack
+        }
+    }
+}
+
+/// The process is dead.
+pub(crate) async fn die() {
+    DIED.notify_one();
+    std::future::pending::<()>().await;
+}
