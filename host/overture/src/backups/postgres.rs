@@ -37,7 +37,7 @@ pub fn restore(url: &str, backup: &Path) -> Result<()> {
         .stdin(Stdio::piped());
     let mut child = command
         .spawn()
-        .map_err(|error| missing("pg_restore", error))?;
+        .map_err(|error| missing("pg_restore", &error))?;
     let input = child.stdin.take().context("its input is a pipe")?;
     let fed = archive::extract(backup, input);
     let ended = child.wait_with_output()?;
@@ -102,7 +102,7 @@ fn parse(url: &str) -> Result<Url> {
 }
 
 fn run(mut command: Command, name: &str) -> Result<()> {
-    let ended = command.output().map_err(|error| missing(name, error))?;
+    let ended = command.output().map_err(|error| missing(name, &error))?;
     said(&ended, name)
 }
 
@@ -114,7 +114,7 @@ fn said(ended: &std::process::Output, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn missing(name: &str, error: std::io::Error) -> anyhow::Error {
+fn missing(name: &str, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
         std::io::ErrorKind::NotFound => anyhow::anyhow!(
             "{name} is not installed here, and PostgreSQL is backed up and restored by it: install the client programs of your server's version (Debian: apt-get install postgresql-client)"

@@ -106,10 +106,9 @@ async fn mail_hosts(
     hosts: BTreeMap<(String, u16), (Leg, Endpoint)>,
     findings: &mut Findings,
 ) {
-    let dialer = match services::dialer(config, resolver) {
-        Ok(dialer) => dialer,
-        // Said of the file already.
-        Err(_) => return,
+    // Said of the file already.
+    let Ok(dialer) = services::dialer(config, resolver) else {
+        return;
     };
     let reached = stream::iter(hosts)
         .map(|((host, port), (leg, endpoint))| {
@@ -137,10 +136,9 @@ async fn mail_hosts(
 }
 
 async fn sign_in(config: &Config, connected: &[Account], findings: &mut Findings) {
-    let env = match services::open_offline(config).await {
-        Ok(env) => env,
-        // What is wrong was said by then.
-        Err(_) => return,
+    // What is wrong was said by then.
+    let Ok(env) = services::open_offline(config).await else {
+        return;
     };
     for account in connected {
         let address = &account.address;
