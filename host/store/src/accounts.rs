@@ -1,6 +1,8 @@
 //! Sending accounts: their settings, their sealed credentials, their pace and how far their inbox
 //! has been read.
 
+use std::collections::HashMap;
+
 use overture_domain::{
     AccountId, AuditId, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus, Channel, SyncError},
@@ -243,6 +245,26 @@ pub async fn credentials(
         .map(|row| row.opt_text("credentials"))
         .transpose()?
         .flatten())
+}
+
+/// The same for several accounts; those without credentials are left out.
+pub async fn list_credentials(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, String>> {
+    let rows: Vec<_> = ids.iter().map(|id| json!({"v": id})).collect();
+    query(sql!(
+        "SELECT id, credentials FROM sending_accounts
+         WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $2}) AND deleted_at IS NULL AND credentials IS NOT NULL"
+    ))
+    .bind(ws)
+    .bind_json(&rows)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.id("id")?, row.text("credentials")?)))
+    .collect()
 }
 
 /// Changes a status together with its audit row (SAFE-4). False, and nothing written, when the

@@ -9,7 +9,7 @@ use overture_domain::{
 use serde_json::json;
 
 use crate::{
-    Read, Record, Result, Row, Tx,
+    Read, Record, Result, Row, Tx, Write,
     query::{query, sql},
 };
 
@@ -205,7 +205,10 @@ pub async fn lock(tx: &mut Tx, ids: &[ActionId]) -> Result<HashMap<ActionId, Act
 /// cancelled meanwhile or waits for another turn, or where an earlier attempt may have sent the
 /// mail: then nothing may go out. The ids of those that may. The actions stay as they are until the
 /// commit.
-pub async fn insert_attempts(tx: &mut Tx, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
+pub async fn insert_attempts(
+    on: &mut impl Write,
+    attempts: &[Attempt],
+) -> Result<HashSet<AttemptId>> {
     let rows: Vec<_> = attempts
         .iter()
         .map(|attempt| {
@@ -225,7 +228,7 @@ pub async fn insert_attempts(tx: &mut Tx, attempts: &[Attempt]) -> Result<HashSe
          ON CONFLICT DO NOTHING RETURNING id"
     ))
     .bind_json(&rows)
-    .rows(tx)
+    .rows(on)
     .await?
     .iter()
     .map(|row| row.id("id"))

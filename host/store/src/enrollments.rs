@@ -21,7 +21,7 @@ use overture_domain::{
 use serde_json::json;
 
 use crate::{
-    Record, Result, Row, Tx,
+    Read, Record, Result, Row, Tx,
     query::{query, sql},
 };
 
@@ -138,8 +138,7 @@ pub async fn finish(
     .bind(outranks)
     .all(tx)
     .await?;
-    let ids: Vec<_> = finished.iter().map(|enrollment| enrollment.id).collect();
-    cancel(tx, ws, &ids, now).await?;
+    cancel(tx, finished.iter(), now).await?;
     Ok(finished)
 }
 
@@ -209,7 +208,7 @@ pub async fn park(
     .bind(now)
     .execute(tx)
     .await?;
-    expire_jobs(tx, ws, &rows, now).await?;
+    expire_jobs(tx, &rows, now).await?;
     Ok(n)
 }
 
@@ -237,7 +236,7 @@ pub async fn unplan(
     .bind(now)
     .execute(tx)
     .await?;
-    expire_jobs(tx, ws, &rows, now).await
+    expire_jobs(tx, &rows, now).await
 }
 
 /// The person is away: no step before `until` (CLS-2). A step that was to run earlier is planned
@@ -321,33 +320,38 @@ pub async fn reopen(
     Ok(opened)
 }
 
-async fn cancel(tx: &mut Tx, ws: WorkspaceId, ids: &[EnrollmentId], now: Timestamp) -> Result<()> {
-    let rows = values(ids);
-    expire_jobs(tx, ws, &rows, now).await?;
+/// Takes back what has not gone out of enrollments that are over.
+pub(crate) async fn cancel(
+    tx: &mut Tx,
+    over: impl Iterator<Item = &Enrollment>,
+    now: Timestamp,
+) -> Result<()> {
+    let rows: Vec<_> = over
+        .map(|over| json!({"ws": over.workspace_id, "v": over.id}))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    expire_jobs(tx, &rows, now).await?;
     query(sql!(
-        "UPDATE actions SET state = 'cancelled' WHERE workspace_id = $1 AND enrollment_id IN (SELECT r.value->>'v' FROM {rows $2})
+        "UPDATE actions SET state = 'cancelled'
+         WHERE enrollment_id IN (SELECT e.id FROM {rows $1} CROSS JOIN enrollments e WHERE e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws')
            AND state IN ('handed_out', 'retrying')
            AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.action_id = actions.id AND (t.outcome IS NULL OR t.outcome <> 'not_sent'))"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn expire_jobs(
-    tx: &mut Tx,
-    ws: WorkspaceId,
-    rows: &[serde_json::Value],
-    now: Timestamp,
-) -> Result<()> {
+/// Ends the live jobs of enrollments `v` of workspaces `ws`.
+async fn expire_jobs(tx: &mut Tx, rows: &[serde_json::Value], now: Timestamp) -> Result<()> {
     query(sql!(
-        "UPDATE jobs SET state = 'expired', host_id = NULL, leased_at = NULL, finished_at = $3
-         WHERE workspace_id = $1 AND kind = 'send_step' AND state IN ('pending', 'processing')
-           AND subject_id IN (SELECT r.value->>'v' FROM {rows $2})"
+        "UPDATE jobs SET state = 'expired', host_id = NULL, leased_at = NULL, finished_at = $2
+         WHERE kind = 'send_step' AND state IN ('pending', 'processing')
+           AND subject_id IN (SELECT e.id FROM {rows $1} CROSS JOIN enrollments e WHERE e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws')"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .bind(now)
     .execute(tx)
@@ -428,6 +432,18 @@ pub async fn resume_with_accounts(tx: &mut Tx, now: Timestamp) -> Result<Vec<Enr
         .push(RESUMED)
         .all(tx)
         .await
+}
+
+/// Whether anybody waits for an account that is connected again.
+pub async fn has_returned(on: &mut impl Read) -> Result<bool> {
+    // From the few who wait, not from all accounts.
+    let rows = query(sql!(
+        "SELECT e.id FROM enrollments e CROSS JOIN sending_accounts a
+         WHERE e.state = 'paused_account' AND a.id = e.account_id AND a.status = 'connected' AND a.deleted_at IS NULL LIMIT 1"
+    ))
+    .rows(on)
+    .await?;
+    Ok(!rows.is_empty())
 }
 
 const RESUME: &str = "UPDATE enrollments SET state = 'active', reason = '', next_action_at = NULL, updated_at = $2 WHERE state = $1";

@@ -387,28 +387,6 @@ pub async fn finish(
     Ok(())
 }
 
-/// Ends the live jobs of enrollments whose step is done, whoever has them: a send that lost its
-/// lease and went out all the same leaves no second turn behind (SAFE-3).
-pub async fn finish_steps(
-    tx: &mut Tx,
-    ws: WorkspaceId,
-    done: &[EnrollmentId],
-    now: Timestamp,
-) -> Result<()> {
-    let rows: Vec<_> = done.iter().map(|id| json!({"v": id})).collect();
-    query(sql!(
-        "UPDATE jobs SET state = 'completed', host_id = NULL, leased_at = NULL, finished_at = $3
-         WHERE workspace_id = $1 AND kind = 'send_step' AND state IN ('pending', 'processing')
-           AND subject_id IN (SELECT r.value->>'v' FROM {rows $2})"
-    ))
-    .bind(ws)
-    .bind_json(&rows)
-    .bind(now)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
 /// Looks for live jobs and next actions that differ (SCH-3), and for jobs whose lane would not be
 /// looked at in time (SAFE-2): always none. For checks and tests.
 pub async fn count_mismatched(on: &mut impl Read) -> Result<i64> {

@@ -36,6 +36,7 @@ pub mod lanes;
 pub mod lists;
 pub mod messages;
 mod migrate;
+pub mod outcomes;
 pub mod people;
 pub mod plugins;
 pub mod profiles;
@@ -51,8 +52,9 @@ pub mod tracking;
 pub mod upkeep;
 pub mod vault;
 pub mod webhooks;
+mod writer;
 
-pub use db::{Database, Read, Reader, Tx};
+pub use db::{Alone, Database, Read, Reader, Tx, Write};
 pub use error::{Error, Result};
 pub use migrate::{Migrations, schema};
 pub use query::{Query, Sql, Value, statements};

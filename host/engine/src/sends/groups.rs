@@ -1,5 +1,5 @@
-//! Work that is done for many callers at once: whoever comes while a group is worked on is in the
-//! next one.
+//! Work that is done for many callers at once: whoever comes while as many groups are worked on as
+//! may be is in the next one.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 /// Members of one group, at most: what a statement takes without growing slow.
 const MAX: usize = 256;
 
-/// Callers who wait for their group, and whether one is worked on.
+/// Callers who wait for their group, and how many are worked on.
 pub(super) struct Groups<T, R>(Arc<Shared<T, R>>);
 
 struct Shared<T, R> {
@@ -23,8 +23,8 @@ struct Shared<T, R> {
 
 struct State<T, R> {
     waiting: Vec<(T, oneshot::Sender<R>)>,
-    /// A task works on groups until nobody waits.
-    working: bool,
+    /// Tasks that work on groups until nobody waits.
+    working: usize,
 }
 
 /// How a group comes together before it is worked on.
@@ -32,6 +32,8 @@ struct State<T, R> {
 pub(super) struct Gather<C> {
     /// The longest wait for others, on the real clock.
     pub longest: Duration,
+    /// Groups that are worked on at the same time, at least 1.
+    pub at_once: usize,
     /// Whether a group of this size has everybody that may come.
     pub complete: C,
 }
@@ -52,7 +54,9 @@ impl<T: Send + 'static, R: Send + 'static> Groups<T, R> {
         let idle = {
             let mut state = self.0.lock();
             state.waiting.push((member, answer));
-            !std::mem::replace(&mut state.working, true)
+            let idle = state.working < gather.at_once.max(1);
+            state.working += usize::from(idle);
+            idle
         };
         self.0.came.notify_one();
         if idle {
@@ -76,6 +80,10 @@ async fn run<T, R, F: Future<Output = Vec<R>>>(
         // Those who are still to come are in the next group.
         let _ = tokio::time::timeout(gather.longest, all).await;
         let (members, answers) = groups.next();
+        // Another has taken all who waited.
+        if members.is_empty() {
+            continue;
+        }
         for (answer, result) in answers.into_iter().zip(work(members).await) {
             // Who has gone away meanwhile doesn't need it.
             let _ = answer.send(result);
@@ -83,15 +91,16 @@ async fn run<T, R, F: Future<Output = Vec<R>>>(
     }
 }
 
-/// The one task at work. When it panics, those who wait learn of it and the next begins anew.
+/// A task at work. When it panics, those who wait learn of it and the next begins anew.
 struct Working<T, R>(Arc<Shared<T, R>>);
 
 impl<T, R> Working<T, R> {
     /// False: nobody waits, and who comes now begins anew.
     fn go_on(&self) -> bool {
         let mut state = self.0.lock();
-        state.working = !state.waiting.is_empty();
-        state.working
+        let goes_on = !state.waiting.is_empty();
+        state.working -= usize::from(!goes_on);
+        goes_on
     }
 
     fn next(&self) -> (Vec<T>, Vec<oneshot::Sender<R>>) {
@@ -107,7 +116,7 @@ impl<T, R> Drop for Working<T, R> {
         // After `go_on` said no, another may be at work already.
         if std::thread::panicking() {
             state.waiting.clear();
-            state.working = false;
+            state.working -= 1;
         }
     }
 }
@@ -123,7 +132,7 @@ impl<T, R> Default for Groups<T, R> {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
                 waiting: Vec::new(),
-                working: false,
+                working: 0,
             }),
             came: Notify::new(),
         }))
@@ -149,6 +158,7 @@ mod tests {
     fn gather(complete: usize) -> Gather<impl Fn(usize) -> bool + Send + Sync + 'static> {
         Gather {
             longest: LONG,
+            at_once: 1,
             complete: move |n| n >= complete,
         }
     }
@@ -181,6 +191,34 @@ mod tests {
         assert_eq!([a, b, c], [Some(3); 3]);
         // Alone it goes at once.
         assert_eq!(groups.join((), gather(1), work).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn as_many_groups_as_may_be_are_worked_on_at_once() {
+        let groups = Groups::<(), usize>::default();
+        let met = Arc::new(tokio::sync::Barrier::new(2));
+        let two = || {
+            let met = Arc::clone(&met);
+            let at_once = Gather {
+                at_once: 2,
+                ..gather(1)
+            };
+            groups.join((), at_once, move |members: Vec<()>| {
+                let met = Arc::clone(&met);
+                async move {
+                    met.wait().await;
+                    vec![members.len(); members.len()]
+                }
+            })
+        };
+        let later = async {
+            // The first group has begun.
+            tokio::task::yield_now().await;
+            two().await
+        };
+        let both = async { tokio::join!(two(), later) };
+        let answers = tokio::time::timeout(LONG, both).await.unwrap();
+        assert_eq!(answers, (Some(1), Some(1)));
     }
 
     #[tokio::test]

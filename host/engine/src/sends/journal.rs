@@ -1,14 +1,15 @@
 //! Where attempts and outcomes are committed, in groups across connections: one commit waits for
 //! the disk once, however many sends it serves. Every send passes here twice and nowhere else.
 //!
-//! A connection stands still behind each attempt, so a group of attempts goes as soon as the one
-//! before it is on disk. Nobody stands behind an outcome: they gather for up to [`GATHER`], unless
+//! A connection stands still behind each attempt, so a group of attempts goes as soon as one
+//! before it is on disk; PostgreSQL writes several at the same time, and has its disk wait for
+//! them together. Nobody stands behind an outcome: they gather for up to [`GATHER`], unless
 //! all sends under way have come already.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use overture_domain::{AttemptId, enrollments::Attempt};
-use overture_store::actions;
+use overture_store::{actions, dialect::Dialect};
 
 use crate::{Env, Error, Part, Result};
 
@@ -19,6 +20,9 @@ use super::{
 
 /// How long an outcome waits for others.
 const GATHER: Duration = Duration::from_millis(5);
+
+/// Groups of attempts that PostgreSQL writes at the same time.
+const AT_ONCE: usize = 4;
 
 /// The writer of a process; begins as its default.
 #[derive(Debug, Default)]
@@ -35,6 +39,10 @@ pub struct Journal {
 pub(super) async fn attempt(env: &Env, attempt: Attempt) -> Result<bool, String> {
     let gather = Gather {
         longest: Duration::ZERO,
+        at_once: match env.db.dialect() {
+            Dialect::Sqlite => 1,
+            Dialect::Postgres => AT_ONCE,
+        },
         complete: |_| true,
     };
     let own = env.clone();
@@ -52,6 +60,7 @@ pub(super) async fn outcome(env: &Env, ended: Ended) -> Result<(), String> {
     let under_way = Arc::clone(&env.under_way);
     let gather = Gather {
         longest: GATHER,
+        at_once: 1,
         complete: move |waiting| waiting >= under_way.count(Part::Sends),
     };
     let own = env.clone();
@@ -88,10 +97,8 @@ async fn attempts_of(env: Env, group: Vec<Attempt>) -> Vec<Result<bool, String>>
 }
 
 async fn insert(env: &Env, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
-    let mut tx = env.db.begin().await?;
-    let allowed = actions::insert_attempts(&mut tx, attempts).await?;
-    tx.commit().await?;
-    Ok(allowed)
+    let mut alone = env.db.alone().await?;
+    Ok(actions::insert_attempts(&mut alone, attempts).await?)
 }
 
 /// As [`attempts_of`].

@@ -3,14 +3,10 @@
 
 mod sent;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use overture_domain::{
-    ActionId, AttemptId, Timestamp, WorkspaceId,
+    ActionId, AttemptId, Timestamp,
     enrollments::{ActionState, EnrollmentState, JobState, Outcome},
     events::EventKind,
     pacing,
@@ -62,7 +58,7 @@ impl Ended {
 /// Only the store's; then nothing of it may be kept.
 pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<()> {
     let now = env.now();
-    let mut sent: BTreeMap<WorkspaceId, Vec<(&Ended, &str)>> = BTreeMap::new();
+    let mut sent: Vec<(&Ended, &str)> = Vec::new();
     let not_sent = all
         .iter()
         .filter(|ended| matches!(ended.verdict, Verdict::NotSent { .. }));
@@ -76,10 +72,7 @@ pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<
         let recorder = Recorder { env, ended, now };
         let action = &ended.mail.action;
         match &ended.verdict {
-            Verdict::Sent { words } => {
-                let ended_so = sent.entry(action.workspace_id).or_default();
-                ended_so.push((&**ended, words));
-            }
+            Verdict::Sent { words } => sent.push((&**ended, words)),
             Verdict::Unknown { words } => recorder.unknown(tx, words).await?,
             // Nothing stands in the database that may have gone out: free to try again.
             Verdict::NotSent { why, words } => {
@@ -98,10 +91,7 @@ pub(super) async fn write(tx: &mut Tx, env: &Env, all: &[Arc<Ended>]) -> Result<
             }
         }
     }
-    for (ws, mails) in sent {
-        sent::write(tx, env, ws, &mails, now).await?;
-    }
-    Ok(())
+    sent::write(tx, env, &sent, now).await
 }
 
 struct Recorder<'a> {

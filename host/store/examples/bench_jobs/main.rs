@@ -26,7 +26,9 @@ use overture_domain::{
     events::Event,
 };
 use overture_server_kit::{Durability, start_postgres};
-use overture_store::{actions, caps, caps::Use, enrollments, events, jobs, lanes, people};
+use overture_store::{
+    actions, caps, caps::Use, enrollments, events, lanes, outcomes, outcomes::Done, people,
+};
 use world::World;
 
 const RUNS: usize = 5;
@@ -137,20 +139,8 @@ async fn record(world: &World, taken: &[(Action, AttemptId)]) {
         })
         .collect();
     actions::end(&mut tx, &ended, NOW).await.unwrap();
-    let through: Vec<_> = taken
-        .iter()
-        .map(|(action, _)| action.enrollment_id)
-        .collect();
-    jobs::finish_steps(&mut tx, world.ws, &through, NOW)
-        .await
-        .unwrap();
-    let steps: Vec<_> = taken
-        .iter()
-        .map(|(action, _)| (action.enrollment_id, action.step_index))
-        .collect();
-    enrollments::advance(&mut tx, world.ws, &steps, NOW)
-        .await
-        .unwrap();
+    let done: Vec<Done> = taken.iter().map(|(action, _)| world.done(action)).collect();
+    outcomes::write(&mut tx, &done, NOW).await.unwrap();
     let told: Vec<Event> = taken
         .iter()
         .map(|(action, _)| world.event(action))

@@ -1,7 +1,11 @@
 //! The records that the bench works on.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,8 +22,8 @@ use overture_domain::{
     rng::SeededRng,
 };
 use overture_store::{
-    Database, accounts, campaigns, caps::Use, enrollments, hosts, jobs, jobs::Planned, people,
-    prospects,
+    Database, accounts, campaigns, caps::Use, enrollments, hosts, jobs, jobs::Planned,
+    outcomes::Done, people, prospects,
 };
 use serde_json::json;
 
@@ -31,6 +35,7 @@ pub(crate) struct World {
     rng: SeededRng,
     /// Ids that were made.
     ids: AtomicU64,
+    prospects: Mutex<HashMap<EnrollmentId, ProspectId>>,
     pub(crate) host: HostId,
     pub(crate) ws: WorkspaceId,
     pub(crate) account: AccountId,
@@ -47,6 +52,7 @@ impl World {
             account: Id::new(NOW, &rng),
             rng,
             ids: AtomicU64::new(0),
+            prospects: Mutex::default(),
             db,
         };
         let mut tx = world.db.begin().await.unwrap();
@@ -120,6 +126,8 @@ impl World {
             let new: Vec<Prospect> = (0..part).map(|_| self.prospect()).collect();
             let who: Vec<(EnrollmentId, &Prospect)> =
                 new.iter().map(|prospect| (self.id(), prospect)).collect();
+            let pairs = who.iter().map(|(id, prospect)| (*id, prospect.id));
+            self.prospects.lock().unwrap().extend(pairs);
             let planned: Vec<Planned> = who
                 .iter()
                 .map(|(id, _)| Planned {
@@ -186,6 +194,16 @@ impl World {
             last_error: None,
             handed_out_at: NOW,
             done_at: None,
+        }
+    }
+
+    pub(crate) fn done(&self, action: &Action) -> Done {
+        let prospects = self.prospects.lock().unwrap();
+        Done {
+            workspace_id: self.ws,
+            enrollment_id: action.enrollment_id,
+            prospect_id: prospects[&action.enrollment_id],
+            step_index: action.step_index,
         }
     }
 

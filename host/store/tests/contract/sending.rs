@@ -23,7 +23,9 @@ use overture_store::{
     caps::{self, Use},
     enrollments, hosts,
     jobs::{self, Planned},
-    on_both, prospects, suppressions,
+    on_both,
+    outcomes::{self, Done},
+    prospects, suppressions,
 };
 
 use super::accounts::{NOW, account, insert as insert_account, workspace};
@@ -326,6 +328,41 @@ on_both! {
         // The next step has the same place as the one that is done, and still its own action.
         let next = Action { step_id: world.steps[1].id, ..action(&world, 0, 2) };
         write(&test.db, async |tx| actions::insert(tx, &[next]).await.unwrap()).await;
+    }
+
+    // SEQ-1, PR-4: one on to its next step, one through, one that was stopped, one of somebody else.
+    async fn steps_that_went_out_are_written_for_many_at_once(test: TestDatabase) {
+        let world = world(&test.db).await;
+        let ws = world.ws;
+        let [on, through, stopped] = &world.enrolled[..] else { panic!("three are enrolled") };
+        let retrying = Action { state: ActionState::Retrying, ..action(&world, 1, 1) };
+        let jobs: Vec<_> = world.enrolled.iter().zip(0..).map(|(e, n)| Planned {
+            job_id: id(700 + n), workspace_id: ws, enrollment_id: e.id, run_at: NOW, lane: None, reason: String::new(), waits: false,
+        }).collect();
+        let done = |enrollment: &Enrollment, step_index| Done { workspace_id: ws, enrollment_id: enrollment.id, prospect_id: enrollment.prospect_id, step_index };
+        let gone_on = write(&test.db, async |tx| {
+            actions::insert(tx, &[retrying]).await.unwrap();
+            enrollments::advance(tx, ws, &[(through.id, 0)], NOW).await.unwrap();
+            jobs::plan(tx, &jobs, NOW).await.unwrap();
+            enrollments::finish(tx, ws, &[stopped.id], EnrollmentState::Stopped, "by hand", NOW).await.unwrap();
+            let elsewhere = Done { workspace_id: id(4_711), ..done(on, 0) };
+            assert!(outcomes::write(tx, &[elsewhere], NOW).await.unwrap().is_empty());
+            let mut gone_on = outcomes::write(tx, &[done(on, 0), done(through, 1), done(stopped, 0)], NOW).await.unwrap();
+            gone_on.sort_by_key(|gone_on| gone_on.enrollment.step_index);
+            gone_on
+        }).await;
+        assert_eq!(gone_on.iter().map(|g| (g.enrollment.id, g.next)).collect::<Vec<_>>(), [(on.id, Some((StepKind::Email, 1_440))), (through.id, None)]);
+        let standing = async |n| { let e = enrollment(&test.db, &world, n).await; (e.state, e.reason, e.step_index, e.finished_at) };
+        assert_eq!(standing(0).await, (EnrollmentState::Active, String::new(), 1, None));
+        assert_eq!(standing(1).await, (EnrollmentState::Completed, "the sequence is through".into(), 2, Some(NOW)));
+        assert_eq!(standing(2).await, (EnrollmentState::Stopped, "by hand".into(), 0, Some(NOW)));
+        let mut read = test.db.reader();
+        assert_eq!(jobs::count_mismatched(&mut read).await.unwrap(), 0);
+        let contacted = prospects::list_by_ids(&mut read, ws, &[on.prospect_id, through.prospect_id]).await.unwrap();
+        assert!(contacted.iter().all(|prospect| prospect.last_contacted_at == Some(NOW)));
+        // What has not gone out of one that is through never does.
+        let left = actions::list_by_enrollments(&mut read, ws, &[through.id]).await.unwrap();
+        assert_eq!(left[0].state, ActionState::Cancelled);
     }
 
     // SEQ-7

@@ -5,29 +5,29 @@ use std::collections::HashMap;
 use crate::{Env, Result};
 use overture_domain::{
     EnrollmentId, Timestamp, WorkspaceId,
-    enrollments::{ActionState, Enrollment, EnrollmentState, Outcome},
+    enrollments::{ActionState, Enrollment, Outcome},
     events::Event,
     messages::Message,
     pacing,
 };
-use overture_store::{
-    Tx, accounts, actions, campaigns, enrollments, events, jobs, messages, prospects,
-};
+use overture_store::{Tx, accounts, actions, events, jobs, messages, outcomes, outcomes::Done};
 
 use super::{
     super::{finished_events, plan, told::sent_event, writes::Mail},
     Ended,
 };
 
-/// Writes that mails of a workspace went out, each with its server's words, and plans what comes
-/// next. Of one whose send was settled before, only the message is kept.
+/// Writes that mails went out, each with its server's words, and plans what comes next. Of one
+/// whose send was settled before, only the message is kept.
 pub(super) async fn write(
     tx: &mut Tx,
     env: &Env,
-    ws: WorkspaceId,
     all: &[(&Ended, &str)],
     now: Timestamp,
 ) -> Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
     let turns: Vec<_> = all
         .iter()
         .map(|(ended, words)| actions::Ended {
@@ -40,14 +40,15 @@ pub(super) async fn write(
         })
         .collect();
     let done = actions::end(tx, &turns, now).await?;
-    let mails = || all.iter().map(|(ended, _)| &*ended.mail);
-    let kept: Vec<_> = mails()
-        .map(|mail| {
+    let kept: Vec<_> = all
+        .iter()
+        .map(|(ended, _)| {
+            let composed = &ended.mail.composed;
             let message = Message {
                 at: now,
-                ..mail.composed.message.clone()
+                ..composed.message.clone()
             };
-            (message, mail.composed.headers.clone())
+            (message, composed.headers.clone())
         })
         .collect();
     messages::insert(tx, &kept, now).await?;
@@ -56,20 +57,15 @@ pub(super) async fn write(
         .map(|(ended, _)| *ended)
         .filter(|ended| done.contains(&ended.mail.action.id))
         .collect();
-    let mails: Vec<&Mail> = ended.iter().map(|ended| &*ended.mail).collect();
-    if mails.len() < all.len() {
-        let settled = all.len() - mails.len();
+    if ended.len() < all.len() {
+        let settled = all.len() - ended.len();
         tracing::warn!(
             settled,
             "what became of sends was settled before they ended"
         );
     }
-    let contacted: Vec<_> = mails.iter().map(|mail| mail.prospect.id).collect();
-    prospects::set_contacted(tx, ws, &contacted, now).await?;
-    let done: Vec<_> = mails.iter().map(|mail| mail.action.enrollment_id).collect();
-    jobs::finish_steps(tx, ws, &done, now).await?;
-    for mail in &mails {
-        recover(tx, ws, mail, now).await?;
+    for ended in &ended {
+        recover(tx, ended.mail.action.workspace_id, &ended.mail, now).await?;
     }
     let mut told: Vec<Event> = ended
         .iter()
@@ -81,64 +77,48 @@ pub(super) async fn write(
             sent_event(env, action, Some(ended.attempt), to, now)
         })
         .collect();
-    told.extend(go_on(tx, env, ws, &mails, now).await?);
+    told.extend(go_on(tx, env, &ended, now).await?);
     events::insert(tx, &told).await?;
     Ok(())
 }
 
 /// On to the next step, or through. The events of those that are through.
-async fn go_on(
-    tx: &mut Tx,
-    env: &Env,
-    ws: WorkspaceId,
-    mails: &[&Mail],
-    now: Timestamp,
-) -> Result<Vec<Event>> {
-    let done: Vec<_> = mails
+async fn go_on(tx: &mut Tx, env: &Env, ended: &[&Ended], now: Timestamp) -> Result<Vec<Event>> {
+    let done: Vec<Done> = ended
         .iter()
-        .map(|mail| (mail.action.enrollment_id, mail.action.step_index))
+        .map(|ended| {
+            let Mail {
+                action, prospect, ..
+            } = &*ended.mail;
+            Done {
+                workspace_id: action.workspace_id,
+                enrollment_id: action.enrollment_id,
+                prospect_id: prospect.id,
+                step_index: action.step_index,
+            }
+        })
         .collect();
-    enrollments::advance(tx, ws, &done, now).await?;
-    let ids: Vec<EnrollmentId> = done.into_iter().map(|(id, _)| id).collect();
-    let mut campaigns: Vec<_> = mails.iter().map(|mail| mail.campaign.id).collect();
-    campaigns.sort_unstable();
-    campaigns.dedup();
-    let steps = campaigns::list_steps(tx, ws, &campaigns).await?;
-    let now_at: HashMap<EnrollmentId, Enrollment> = enrollments::list_by_ids(tx, ws, &ids)
-        .await?
-        .into_iter()
-        .map(|enrollment| (enrollment.id, enrollment))
+    let mails: HashMap<EnrollmentId, &Mail> = ended
+        .iter()
+        .map(|ended| (ended.mail.action.enrollment_id, &*ended.mail))
         .collect();
-    let (mut through, mut planned) = (Vec::new(), Vec::new());
-    for mail in mails {
-        let Some(enrollment) = now_at
-            .get(&mail.action.enrollment_id)
-            .filter(|enrollment| enrollment.state.is_open())
-        else {
-            continue;
-        };
-        let next = steps.iter().find(|step| {
-            step.campaign_id == enrollment.campaign_id && step.step_index == enrollment.step_index
-        });
-        match next {
+    let (mut through, mut planned): (Vec<Enrollment>, Vec<_>) = Default::default();
+    for gone_on in outcomes::write(tx, &done, now).await? {
+        match (gone_on.next, mails.get(&gone_on.enrollment.id)) {
             // The planner knows whether that has happened already.
-            Some(next) if next.kind.waits() => {}
-            Some(next) => {
-                let due = pacing::step_due(now, next.delay_minutes, &*env.rng);
+            (Some((kind, _)), _) if kind.waits() => {}
+            (Some((_, delay)), Some(mail)) => {
+                let due = pacing::step_due(now, delay, &*env.rng);
                 planned.push(next_step(env, mail, due));
             }
-            None => through.push(enrollment.id),
+            (Some(_), None) => {}
+            (None, _) => through.push(gone_on.enrollment),
         }
     }
     if !planned.is_empty() {
         jobs::plan(tx, &planned, now).await?;
     }
-    if through.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (state, why) = (EnrollmentState::Completed, "the sequence is through");
-    let finished = enrollments::finish(tx, ws, &through, state, why, now).await?;
-    Ok(finished_events(env, &finished))
+    Ok(finished_events(env, &through))
 }
 
 fn next_step(env: &Env, mail: &Mail, due: Timestamp) -> jobs::Planned {
