@@ -109,8 +109,17 @@ impl Session {
     pub async fn open(env: &Env, account: &Account) -> Result<Self> {
         let (ws, id) = (account.workspace_id, account.id);
         let sealed = store::credentials(&mut env.db.reader(), ws, id).await?;
+        Self::of_sealed(env, account, sealed.as_deref())
+    }
+
+    /// The same, with the credentials of its row.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] and [`Error::Outside`] when they can't be opened.
+    pub(crate) fn of_sealed(env: &Env, account: &Account, sealed: Option<&str>) -> Result<Self> {
+        let (ws, id) = (account.workspace_id, account.id);
         let credentials = sealed
-            .map(|sealed| unseal(&env.vault, ws, id, &sealed))
+            .map(|sealed| unseal(&env.vault, ws, id, sealed))
             .transpose()?;
         Ok(Self::with(env, account, credentials.as_ref()))
     }

@@ -82,7 +82,8 @@ async fn send(
             );
         }
     };
-    let session = match mailboxes::Session::open(env, &mail.account).await {
+    let sealed = mail.sealed.as_deref();
+    let session = match mailboxes::Session::of_sealed(env, &mail.account, sealed) {
         Ok(session) => Arc::new(session.before_body(Arc::clone(hook) as Arc<dyn BeforeBody>)),
         Err(error) => {
             return (

@@ -16,7 +16,7 @@ use overture_domain::{
     prospects::{Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
-use overture_store::{Tx, caps, caps::Use, lanes::Look, people};
+use overture_store::{accounts, caps, caps::Use, lanes::Look, people};
 use serde_json::json;
 
 use crate::{Env, Error, Part, Result};
@@ -53,27 +53,26 @@ pub(super) async fn hand_out(
     let doubts = world
         .look_at_full(&mut tx, env, &limits, &mut usage)
         .await?;
-    let mut batch = Batch::new(env, &world, usage);
-    let mut order: Vec<(&Job, &Enrollment)> = Vec::new();
-    for job in &claimed {
-        match job
-            .subject_id
-            .parse()
-            .ok()
-            .and_then(|id: EnrollmentId| world.enrollments.get(&id))
-        {
-            Some(enrollment) => order.push((job, enrollment)),
-            None => batch.writes.left_over(job),
+    let mut known = HashSet::new();
+    let mut batch = loop {
+        let batch = Batch::of(env, &world, &claimed, (&usage, &known), hands);
+        let assumed = batch.assumed();
+        let read = caps::usage(&mut tx, ws, &assumed, world.now).await?;
+        if batch.stands(&assumed, &read) {
+            break batch;
         }
-    }
-    for (job, enrollment) in in_turn(&world, &batch.slots.usage, order) {
-        let fate = batch.decide(&mut tx, enrollment, hands).await?;
-        batch.writes.note(job, enrollment, fate);
-    }
+        known.extend(assumed.into_iter().map(|limit| limit.subject));
+        usage.extend(read);
+    };
     let looks = batch.looks(lanes);
     let unclear = batch.writes.has_unclear();
-    let mails = batch.writes.write(&mut tx, ws, &looks).await?;
+    let mut mails = batch.writes.write(&mut tx, ws, &looks).await?;
+    let accounts: Vec<AccountId> = mails.iter().map(|mail| mail.account.id).collect();
+    let sealed = accounts::list_credentials(&mut tx, ws, &accounts).await?;
     tx.commit().await?;
+    for mail in &mut mails {
+        mail.sealed = sealed.get(&mail.account.id).cloned();
+    }
     if unclear {
         // What woke this part before the commit found nothing to look for.
         env.wakes.wake(Part::Evidence);
@@ -118,19 +117,49 @@ fn in_turn<'a>(
 }
 
 /// The decisions of one transaction.
+///
+/// How many mails went between two domains today is read for all of them at once, after they are
+/// made: there are as many pairs as mailboxes times recipients, few of them matter, and which is
+/// not known before. Until then none is assumed to have had a mail. Where that would have made a
+/// difference, all is decided anew.
 struct Batch<'a> {
     env: &'a Env,
     world: &'a World,
     slots: Slots<'a>,
     /// Pairs of domains of which the usage is known.
-    domains: HashSet<String>,
+    known: &'a HashSet<String>,
+    /// The others that a decision looked at.
+    assumed: HashMap<String, Limit>,
     rooms: HashMap<Lane, Room<'a>>,
     templates: Templates,
     writes: Writes<'a>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(env: &'a Env, world: &'a World, usage: Usage) -> Self {
+    fn of(
+        env: &'a Env,
+        world: &'a World,
+        claimed: &[Job],
+        (usage, known): (&Usage, &'a HashSet<String>),
+        hands: usize,
+    ) -> Self {
+        let mut batch = Self::new(env, world, usage.clone(), known);
+        let mut order: Vec<(&Job, &Enrollment)> = Vec::new();
+        for job in claimed {
+            let id = job.subject_id.parse().ok();
+            match id.and_then(|id: EnrollmentId| world.enrollments.get(&id)) {
+                Some(enrollment) => order.push((job, enrollment)),
+                None => batch.writes.left_over(job),
+            }
+        }
+        for (job, enrollment) in in_turn(world, usage, order) {
+            let fate = batch.decide(enrollment, hands);
+            batch.writes.note(job, enrollment, fate);
+        }
+        batch
+    }
+
+    fn new(env: &'a Env, world: &'a World, usage: Usage, known: &'a HashSet<String>) -> Self {
         let mut slots = Slots::new(world.now, usage);
         for account in world.accounts.values() {
             let pace = world.paces.get(&account.id).copied().unwrap_or_default();
@@ -140,55 +169,54 @@ impl<'a> Batch<'a> {
             env,
             world,
             slots,
-            domains: HashSet::new(),
+            known,
+            assumed: HashMap::new(),
             rooms: HashMap::new(),
             templates: Templates::default(),
             writes: Writes::new(env, world),
         }
     }
 
-    async fn decide(&mut self, tx: &mut Tx, enrollment: &Enrollment, hands: usize) -> Result<Fate> {
+    fn decide(&mut self, enrollment: &Enrollment, hands: usize) -> Fate {
         let world = self.world;
         let (Some(campaign), Some(prospect)) = (
             world.campaigns.get(&enrollment.campaign_id),
             world.prospects.get(&enrollment.prospect_id),
         ) else {
-            return Ok(Fate::Nothing);
+            return Fate::Nothing;
         };
         if !enrollment.state.is_open() {
-            return Ok(Fate::Nothing);
+            return Fate::Nothing;
         }
         if campaign.status != CampaignStatus::Running {
-            return Ok(Fate::Unplan(format!("the campaign is {}", campaign.status)));
+            return Fate::Unplan(format!("the campaign is {}", campaign.status));
         }
         if campaign.end_at.is_some_and(|end| end <= world.now) {
-            return Ok(Fate::Unplan(
-                "the campaign's end date has passed".to_owned(),
-            ));
+            return Fate::Unplan("the campaign's end date has passed".to_owned());
         }
         if let Some(fate) = self.not_to_be_written_to(prospect) {
-            return Ok(fate);
+            return fate;
         }
         let zone = plan::zone_of(campaign, &prospect.time_zone);
         // They may have said so while the job was claimed, or waited for a retry.
         if let Some(until) = enrollment.not_before.filter(|until| *until > world.now) {
             let (at, _) = plan::clamp(campaign, &zone, until);
-            return Ok(Fate::Defer(at, plan::AWAY.to_owned()));
+            return Fate::Defer(at, plan::AWAY.to_owned());
         }
         let Some(step) = world.step(enrollment) else {
-            return Ok(Fate::Finish(
+            return Fate::Finish(
                 EnrollmentState::Completed,
                 "the sequence is through".to_owned(),
-            ));
+            );
         };
         let action = world.begun(enrollment);
         if let Some(fate) = action.and_then(|action| self.already(action)) {
-            return Ok(fate);
+            return fate;
         }
         // What it waited for has not come in all that time (SEQ-2).
         if step.kind.waits() {
             let reason = "the invitation was not accepted in time";
-            return Ok(Fate::Finish(EnrollmentState::Stopped, reason.to_owned()));
+            return Fate::Finish(EnrollmentState::Stopped, reason.to_owned());
         }
         let sticky = world.sticky(enrollment);
         if let Some(account) = sticky.filter(|a| a.status != AccountStatus::Connected) {
@@ -199,7 +227,7 @@ impl<'a> Batch<'a> {
             };
             let reason = format!("{} is {}{why}", account.address, account.status);
             // `park` keeps the account, so that its return finds whom it holds.
-            return Ok(Fate::Park(EnrollmentState::PausedAccount, reason));
+            return Fate::Park(EnrollmentState::PausedAccount, reason);
         }
         let sticky = sticky.map(|account| account.id);
         let lane = plan::lane_of(
@@ -213,23 +241,22 @@ impl<'a> Batch<'a> {
             .entry(lane.clone())
             .or_insert_with(|| Room::new(campaign, zone.clone(), world.places(enrollment, sticky)));
         if room.closed.is_some() || self.writes.mails.len() >= hands {
-            return Ok(Fate::Wait(lane));
+            return Fate::Wait(lane);
         }
         let Some(account) = self.slots.look(room) else {
-            return Ok(Fate::Wait(lane));
+            return Fate::Wait(lane);
         };
-        let Some((slot, limits)) = self.place(tx, enrollment, prospect, &lane, account).await?
-        else {
-            return Ok(Fate::Wait(lane));
+        let Some((slot, limits)) = self.place(enrollment, prospect, &lane, account) else {
+            return Fate::Wait(lane);
         };
         if slot.at > world.now {
-            return Ok(self.put_off(enrollment, &slot, &limits));
+            return self.put_off(enrollment, &slot, &limits);
         }
         let thread = self.thread(enrollment);
         let first = world.first(enrollment).unwrap_or((step, None));
-        Ok(self.compose(
+        self.compose(
             enrollment, campaign, step, first, prospect, action, &slot, &limits, &zone, &thread,
-        ))
+        )
     }
 
     /// What is known now of the lanes that were looked at or joined.
@@ -396,6 +423,7 @@ impl<'a> Batch<'a> {
         Fate::Go(Box::new(Mail {
             job: JobId::from_uuid(action.id.uuid()),
             lease: None,
+            sealed: None,
             action: Action {
                 account_id: account.id,
                 ..action

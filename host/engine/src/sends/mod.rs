@@ -151,13 +151,20 @@ pub async fn tick(env: &Env) -> Result<Due> {
         return Ok(Due::WhenWoken);
     }
     let now = env.now();
-    let mut tx = env.db.begin().await?;
-    let resumed = enrollments::resume_with_accounts(&mut tx, now).await?;
-    events::insert(&mut tx, &resumed_events(env, &resumed, now)).await?;
-    tx.commit().await?;
+    if enrollments::has_returned(&mut env.db.reader()).await? {
+        let mut tx = env.db.begin().await?;
+        let resumed = enrollments::resume_with_accounts(&mut tx, now).await?;
+        events::insert(&mut tx, &resumed_events(env, &resumed, now)).await?;
+        tx.commit().await?;
+    }
     let more_to_plan = plan::tick(env).await?;
 
-    let due = claim(env, now, hands).await?;
+    // Most looks find nothing, and shall not keep those who write waiting.
+    let due = match next_at(env).await? {
+        Some(next) if next <= now => claim(env, now, hands).await?,
+        next if !more_to_plan => return Ok(Due::at(next)),
+        _ => Vec::new(),
+    };
     let any = !due.is_empty();
     if any {
         failpoints::reached(Failpoint::Planned, &"claim").await;
@@ -200,13 +207,18 @@ pub async fn tick(env: &Env) -> Result<Due> {
     if hands == 0 {
         return Ok(Due::WhenWoken);
     }
-    let on = &mut env.db.reader();
-    let alone = jobs::next_run_at(on, JobKind::SendStep).await?;
-    let in_lanes = lanes::next_due_at(on).await?;
-    Ok(match alone.into_iter().chain(in_lanes).min() {
+    Ok(match next_at(env).await? {
         Some(next) if next <= now => Due::Now,
         next => Due::at(next),
     })
+}
+
+/// When the next job is due, or the head of a lane is to be looked at.
+async fn next_at(env: &Env) -> Result<Option<Timestamp>> {
+    let on = &mut env.db.reader();
+    let alone = jobs::next_run_at(on, JobKind::SendStep).await?;
+    let in_lanes = lanes::next_due_at(on).await?;
+    Ok(alone.into_iter().chain(in_lanes).min())
 }
 
 /// What a workspace has to do now.

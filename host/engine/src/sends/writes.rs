@@ -31,6 +31,8 @@ pub(super) struct Mail {
     pub campaign: Campaign,
     pub prospect: Prospect,
     pub account: Account,
+    /// The account's credentials, as the vault sealed them.
+    pub sealed: Option<String>,
     pub composed: Composed,
     /// Given back when the mail has definitely not gone out (CAP-2).
     pub reserved: Vec<Use>,

@@ -1,32 +1,27 @@
 //! The place of one mail in a lane that has room: that of its lane, or another where something holds
 //! it alone.
 
-use overture_domain::{
-    AccountId,
-    caps::{Cap, Limit},
-    enrollments::{Enrollment, Lane},
-    prospects::Prospect,
-};
-use overture_store::{Tx, caps};
-
-use crate::Result;
-
 use super::{
     super::slots::{Place, SPACING, Slot, Wish},
     Batch,
+};
+use overture_domain::{
+    AccountId,
+    caps::{Cap, Limit, Usage},
+    enrollments::{Enrollment, Lane},
+    prospects::Prospect,
 };
 
 impl Batch<'_> {
     /// Where and when a mail goes for which there is room now at `account`, and the limits that it
     /// counts under: there and now, unless something holds it alone.
-    pub(super) async fn place(
+    pub(super) fn place(
         &mut self,
-        tx: &mut Tx,
         enrollment: &Enrollment,
         prospect: &Prospect,
         lane: &Lane,
         account: AccountId,
-    ) -> Result<Option<(Slot, Vec<Limit>)>> {
+    ) -> Option<(Slot, Vec<Limit>)> {
         let world = self.world;
         let other_campaign_at = world.other_campaign_at(enrollment);
         let places = self
@@ -39,10 +34,8 @@ impl Batch<'_> {
             world.limits_at(room, enrollment, prospect)
         };
         let here = places.clone().find(|place| place.account == account);
-        let Some(limits) = here.and_then(limits_at) else {
-            return Ok(None);
-        };
-        self.count_domains(tx, &limits).await?;
+        let limits = here.and_then(limits_at)?;
+        self.assume(&limits);
         // The room has said so: of all of them, only the mail's own can bind.
         if other_campaign_at.is_none_or(|at| at + SPACING <= world.now)
             && self.slots.usage.binding(&limits, world.now).is_none()
@@ -52,16 +45,12 @@ impl Batch<'_> {
                 at: world.now,
                 why: None,
             };
-            return Ok(Some((slot, limits)));
+            return Some((slot, limits));
         }
-        let Some(room) = self.rooms.get(lane) else {
-            return Ok(None);
-        };
+        let room = self.rooms.get(lane)?;
         let all: Vec<Vec<Limit>> = room.places.iter().filter_map(limits_at).collect();
-        self.count_domains(tx, &all.concat()).await?;
-        let Some(room) = self.rooms.get(lane) else {
-            return Ok(None);
-        };
+        self.assume(&all.concat());
+        let room = self.rooms.get(lane)?;
         let candidates = room.places.iter().zip(&all);
         let candidates: Vec<Place<'_>> = candidates
             .map(|(place, limits)| Place::new(place.account, place.weight, limits))
@@ -72,32 +61,35 @@ impl Batch<'_> {
             candidates: &candidates,
             other_campaign_at,
         };
-        let slot = self.slots.first(&wish);
-        Ok(slot.map(|slot| {
-            let place = candidates
-                .iter()
-                .find(|place| place.account == slot.account);
-            let limits = place.map_or_else(Vec::new, |place| place.limits.to_vec());
-            (slot, limits)
-        }))
+        let slot = self.slots.first(&wish)?;
+        let mut candidates = candidates.iter();
+        let place = candidates.find(|place| place.account == slot.account);
+        let limits = place.map_or_else(Vec::new, |place| place.limits.to_vec());
+        Some((slot, limits))
     }
 
-    /// Reads how many mails went between domains, where it isn't known yet. There are as many
-    /// pairs as mailboxes times recipients, and few of them are looked at.
-    async fn count_domains(&mut self, tx: &mut Tx, limits: &[Limit]) -> Result<()> {
-        let unknown: Vec<Limit> = limits
-            .iter()
-            .filter(|limit| limit.cap == Cap::RecipientDomainDaily)
-            .filter(|limit| self.domains.insert(limit.subject.clone()))
-            .cloned()
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
+    /// Notes of which pairs of domains it is assumed that no mail went between them.
+    fn assume(&mut self, limits: &[Limit]) {
+        for limit in limits {
+            if limit.cap == Cap::RecipientDomainDaily && !self.known.contains(&limit.subject) {
+                let subject = limit.subject.clone();
+                self.assumed.entry(subject).or_insert_with(|| limit.clone());
+            }
         }
-        let (ws, now) = (self.world.workspace.id, self.world.now);
-        self.slots
-            .usage
-            .extend(caps::usage(tx, ws, &unknown, now).await?);
-        Ok(())
+    }
+
+    /// The limits of those pairs.
+    pub(super) fn assumed(&self) -> Vec<Limit> {
+        self.assumed.values().cloned().collect()
+    }
+
+    /// Whether the decisions would have been the same had it been known how many mails went between
+    /// these pairs: none of them was full, and none is full or filled now.
+    pub(super) fn stands(&self, assumed: &[Limit], read: &Usage) -> bool {
+        let now = self.world.now;
+        assumed.iter().all(|limit| {
+            let before = read.used(limit, now);
+            before == 0 || before + self.slots.usage.used(limit, now) < limit.limit
+        })
     }
 }
