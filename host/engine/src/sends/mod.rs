@@ -46,7 +46,10 @@ mod why;
 mod world;
 mod writes;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use overture_domain::{
     AccountId, CampaignId, ProspectId, Rng, Timestamp, WorkspaceId,
@@ -78,6 +81,10 @@ const SPARE: i64 = 3;
 /// The part looks at what is due when one in so many of its hands is free: a look costs much the
 /// same for one mail and for many.
 const HANDFUL: usize = 4;
+
+/// A workspace that has its turn may have one in so many of all hands, at least: few workspaces
+/// with many mails each cost less than many with few.
+const SHARES: usize = 8;
 
 /// Lanes that one tick looks at.
 const LANES: i64 = BATCH / SPARE;
@@ -235,6 +242,7 @@ async fn claim(env: &Env, now: Timestamp, hands: usize) -> Result<Vec<(Workspace
     let real = env.real.now();
     let mut tx = env.db.begin().await?;
     let mut due_lanes = lanes::list_due(&mut tx, now, BATCH, LANES).await?;
+    take_turns(env, &mut due_lanes, hands);
     let share = hands.div_ceil(due_lanes.len().max(1)) as i64;
     // Where nobody can go, hands don't matter.
     let heads_of = |due: &DueLane| match due.width {
@@ -267,6 +275,19 @@ async fn claim(env: &Env, now: Timestamp, hands: usize) -> Result<Vec<(Workspace
     let mut order: Vec<_> = by_workspace.into_iter().collect();
     shuffle(&mut order, &*env.rng);
     Ok(order)
+}
+
+/// Leaves the lanes of so many workspaces as have enough hands, chosen by chance; the others are
+/// still due.
+fn take_turns(env: &Env, due: &mut Vec<DueLane>, hands: usize) {
+    let turns = hands.div_ceil(env.config.concurrent_sends.div_ceil(SHARES).max(1));
+    let workspaces: BTreeSet<WorkspaceId> = due.iter().map(|due| due.workspace_id).collect();
+    if workspaces.len() <= turns {
+        return;
+    }
+    let mut order: Vec<_> = workspaces.into_iter().collect();
+    shuffle(&mut order, &*env.rng);
+    due.retain(|due| order[..turns].contains(&due.workspace_id));
 }
 
 fn shuffle<T>(all: &mut [T], rng: &dyn Rng) {
