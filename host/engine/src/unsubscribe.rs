@@ -24,6 +24,9 @@ use crate::{
 /// What tokens of this feature are signed for.
 const PURPOSE: &str = "unsubscribe";
 
+/// Why somebody is unsubscribed who used the link or the header of a mail.
+pub(crate) const BY_LINK: &str = "unsubscribed by the link in a mail";
+
 /// The token for one mail. It never expires: an old mail's link must still work.
 pub fn token(env: &Env, mail: MailKey) -> String {
     tokens::sign(env, PURPOSE, mail, &[], None)
@@ -44,6 +47,13 @@ pub fn read_token(env: &Env, token: &str, now: Timestamp) -> Result<MailKey> {
         .ok_or(Error::NotFound("unsubscribe link"))
 }
 
+/// Whether this is the unsubscribe link of a mail.
+pub(crate) fn is_link_of(env: &Env, url: &str, mail: MailKey) -> bool {
+    let token = url.rsplit_once("/u/").map(|(_, token)| token);
+    let named = token.and_then(|token| read_token(env, token, env.now()).ok());
+    named == Some(mail)
+}
+
 /// Unsubscribes whoever the token was sent to. Asking twice is fine.
 ///
 /// # Errors
@@ -55,13 +65,7 @@ pub async fn by_token(env: &Env, token: &str) -> Result<()> {
         .await?
         .ok_or(Error::NotFound("unsubscribe link"))?;
     sends::prove_step_in(&mut tx, env, mail).await?;
-    unsubscribe_in(
-        &mut tx,
-        env,
-        &enrollment,
-        "unsubscribed by the link in a mail",
-    )
-    .await?;
+    unsubscribe_in(&mut tx, env, &enrollment, BY_LINK).await?;
     tx.commit().await?;
     env.wakes.wake(Part::Dispatch);
     Ok(())

@@ -1,15 +1,20 @@
 //! What a provider reports without a mail: opened, clicked, unsubscribed, complained. It runs
-//! through the same handlers as the host's own tracking (DESIGN §3).
+//! through the same handlers as the host's own tracking (DESIGN §3): what names a pixel or a link of
+//! ours counts as if it had been fetched here, and is judged as every hit is (TRK-2).
 
 use overture_domain::{
     accounts::{Account, Channel},
     events::{Event, EventKind},
+    messages::MailKey,
 };
 use overture_plugin_host::{Signal, SignalKind};
 use overture_store::{Tx, enrollments, events, messages as store, messages::Origin};
 use serde_json::json;
 
-use crate::{Env, Result, sends, unsubscribe::unsubscribe_in};
+use crate::{
+    Env, Result, sends, tracking,
+    unsubscribe::{self, unsubscribe_in},
+};
 
 use super::effects;
 
@@ -53,16 +58,32 @@ pub(super) async fn apply(
 ) -> Result<()> {
     for (signal, origin) in signals {
         sends::prove_in(tx, env, account.workspace_id, &origin.external_id).await?;
+        let url = signal.url.as_deref().unwrap_or_default();
+        let mail = origin.step_index.map(|step_index| MailKey {
+            workspace_id: account.workspace_id,
+            enrollment_id: origin.enrollment_id,
+            step_index,
+        });
         match signal.kind {
             SignalKind::Complained => effects::complaint(tx, env, account, &origin).await?,
             SignalKind::Unsubscribed => {
                 let ws = account.workspace_id;
                 if let Some(enrollment) = enrollments::find(tx, ws, origin.enrollment_id).await? {
-                    let reason = "unsubscribed at their mail service";
+                    let by_link = mail.is_some_and(|mail| unsubscribe::is_link_of(env, url, mail));
+                    let reason = if by_link {
+                        unsubscribe::BY_LINK
+                    } else {
+                        "unsubscribed at their mail service"
+                    };
                     unsubscribe_in(tx, env, &enrollment, reason).await?;
                 }
             }
             SignalKind::Opened | SignalKind::Clicked => {
+                if let Some(mail) = mail
+                    && tracking::reported_in(tx, env, mail, url, signal.at).await?
+                {
+                    continue;
+                }
                 events::insert(tx, &[tracked(env, account, &signal, &origin)]).await?;
             }
         }

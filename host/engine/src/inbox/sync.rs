@@ -143,11 +143,17 @@ async fn take(
         .await?;
     }
     let any = !mails.is_empty() || !reports.is_empty();
+    let reported = !reports.is_empty();
     effects::apply(&mut tx, env, account, mails).await?;
     signals::apply(&mut tx, env, account, reports).await?;
     tx.commit().await?;
-    env.wakes.wake(Part::Dispatch);
-    env.wakes.wake(Part::Campaigns);
+    if any || reported || account.status == AccountStatus::Disconnected {
+        env.wakes.wake(Part::Dispatch);
+        env.wakes.wake(Part::Campaigns);
+    }
+    if reported {
+        env.wakes.wake(Part::Tracking);
+    }
     if any || account.status == AccountStatus::Disconnected {
         env.wakes.wake(Part::Sends);
     }

@@ -15,7 +15,7 @@ use overture_domain::{
     tracking::{Hit, HitKind},
 };
 use overture_mail::html::{Tracking, tracked};
-use overture_store::tracking as store;
+use overture_store::{Tx, tracking as store};
 
 pub use judge::tick;
 
@@ -25,6 +25,8 @@ const OPEN: &str = "open";
 const CLICK: &str = "click";
 /// How long tokens are valid (TRK-1).
 const VALID: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// The user agent of a hit that a provider reports.
+const REPORTED: &str = "reported by the mailbox's provider";
 /// What is kept of a user agent, in bytes.
 const LONGEST_AGENT: usize = 300;
 
@@ -98,6 +100,42 @@ pub async fn clicked(env: &Env, token: &str, visitor: Visitor<'_>) -> Result<Str
     let url = links.nth(usize::from(link)).ok_or(GONE)?;
     keep(env, mail, HitKind::Click, Some(i64::from(link)), visitor).await?;
     Ok(url)
+}
+
+/// A provider reports that somebody fetched the pixel of a mail, or one of its links: kept as if it
+/// had been fetched here. False where the address is none of that mail's: nothing is kept.
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn reported_in(
+    tx: &mut Tx,
+    env: &Env,
+    mail: MailKey,
+    url: &str,
+    at: Timestamp,
+) -> Result<bool> {
+    let ours = |purpose, path| {
+        let (_, token) = url.rsplit_once(path)?;
+        tokens::read(env, purpose, token, env.now()).filter(|(named, _)| *named == mail)
+    };
+    let (kind, link) = if ours(OPEN, "/o/").is_some() {
+        (HitKind::Open, None)
+    } else if let Some((_, link)) = ours(CLICK, "/c/")
+        && let Ok(link) = <[u8; 2]>::try_from(link)
+    {
+        (HitKind::Click, Some(i64::from(u16::from_be_bytes(link))))
+    } else {
+        return Ok(false);
+    };
+    let hit = Hit {
+        kind,
+        link,
+        head: false,
+        user_agent: REPORTED.to_owned(),
+        at: at.min(env.now()),
+    };
+    store::insert(tx, env.id(), mail, &hit).await?;
+    Ok(true)
 }
 
 async fn keep(
