@@ -4,7 +4,7 @@
 //! deleted only when the host comes back with it, so a host that dies between loses nothing.
 
 use overture_plugin::{Timestamp, store, store::StoreError};
-use sandbox_personas::{Chance, Persona, What};
+use sandbox_personas::{Chance, Language, Persona, What};
 use serde::{Deserialize, Serialize};
 
 use crate::original::Original;
@@ -16,6 +16,8 @@ pub(crate) struct Coming {
     pub(crate) what: Kept,
     #[serde(with = "by_name")]
     pub(crate) persona: Persona,
+    #[serde(with = "by_code")]
+    pub(crate) language: Language,
     pub(crate) original: Original,
 }
 
@@ -28,7 +30,9 @@ pub(crate) enum Kept {
     Reply(u32),
     Absence { days: u32 },
     Receipt,
-    Bounce { hard: bool },
+    HardBounce,
+    SoftBounce,
+    Block,
     Unsubscribe,
     Complaint,
 }
@@ -98,14 +102,32 @@ pub(crate) fn due(
     Ok(due)
 }
 
-/// Whether a machine at this address answers this account for the first time.
-pub(crate) fn first_time(account: &str, recipient: &str) -> Result<bool, StoreError> {
-    let key = format!("told/{account}/{recipient}");
+/// Whether something happens between an account and a recipient for the first time.
+pub(crate) fn first_time(what: &str, account: &str, recipient: &str) -> Result<bool, StoreError> {
+    let key = format!("{what}/{account}/{recipient}");
     let first = store::get(&key)?.is_none();
     if first {
         store::set(&key, b"1")?;
     }
     Ok(first)
+}
+
+/// Which mail of an account to a recipient this is, from 0. One that is tried again is the same.
+pub(crate) fn nth_mail(
+    account: &str,
+    recipient: &str,
+    message_id: &str,
+) -> Result<usize, StoreError> {
+    let prefix = format!("mail/{account}/{recipient}/");
+    let mut chance = Chance::of(0, &[message_id]);
+    let key = format!("{prefix}{:016x}", chance.number());
+    if let Some(number) = store::get(&key)? {
+        let number = String::from_utf8(number).ok();
+        return Ok(number.and_then(|number| number.parse().ok()).unwrap_or(0));
+    }
+    let number = store::keys(&prefix)?.len();
+    store::set(&key, number.to_string().as_bytes())?;
+    Ok(number)
 }
 
 fn prefix(account: &str) -> String {
@@ -120,7 +142,9 @@ impl From<What> for Kept {
             What::Reply(text) => Kept::Reply(text),
             What::Absence { days } => Kept::Absence { days },
             What::Receipt => Kept::Receipt,
-            What::Bounce { hard } => Kept::Bounce { hard },
+            What::HardBounce => Kept::HardBounce,
+            What::SoftBounce => Kept::SoftBounce,
+            What::Block => Kept::Block,
             What::Unsubscribe => Kept::Unsubscribe,
             What::Complaint => Kept::Complaint,
         }
@@ -135,7 +159,9 @@ impl From<Kept> for What {
             Kept::Reply(text) => What::Reply(text),
             Kept::Absence { days } => What::Absence { days },
             Kept::Receipt => What::Receipt,
-            Kept::Bounce { hard } => What::Bounce { hard },
+            Kept::HardBounce => What::HardBounce,
+            Kept::SoftBounce => What::SoftBounce,
+            Kept::Block => What::Block,
             Kept::Unsubscribe => What::Unsubscribe,
             Kept::Complaint => What::Complaint,
         }
@@ -152,5 +178,19 @@ mod by_name {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Persona, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+mod by_code {
+    use sandbox_personas::Language;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(language: &Language, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(language.code())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Language, D::Error> {
+        let code = String::deserialize(from)?;
+        Language::named(&code).ok_or_else(|| D::Error::custom("an unknown language"))
     }
 }

@@ -1,5 +1,7 @@
 //! A whole outreach world without network (OPS-6): what is sent reaches a persona, and what the
-//! persona does comes back through `sync` when it is due, as mails and signals.
+//! persona does comes back through `sync` when it is due, as mails and signals. What they fetch (the
+//! pixel, a link, the link to unsubscribe) is named by its signal, so that the host counts it as it
+//! counts a fetch of its own. The README says who there is.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -25,7 +27,7 @@ use overture_plugin::{
     mailbox::{Mail, MailboxError, Reply, Session},
     store::StoreError,
 };
-use sandbox_personas::{Persona, What};
+use sandbox_personas::{Behaviour, Language, Persona, What};
 use serde::Deserialize;
 
 use crate::{future::Coming, original::Original};
@@ -33,6 +35,9 @@ use crate::{future::Coming, original::Original};
 struct Sandbox;
 
 overture_plugin::mail_provider!(Sandbox);
+
+/// The longest time between two looks: what a mail leads to that is sent meanwhile waits no longer.
+const LOOK_EVERY: u64 = 20 * 60_000;
 
 /// Mails and signals of one page.
 const PAGE: usize = 100;
@@ -43,6 +48,7 @@ const PAGE: usize = 100;
 struct Settings {
     seed: u64,
     personas: BTreeMap<String, String>,
+    languages: BTreeMap<String, String>,
 }
 
 impl MailProvider for Sandbox {
@@ -95,17 +101,33 @@ fn check<S: Session>(account: &S) -> Leg {
 fn settings<S: Session>(account: &S) -> Result<Settings, String> {
     let settings: Settings = serde_json::from_str(&account.settings())
         .map_err(|e| format!("The sandbox's settings can't be read: {e}."))?;
-    for name in settings.personas.values() {
-        name.parse::<Persona>()
-            .map_err(|e| format!("In the sandbox {e}."))?;
+    for (address, text) in &settings.personas {
+        text.parse::<Behaviour>()
+            .map_err(|e| format!("In the sandbox's setting for {address}: {e}."))?;
+    }
+    for (address, code) in &settings.languages {
+        if Language::named(code).is_none() {
+            let known = Language::ALL.map(|(code, _)| code).join(", ");
+            return Err(format!(
+                "In the sandbox's setting for {address}: \"{code}\" is no language; use one of {known}."
+            ));
+        }
     }
     Ok(settings)
 }
 
-fn persona(settings: &Settings, address: &str) -> Persona {
-    let named = settings.personas.get(&address.to_lowercase());
-    let named = named.and_then(|name| name.parse().ok());
-    named.unwrap_or_else(|| Persona::of(settings.seed, address))
+impl Settings {
+    fn behaviour(&self, address: &str) -> Behaviour {
+        let said = self.personas.get(address);
+        let said = said.and_then(|text| text.parse().ok());
+        said.unwrap_or_else(|| Behaviour::of(self.seed, address))
+    }
+
+    fn language(&self, address: &str) -> Language {
+        let said = self.languages.get(address);
+        let said = said.and_then(|code| Language::named(code));
+        said.unwrap_or_else(|| Language::of(address))
+    }
 }
 
 fn send<S: Session, M: Mail>(
@@ -115,19 +137,15 @@ fn send<S: Session, M: Mail>(
     now: Timestamp,
 ) -> Result<Sent, Problem> {
     let settings = settings(account).map_err(Problem::Temporary)?;
-    let message_id = mail.message_id();
+    let (id, message_id) = (account.id(), mail.message_id());
     let raw = mail.raw().map_err(|error| match error {
         MailboxError::Denied(what) => Problem::Denied(what),
         MailboxError::Failed(failure) => Problem::Temporary(failure.detail),
     })?;
-    let persona = persona(&settings, &envelope.recipient);
-    if persona == Persona::Refused {
-        return Err(Problem::RecipientRejected(reply(
-            550,
-            "5.1.1",
-            "no such user here",
-        )));
-    }
+    let recipient = envelope.recipient.to_lowercase();
+    let nth = future::nth_mail(&id, &recipient, &message_id).map_err(unstored)?;
+    let act = settings.behaviour(&recipient).with_mail(nth);
+    refuse(act.persona, &id, &recipient)?;
     let original = Original::read(
         &raw,
         &message_id,
@@ -135,10 +153,10 @@ fn send<S: Session, M: Mail>(
         &envelope.recipient,
         now,
     );
-    for reaction in persona.reactions(settings.seed, &message_id) {
+    for reaction in act.reactions(settings.seed, &format!("{recipient} {nth}")) {
         // A machine answers a sender once (RFC 3834 §2).
         if matches!(reaction.what, What::Absence { .. } | What::Receipt)
-            && !future::first_time(&account.id(), &envelope.recipient).map_err(unstored)?
+            && !future::first_time("told", &id, &recipient).map_err(unstored)?
         {
             continue;
         }
@@ -146,15 +164,37 @@ fn send<S: Session, M: Mail>(
         let coming = Coming {
             at,
             what: reaction.what.into(),
-            persona,
+            persona: act.persona,
+            language: settings.language(&recipient),
             original: original.clone(),
         };
-        future::add(&account.id(), &coming).map_err(unstored)?;
+        future::add(&id, &coming).map_err(unstored)?;
     }
     Ok(Sent {
         provider_id: None,
         reply: Some(reply(250, "2.0.0", "accepted by the sandbox")),
     })
+}
+
+/// What some servers say at once.
+fn refuse(persona: Persona, account: &str, recipient: &str) -> Result<(), Problem> {
+    let first = || future::first_time("refused", account, recipient).map_err(unstored);
+    match persona {
+        Persona::Refused => Err(Problem::RecipientRejected(reply(
+            550,
+            "5.1.1",
+            "no such user here",
+        ))),
+        Persona::Greylists if first()? => Err(Problem::Temporary(
+            "450 4.7.1 greylisted, try again later".into(),
+        )),
+        Persona::OverLimit if first()? => Err(Problem::RateLimited(reply(
+            550,
+            "5.4.5",
+            "daily sending quota exceeded",
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn sync<S: Session>(
@@ -170,7 +210,7 @@ fn sync<S: Session>(
         signals: Vec::new(),
         more: due.more,
         watch: Vec::new(),
-        check_again_at: due.next,
+        check_again_at: Some(due.next.unwrap_or(u64::MAX).min(now + LOOK_EVERY)),
     };
     for coming in &due.list {
         let signal = |kind, url| Signal {
@@ -179,13 +219,18 @@ fn sync<S: Session>(
             at: coming.at,
             url,
         };
+        let original = &coming.original;
         match What::from(coming.what) {
-            What::Open => page.signals.push(signal(SignalKind::Opened, None)),
-            What::Click => {
-                page.signals
-                    .push(signal(SignalKind::Clicked, coming.original.link.clone()));
-            }
-            What::Unsubscribe => page.signals.push(signal(SignalKind::Unsubscribed, None)),
+            What::Open => page
+                .signals
+                .push(signal(SignalKind::Opened, original.pixel.clone())),
+            What::Click => page
+                .signals
+                .push(signal(SignalKind::Clicked, original.link.clone())),
+            What::Unsubscribe => page.signals.push(signal(
+                SignalKind::Unsubscribed,
+                original.unsubscribe.clone(),
+            )),
             what => page.mails.push(Incoming::Raw(mails::build(coming, what))),
         }
     }

@@ -2,7 +2,7 @@
 //! 3834), delivery reports (RFC 3464), complaints (RFC 5965).
 
 use overture_plugin::time::{Date, rfc5322};
-use sandbox_personas::{Chance, Language, What};
+use sandbox_personas::{Chance, What};
 
 use crate::{future::Coming, texts};
 
@@ -11,7 +11,7 @@ const DAY: u64 = 86_400_000;
 /// The bytes of a mail, its lines ended as the wire wants them.
 pub(crate) fn build(coming: &Coming, what: What) -> Vec<u8> {
     let original = &coming.original;
-    let language = Language::of(&original.recipient);
+    let language = coming.language;
     let re = |subject: &str| match subject.get(..3) {
         Some(start) if start.eq_ignore_ascii_case("re:") => subject.to_owned(),
         _ => format!("Re: {subject}"),
@@ -38,7 +38,9 @@ pub(crate) fn build(coming: &Coming, what: What) -> Vec<u8> {
             let text = texts::receipt(language);
             text_mail(coming, &re(&original.subject), more, &format!("{text}\r\n"))
         }
-        What::Bounce { hard } => bounce(coming, hard),
+        What::HardBounce => bounce(coming, "5.1.1", "550 5.1.1 no such user here"),
+        What::SoftBounce => bounce(coming, "4.2.2", "452 4.2.2 mailbox full"),
+        What::Block => bounce(coming, "5.7.1", "550 5.7.1 blocked by policy"),
         What::Complaint => complaint(coming),
         What::Open | What::Click | What::Unsubscribe => {
             unreachable!("{what:?} comes back as a signal")
@@ -73,14 +75,9 @@ fn date_and_id(coming: &Coming) -> String {
     )
 }
 
-fn bounce(coming: &Coming, hard: bool) -> String {
+fn bounce(coming: &Coming, status: &str, words: &str) -> String {
     let original = &coming.original;
     let recipient = &original.recipient;
-    let (status, words) = if hard {
-        ("5.1.1", "550 5.1.1 no such user here")
-    } else {
-        ("4.2.2", "452 4.2.2 mailbox full")
-    };
     let host = format!("mx.{}", domain(recipient));
     let report = format!(
         "Reporting-MTA: dns; {host}\r\nArrival-Date: {}\r\n\r\n\

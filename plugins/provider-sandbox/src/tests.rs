@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use overture_plugin::{
+    Address, Channel,
+    classifier::Message,
     mailbox::{Folder, FolderState, ListedMail, Submission},
     testing,
 };
@@ -105,10 +107,12 @@ fn all(mailbox: &Box) -> (Vec<String>, Vec<Signal>) {
         }
         signals.extend(page.signals);
         cursor = Some(page.cursor);
-        match (page.more, page.check_again_at) {
-            (true, _) => {}
-            (false, Some(next)) => now = next,
-            (false, None) => return (mails, signals),
+        if page.more {
+            continue;
+        }
+        now = page.check_again_at.unwrap();
+        if now > NOW + 48 * HOUR {
+            return (mails, signals);
         }
     }
 }
@@ -213,6 +217,50 @@ fn a_refused_recipient_is_refused_at_once() {
     assert_eq!(all(&mailbox()).0.len(), 0);
 }
 
+/// OPS-6: one mail after the other, and each again as often as it is tried.
+#[test]
+fn a_list_has_a_word_for_each_mail() {
+    testing::reset();
+    let mailbox = Box {
+        settings: r#"{"personas":{"p1@d1.test":"greylist, ooo:6, reply"},"languages":{"p1@d1.test":"fr"}}"#
+            .into(),
+    };
+    let first = mail_to(&mailbox, "p1@d1.test", 1, NOW);
+    assert!(matches!(first, Err(Problem::Temporary(words)) if words.contains("greylisted")));
+    for number in 1..=4 {
+        mail_to(
+            &mailbox,
+            "p1@d1.test",
+            number,
+            NOW + u64::from(number) * HOUR,
+        )
+        .unwrap();
+    }
+    let (mails, signals) = all(&mailbox);
+    assert_eq!((mails.len(), signals.len()), (2, 1));
+    assert!(
+        mails[0].contains("de retour le 10 mars 2026"),
+        "{}",
+        mails[0]
+    );
+    assert!(
+        mails[1].contains("In-Reply-To: <3@sender.test>"),
+        "{}",
+        mails[1]
+    );
+}
+
+#[test]
+fn servers_have_their_reasons() {
+    testing::reset();
+    assert!(only_mail("block@d1.test").contains("\r\nStatus: 5.7.1\r\n"));
+    let limit = mail_to(&mailbox(), "limit@d1.test", 1, NOW);
+    assert!(
+        matches!(limit, Err(Problem::RateLimited(r)) if r.enhanced.as_deref() == Some("5.4.5"))
+    );
+    assert!(mail_to(&mailbox(), "limit@d1.test", 1, NOW + HOUR).is_ok());
+}
+
 /// A host that dies before it has stored a page gets it again; once confirmed, it is gone.
 #[test]
 fn nothing_is_lost_between_two_syncs() {
@@ -229,7 +277,7 @@ fn nothing_is_lost_between_two_syncs() {
     assert_eq!((second.mails.len(), second.more), (50, false));
     let third = sync(&mailbox, Some(&second.cursor), later).unwrap();
     assert_eq!(third.mails, []);
-    assert_eq!(third.check_again_at, None);
+    assert_eq!(third.check_again_at, Some(later + LOOK_EVERY));
     assert_eq!(third.cursor, second.cursor);
 }
 
@@ -237,12 +285,54 @@ fn nothing_is_lost_between_two_syncs() {
 fn what_is_not_due_waits_and_says_when() {
     testing::reset();
     let mailbox = mailbox();
-    mail_to(&mailbox, "reply@d1.test", 1, NOW).unwrap();
+    mail_to(&mailbox, "bounce@d1.test", 1, NOW).unwrap();
     let page = sync(&mailbox, None, NOW).unwrap();
     assert_eq!((page.mails.len(), page.signals.len()), (0, 0));
-    let opens = page.check_again_at.unwrap();
-    assert_eq!(sync(&mailbox, None, opens - 1).unwrap().signals, []);
-    assert_eq!(sync(&mailbox, None, opens).unwrap().signals.len(), 1);
+    let returns = page.check_again_at.unwrap();
+    assert!(returns < NOW + LOOK_EVERY);
+    assert_eq!(sync(&mailbox, None, returns - 1).unwrap().mails, []);
+    assert_eq!(sync(&mailbox, None, returns).unwrap().mails.len(), 1);
+}
+
+/// CLS-1: what people write is taken for what they mean, as far as it is judged today.
+#[test]
+fn what_people_say_is_understood() {
+    for (word, persona) in Persona::ALL {
+        for (code, language) in Language::ALL {
+            let Some(label) = persona.label(language) else {
+                continue;
+            };
+            for nth in 0..6 {
+                let text = texts::reply(persona, language, nth);
+                let verdicts = classifier_rules::classify(&message(text));
+                let sure = verdicts.first().filter(|verdict| verdict.confidence > SURE);
+                let found = sure.map_or("Other".into(), |verdict| format!("{:?}", verdict.label));
+                let found = found.rsplit("::").next().unwrap().to_owned();
+                let wanted = label.replace('_', "");
+                assert_eq!(found.to_lowercase(), wanted, "{word} {code}: {text}");
+            }
+        }
+    }
+}
+
+/// What the host believes by default.
+const SURE: f32 = 0.6;
+
+fn message(text: &str) -> Message {
+    Message {
+        id: "msg_1".into(),
+        channel: Channel::Mail,
+        sender: Address {
+            name: None,
+            email: "x@d1.test".into(),
+        },
+        subject: "Re: Hello".into(),
+        headers: Vec::new(),
+        text: text.into(),
+        newest_text: text.into(),
+        attachments: Vec::new(),
+        received_at: NOW,
+    }
 }
 
 #[test]
@@ -260,9 +350,14 @@ fn settings_name_people_and_are_checked() {
         .problem
         .unwrap();
     assert!(
-        problem.fix.contains("\"dances\"") && problem.fix.contains("bounce"),
+        problem
+            .fix
+            .contains("p1@d1.test: nobody is called \"dances\"")
+            && problem.fix.contains("bounce"),
         "{problem:?}"
     );
+    let problem = check(&named(r#"{"languages":{"p1@d1.test":"xx"}}"#)).problem;
+    assert!(problem.unwrap().fix.contains("\"xx\" is no language"));
     assert!(check(&named("{")).problem.is_some());
 }
 
@@ -274,7 +369,7 @@ fn the_world_does_what_its_personas_say() {
     let people: Vec<String> = (0..300).map(|n| format!("p{n}@d{}.test", n % 8)).collect();
     let mut expected: BTreeMap<&str, usize> = BTreeMap::new();
     for (nth, address) in (0_u32..).zip(&people) {
-        let outcome = Persona::of(1, address).outcome();
+        let outcome = Behaviour::of(1, address).with_mail(0).persona.outcome();
         for (name, is) in [
             ("opened", outcome.opened),
             ("clicked", outcome.clicked),

@@ -10,7 +10,10 @@ pub(crate) fn reply(persona: Persona, language: Language, nth: u32) -> &'static 
             "Gerne können wir dazu telefonieren. Passt Ihnen Dienstag um 14 Uhr?",
             "Lassen Sie uns einen Termin vereinbaren, am besten Anfang nächster Woche.",
         ],
-        (Persona::Meeting, _) => &[
+        (Persona::Meeting, Language::Nl) => &["Laten we bellen. Schikt dinsdag om 14 uur?"],
+        (Persona::Meeting, Language::Fr) => &["Parlons-en de vive voix. Mardi à 14 h vous va ?"],
+        (Persona::Meeting, Language::Es) => &["Hablemos por teléfono. ¿Le viene bien el martes?"],
+        (Persona::Meeting, Language::En) => &[
             "Happy to have a chat. Does Tuesday at 3pm work for you?",
             "Let's set up a call next week.",
             "Can you send me a calendar invite for Thursday morning?",
@@ -19,7 +22,10 @@ pub(crate) fn reply(persona: Persona, language: Language, nth: u32) -> &'static 
             "Was kostet das für 20 Nutzer?",
             "Wie funktioniert das genau?",
         ],
-        (Persona::Question, _) => &[
+        (Persona::Question, Language::Nl) => &["Wat kost het voor 20 gebruikers?"],
+        (Persona::Question, Language::Fr) => &["Quel est le prix pour 20 personnes ?"],
+        (Persona::Question, Language::Es) => &["¿Cuánto cuesta para 20 usuarios?"],
+        (Persona::Question, Language::En) => &[
             "How much does it cost for 25 users?",
             "Do you integrate with our CRM?",
         ],
@@ -38,9 +44,34 @@ pub(crate) fn reply(persona: Persona, language: Language, nth: u32) -> &'static 
         (Persona::WrongPerson, Language::De) => {
             &["Da bin ich leider nicht der richtige Ansprechpartner."]
         }
-        (Persona::WrongPerson, _) => &[
+        (Persona::WrongPerson, Language::Nl) => &["Daar ga ik helaas niet over."],
+        (Persona::WrongPerson, Language::Fr) => &["Ce sujet n'est pas de mon ressort."],
+        (Persona::WrongPerson, Language::Es) => &["Ese tema no es de mi área."],
+        (Persona::WrongPerson, Language::En) => &[
             "Sorry, I'm not the right person for this.",
             "This isn't my area, I'm afraid.",
+        ],
+        (Persona::Neutral, Language::De) => &[
+            "Danke, ich bespreche das intern und komme auf Sie zu.",
+            "Vielen Dank für Ihre Nachricht. Ich schaue es mir an und melde mich bei Bedarf.",
+        ],
+        (Persona::Neutral, Language::Nl) => &["Dank u, ik kijk ernaar."],
+        (Persona::Neutral, Language::Fr) => &["Merci, je regarde cela."],
+        (Persona::Neutral, Language::Es) => &["Gracias, lo miraré con calma."],
+        (Persona::Neutral, Language::En) => &[
+            "Thanks for reaching out. I'll take a look and get back to you.",
+            "Bad timing, we are swamped. Please check back in the autumn.",
+        ],
+        (Persona::Refers, Language::De) => &[
+            "Bitte wenden Sie sich an meine Kollegin Frau Muster.",
+            "Ich habe Ihre Mail an unseren Einkauf weitergeleitet.",
+        ],
+        (Persona::Refers, Language::Nl) => &["Vraag het aan mijn collega Jan Jansen."],
+        (Persona::Refers, Language::Fr) => &["Voyez cela avec ma collègue Mme Martin."],
+        (Persona::Refers, Language::Es) => &["Hable con mi compañera Ana García."],
+        (Persona::Refers, Language::En) => &[
+            "You should speak to our head of marketing, Dan.",
+            "I've forwarded your email to our procurement team.",
         ],
         (Persona::AsksToStop, Language::De) => &[
             "Bitte nehmen Sie mich aus Ihrem Verteiler.",
