@@ -11,6 +11,7 @@ mod alerts;
 mod answer;
 mod caller;
 mod campaigns;
+mod docs;
 mod error;
 mod events;
 mod gate;
@@ -71,6 +72,7 @@ pub fn router(env: Env, requests_per_minute: u32) -> Router {
         .merge(unsubscribe::routes())
         .merge(tracking::routes())
         .merge(health::routes())
+        .merge(docs::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CompressionLayer::new())
         .layer(TraceLayer::new_for_http())

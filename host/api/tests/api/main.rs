@@ -8,6 +8,7 @@ mod kit;
 mod alerts;
 mod campaigns;
 mod contract;
+mod docs;
 mod errors;
 mod events;
 mod health;
