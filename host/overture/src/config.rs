@@ -140,6 +140,19 @@ impl Config {
         Self::read(&Figment::from(Toml::string(DEFAULT)))
     }
 
+    /// The built-in settings, with everything that is kept in one folder.
+    ///
+    /// # Errors
+    /// As [`defaults`](Self::defaults).
+    pub fn in_folder(folder: &Path) -> Result<Self> {
+        let mut config = Self::defaults()?;
+        config.database.url = format!("sqlite:{}", folder.join("overture.db").display());
+        config.vault.master_key_file = folder.join("master.key");
+        config.plugins.folder = folder.join("plugins");
+        config.plugins.cache_folder = folder.join("plugin-cache");
+        Ok(config)
+    }
+
     /// Reads the settings. `file` must exist; without it, `overture.toml` is read where there is
     /// one.
     ///

@@ -9,12 +9,8 @@ use crate::workspace::Workspace;
 use crate::{binaries, plugins};
 
 /// Builds what `overture demo` needs, and runs it.
-pub(crate) fn run(workspace: &Workspace, once: bool) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &[String]) -> Result<()> {
     plugins::run(workspace)?;
     let mut demo = Command::new(binaries::build(workspace)?);
-    demo.arg("demo");
-    if once {
-        demo.arg("--once");
-    }
-    run_command(&mut demo)
+    run_command(demo.arg("demo").args(options))
 }

@@ -70,11 +70,15 @@ enum Task {
     },
     /// Fetches public samples of bounces and broken mails, and reads them.
     Corpora,
-    /// The story in the sandbox, on virtual time.
+    /// A campaign in a sandbox, under way for ten days: builds the platform and runs it. `--once` checks
+    /// a whole campaign on virtual time, `--fresh` starts over; all options are those of `overture demo`.
     Demo {
-        /// Runs to the end of the story and exits.
-        #[arg(long)]
-        once: bool,
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "OPTIONS"
+        )]
+        options: Vec<String>,
     },
     /// Builds what is released: the program, a Debian package, what a container is made from.
     Dist {
@@ -122,8 +126,8 @@ fn main() -> ExitCode {
             bench::run(&workspace, &name, json).map(|()| ExitCode::SUCCESS)
         }
         Task::Corpora => corpora::run(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Demo { once } => demo::run(&workspace, once).map(|()| ExitCode::SUCCESS),
         Task::Dist { check } => dist::run(&workspace, check).map(|()| ExitCode::SUCCESS),
+        Task::Demo { options } => demo::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::KillTest { kills } => kill_test::run(&workspace, kills).map(|()| ExitCode::SUCCESS),
         Task::Simulate { seeds, from, jobs } => {
             simulate::run(&workspace, from, seeds, jobs).map(|()| ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-use std::{io::IsTerminal as _, sync::Arc, time::Duration};
+use std::{io::IsTerminal as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -43,9 +43,52 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
     logs(&config)?;
     let driver = Driver::new(&options)?;
     let _lock = services::lock(&config)?;
+    let listener = listen(&config).await?;
+    serve(&config, listener, driver, async |address| {
+        crate::commands::say(format_args!("listening on http://{address}"));
+        Ok(())
+    })
+    .await
+}
+
+/// Serves what lies in a database that the caller has locked; says where once it answers.
+///
+/// # Errors
+/// As [`Services::open`].
+pub async fn on(
+    config: &Config,
+    listener: TcpListener,
+    say: impl AsyncFnOnce(SocketAddr) -> Result<()>,
+) -> Result<()> {
+    serve(config, listener, Driver::real(), say).await
+}
+
+/// The address of the settings, listened on.
+///
+/// # Errors
+/// When it is taken, or not this machine's.
+pub async fn listen(config: &Config) -> Result<TcpListener> {
+    TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| {
+            format!(
+                "{} can't be listened on: is another server there? server.listen sets the address",
+                config.server.listen
+            )
+        })
+}
+
+async fn serve(
+    config: &Config,
+    listener: TcpListener,
+    driver: Driver,
+    say: impl AsyncFnOnce(SocketAddr) -> Result<()>,
+) -> Result<()> {
+    // Before anybody is told where it listens: who is told may stop it.
+    let told_to_stop = told_to_stop()?;
     let time = driver.time();
     let services = Services::open(
-        &config,
+        config,
         time.clone() as Arc<dyn Clock>,
         Arc::new(SystemClock),
     )
@@ -54,16 +97,8 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
         tracing::warn!(file = %refused.file.display(), reason = %refused.reason, "a plugin of the folder was not loaded");
     }
     let Services { env, plugins } = services;
-    let metrics = Metrics::begin(&config, &env, &plugins)?;
+    let metrics = Metrics::begin(config, &env, &plugins)?;
     leases::start(&env, &host_name()).await?;
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .with_context(|| {
-            format!(
-                "{} can't be listened on: is another server there? server.listen sets the address",
-                config.server.listen
-            )
-        })?;
     let address = listener.local_addr()?;
     if let Some(address) = config.metrics.listen {
         metrics.listen(address).await?;
@@ -76,7 +111,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
     let watching = tokio::spawn(inbox::watch::run(env.clone()));
     let tidied = metrics.clone();
     tokio::spawn(memory::keep_small(move || tidied.tidy()));
-    crate::commands::say(format_args!("listening on http://{address}"));
+    say(address).await?;
     tracing::info!(%address, database = env.db.dialect().name(), "serving");
 
     let mut stopped = stopping;
@@ -88,7 +123,7 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
         },
     );
     let server = tokio::spawn(server.into_future());
-    told_to_stop().await?;
+    told_to_stop.await;
     tracing::info!("stopping: work under way ends first");
     stop.send_replace(true);
     watching.abort();
@@ -124,17 +159,23 @@ fn host_name() -> String {
     format!("{} ({})", name.trim(), std::process::id())
 }
 
-async fn told_to_stop() -> Result<()> {
+/// Ends when the process is told to stop; it hears of it from now on.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("signals can't be heard")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals can't be heard")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
-fn logs(config: &Config) -> Result<()> {
+/// Sends log lines to the error output.
+///
+/// # Errors
+/// For a level that there isn't.
+pub fn logs(config: &Config) -> Result<()> {
     let filter = EnvFilter::try_new(&config.log.level)
         .with_context(|| format!("log.level `{}`", config.log.level))?;
     let lines = tracing_subscriber::fmt()
@@ -154,6 +195,10 @@ struct Driver(Option<(Arc<crate::driven::DrivenClock>, std::path::PathBuf)>);
 
 #[cfg(feature = "test-clock")]
 impl Driver {
+    fn real() -> Self {
+        Self(None)
+    }
+
     fn new(options: &Options) -> Result<Self> {
         let Some(clock) = &options.clock else {
             return Ok(Self(None));
@@ -188,6 +233,10 @@ struct Driver;
 
 #[cfg(not(feature = "test-clock"))]
 impl Driver {
+    fn real() -> Self {
+        Self
+    }
+
     fn new(options: &Options) -> Result<Self> {
         anyhow::ensure!(
             options.clock.is_none(),
