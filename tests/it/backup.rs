@@ -65,7 +65,7 @@ on_both! {
         let claimed = new.run(&["restore", &file, "--nothing-sent-since"]).await;
         assert!(claimed.failure().contains("a server worked while"), "{claimed:?}");
         let restored = new.run(&["restore", &file]).await;
-        assert!(restored.success().contains("1 campaigns are paused"), "{restored:?}");
+        assert!(restored.success().contains("campaigns paused with the reason `restored`: 1."), "{restored:?}");
         assert!(restored.success().contains("1 steps that were under way"), "{restored:?}");
         let twice = new.run(&["restore", &file]).await;
         assert!(twice.failure().contains("--force"), "{twice:?}");

@@ -1,6 +1,7 @@
 //! Whole-system tests: the real binary as its own process, real databases and mail servers.
 
 mod backup;
+mod cli;
 mod demo;
 mod driven;
 mod errors;

@@ -17,7 +17,7 @@ use crate::{
 
 /// Self-hosted outreach: campaigns, mailboxes and replies, with plugins in a sandbox.
 #[derive(Debug, Parser)]
-#[command(name = "overture", version, about, arg_required_else_help = true)]
+#[command(name = "overture", version, arg_required_else_help = true)]
 pub struct Cli {
     /// The configuration file [default: overture.toml where there is one]
     #[arg(long, global = true, value_name = "FILE", env = "OVERTURE_CONFIG")]

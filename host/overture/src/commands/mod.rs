@@ -24,20 +24,35 @@ pub mod template;
 pub mod user;
 pub mod why;
 
-/// Prints a line about a command's progress, beside its answer.
-#[expect(
-    clippy::print_stderr,
-    reason = "what isn't the answer goes to the error output"
-)]
-pub fn note(line: impl std::fmt::Display) {
-    eprintln!("{line}");
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+};
+
+/// As a shell writes it when SIGPIPE ended a program.
+const NOBODY_READS: i32 = 128 + 13;
+
+/// Prints a line about a command's progress, beside its answer. That nobody reads it changes nothing.
+pub fn note(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Prints a line of a command's answer.
-#[expect(
-    clippy::print_stdout,
-    reason = "the answers of the command line go to its output"
-)]
-pub fn say(line: impl std::fmt::Display) {
-    println!("{line}");
+/// Prints a line of a command's answer. Ends the program where nobody reads on, as behind `| head`.
+pub fn say(line: impl Display) {
+    match try_say(line) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(NOBODY_READS),
+        Err(error) => {
+            note(format_args!("error: the answer can't be written: {error}"));
+            std::process::exit(1);
+        }
+        Ok(()) => (),
+    }
+}
+
+/// Prints a line for whoever reads it.
+///
+/// # Errors
+/// When nobody does, or what it goes to is full.
+pub fn try_say(line: impl Display) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
 }

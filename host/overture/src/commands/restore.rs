@@ -85,13 +85,13 @@ fn report(held: Option<HeldBack>) {
         None => say("Campaigns go on where they were."),
         Some(held) => say(format_args!(
             "Mails may have gone out after it, and it does not know of them. So:\n\
-             - {} campaigns are paused (reason `{}`): resume each when you know that nobody gets a mail twice\n\
-             - {} steps that were under way are looked for by their Message-ID once their campaign runs; `overture send list` has those that only you can decide\n\
-             - {} mailboxes send nothing before their next day begins: today's limits may be used up",
+             - campaigns paused with the reason `{reason}`: {}. Resume each when you know that nobody gets a mail twice\n\
+             - steps that were under way: {}. Each is looked for by its Message-ID once its campaign runs; `overture send resolve` lists those that only you can decide\n\
+             - mailboxes that send nothing before their next day begins: {}. Today's limits may be used up",
             held.campaigns,
-            restored::REASON,
             held.sends,
-            held.mailboxes
+            held.mailboxes,
+            reason = restored::REASON,
         )),
     }
 }

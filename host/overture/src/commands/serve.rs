@@ -45,7 +45,8 @@ pub async fn run(mut config: Config, options: Options) -> Result<()> {
     let _lock = services::lock(&config)?;
     let listener = listen(&config).await?;
     serve(&config, listener, driver, async |address| {
-        crate::commands::say(format_args!("listening on http://{address}"));
+        // A server works on where nobody reads this.
+        let _ = crate::commands::try_say(format_args!("listening on http://{address}"));
         Ok(())
     })
     .await
