@@ -4,6 +4,7 @@
 //! | piece | meaning |
 //! | --- | --- |
 //! | `{rows $1}` | the elements of a JSON array as rows of `r(value)`; read fields with `r.value->>'id'`, `CAST(r.value->>'n' AS BIGINT)` |
+//! | `{values 3}` | after `VALUES`: rows of so many new values each, from [`bind_rows`](crate::query::Query::bind_rows); the statement has no other parameters |
 //! | `{fields p.custom}` | the names of a JSON object's fields as rows of `f(key)` |
 //! | `{for_update}` | locks the selected rows until the transaction ends; SQLite has one writer anyway |
 //! | `{for_share}` | keeps the selected rows as they are until the transaction ends |
@@ -17,6 +18,8 @@
 //! | `{search_rows $1}`, `{search_index $1}` | two whole statements that bring texts into the index |
 //! | `{clock}` | what the database's clock shows, in microseconds |
 //! | `{settled}` | events of finished transactions only: none older can appear behind a reader's cursor |
+
+use std::fmt::Write as _;
 
 /// Which database a statement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +92,13 @@ fn piece(name: &str, dialect: Dialect) -> String {
                 Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
             }
         }
+        (values, _) if values.starts_with("values ") => {
+            let mut sizes = values["values ".len()..].split(' ').map(|size| {
+                size.parse::<usize>().expect("`{values 3}`, or with so many rows `{values 3 64}`")
+            });
+            let columns = sizes.next().unwrap_or(1);
+            placeholders(columns, sizes.next().unwrap_or(1), dialect)
+        }
         (lock, Sqlite) if lock.starts_with("lock ") => "SELECT 1".into(),
         (lock, Postgres) if lock.starts_with("lock ") => {
             let table = &lock["lock ".len()..];
@@ -126,6 +136,28 @@ fn piece(name: &str, dialect: Dialect) -> String {
         }
         _ => panic!("`{{{name}}}` is no piece of a statement"),
     }
+}
+
+/// `($1,$2),($3,$4)`. SQLite finds a parameter with a name by looking through all before it, and
+/// numbers those without one itself.
+fn placeholders(columns: usize, rows: usize, dialect: Dialect) -> String {
+    let mut text = String::with_capacity(columns * rows * 6);
+    for value in 0..columns * rows {
+        let before = match value {
+            0 => "(",
+            _ if value % columns == 0 => "),(",
+            _ => ",",
+        };
+        text.push_str(before);
+        match dialect {
+            Dialect::Sqlite => text.push('?'),
+            Dialect::Postgres => {
+                let _ = write!(text, "${}", value + 1);
+            }
+        }
+    }
+    text.push(')');
+    text
 }
 
 /// The pieces of [`crate::search`].

@@ -34,6 +34,7 @@ migrations! {
     11 "0011_search";
     12 "0012_profiles";
     13 "0013_pauses";
+    14 "0014_lean";
 }
 
 /// How far a database is.

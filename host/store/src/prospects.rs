@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
-    query::{Query, query, sql},
+    query::{Query, Value, in_sizes, query, sql},
     search,
     slices::{self, Slice},
 };
@@ -65,16 +65,13 @@ impl Record for Prospect {
     }
 }
 
-fn rows(prospects: &[impl Borrow<Prospect>]) -> Vec<serde_json::Value> {
+fn rows(prospects: &[Prospect]) -> Vec<serde_json::Value> {
     prospects
         .iter()
-        .map(Borrow::borrow)
         .map(|prospect| {
             json!({
                 "id": prospect.id,
                 "workspace_id": prospect.workspace_id,
-                "email": prospect.email,
-                "email_key": email_key(&prospect.email),
                 "first_name": prospect.first_name,
                 "last_name": prospect.last_name,
                 "company": prospect.company,
@@ -88,10 +85,7 @@ fn rows(prospects: &[impl Borrow<Prospect>]) -> Vec<serde_json::Value> {
                 "time_zone": prospect.time_zone,
                 "tags": prospect.tags,
                 "custom": prospect.custom,
-                "source": prospect.source,
-                "status": prospect.status,
                 "search": search::text(prospect),
-                "created_at": prospect.created_at.as_micros(),
                 "updated_at": prospect.updated_at.as_micros(),
             })
         })
@@ -105,25 +99,50 @@ pub async fn insert(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
 
 /// Adds prospects; one whose address the workspace knows is left out. Those that were added.
 pub async fn add(tx: &mut Tx, prospects: &[impl Borrow<Prospect>]) -> Result<HashSet<ProspectId>> {
-    let added = query(sql!(
-        "INSERT INTO prospects (id, workspace_id, email, email_key, first_name, last_name, company, role, phone, linkedin_url, website, country, city, industry, time_zone, tags, custom, source, status, search, created_at, updated_at)
-         SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'email', r.value->>'email_key', r.value->>'first_name', r.value->>'last_name',
-                r.value->>'company', r.value->>'role', r.value->>'phone', r.value->>'linkedin_url', r.value->>'website', r.value->>'country',
-                r.value->>'city', r.value->>'industry', r.value->>'time_zone', r.value->'tags', r.value->'custom', r.value->>'source',
-                r.value->>'status', r.value->>'search', CAST(r.value->>'created_at' AS BIGINT), CAST(r.value->>'updated_at' AS BIGINT)
-         FROM {rows $1} WHERE TRUE
-         ON CONFLICT (workspace_id, email_key) DO NOTHING RETURNING id"
-    ))
-    .bind_json(&rows(prospects))
-    .rows(tx)
-    .await?
-    .iter()
-    .map(|row| row.id("id"))
-    .collect::<Result<HashSet<_>>>()?;
+    let mut added = HashSet::with_capacity(prospects.len());
+    for some in in_sizes(prospects) {
+        let rows = query(sql!(
+            "INSERT INTO prospects (id, workspace_id, email, email_key, first_name, last_name, company, role, phone, linkedin_url, website, country, city, industry, time_zone, tags, custom, source, status, search, created_at, updated_at)
+             VALUES {values 22} ON CONFLICT (workspace_id, email_key) DO NOTHING RETURNING id"
+        ))
+        .bind_rows(some.iter().map(Borrow::borrow).map(values))
+        .rows(tx)
+        .await?;
+        for row in rows {
+            added.insert(row.id("id")?);
+        }
+    }
     let new = prospects.iter().map(Borrow::borrow);
     let new = new.filter(|prospect| added.contains(&prospect.id));
     search::queue(tx, new.map(|prospect| (prospect.id, prospect.workspace_id))).await?;
     Ok(added)
+}
+
+fn values(prospect: &Prospect) -> [Value; 22] {
+    [
+        prospect.id.into(),
+        prospect.workspace_id.into(),
+        (&prospect.email).into(),
+        email_key(&prospect.email).into(),
+        (&prospect.first_name).into(),
+        (&prospect.last_name).into(),
+        (&prospect.company).into(),
+        (&prospect.role).into(),
+        (&prospect.phone).into(),
+        (&prospect.linkedin_url).into(),
+        (&prospect.website).into(),
+        (&prospect.country).into(),
+        (&prospect.city).into(),
+        (&prospect.industry).into(),
+        (&prospect.time_zone).into(),
+        Value::json(&prospect.tags),
+        Value::json(&prospect.custom),
+        (&prospect.source).into(),
+        prospect.status.name().into(),
+        search::text(prospect).into(),
+        prospect.created_at.into(),
+        prospect.updated_at.into(),
+    ]
 }
 
 /// Writes all fields of known prospects but address, source, status and history.

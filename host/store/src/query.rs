@@ -84,6 +84,13 @@ pub enum Value {
     Json(Option<Box<RawValue>>),
 }
 
+impl Value {
+    /// What a JSON column holds.
+    pub fn json(value: &impl serde::Serialize) -> Self {
+        Self::Json(Some(raw(value)))
+    }
+}
+
 macro_rules! values {
     ($($type:ty => $variant:ident, $from:expr;)*) => {$(
         impl From<$type> for Value {
@@ -124,6 +131,19 @@ impl<K: Kind> From<Option<Id<K>>> for Value {
     fn from(id: Option<Id<K>>) -> Self {
         Self::Text(id.map(|id| id.to_string()))
     }
+}
+
+/// How many rows one statement takes: few sizes, so that few statements are prepared.
+const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+
+/// Cuts rows for [`Query::bind_rows`].
+pub(crate) fn in_sizes<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        Some(piece)
+    })
 }
 
 macro_rules! bind {
@@ -202,7 +222,19 @@ impl Query {
 
     /// A JSON value: a set for `{rows $n}`, or a JSON column.
     pub fn bind_json(mut self, value: &impl serde::Serialize) -> Self {
-        self.values.push(Value::Json(Some(raw(value))));
+        self.values.push(Value::json(value));
+        self
+    }
+
+    /// The rows of `{values N}`, which have N values each; there must be at least one. Give them as
+    /// [`in_sizes`] cuts them.
+    pub fn bind_rows<const N: usize>(mut self, rows: impl Iterator<Item = [Value; N]>) -> Self {
+        self.values = rows.flatten().collect();
+        if let Text::Fixed(sql) = self.statement.0 {
+            let several = format!("{{values {N} {}}}", self.values.len() / N);
+            let built = sql.text.replace(&format!("{{values {N}}}"), &several);
+            self.statement = Statement(Text::Built(built));
+        }
         self
     }
 

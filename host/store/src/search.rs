@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     Read, Result, Tx,
     dialect::Dialect,
-    query::{query, sql},
+    query::{in_sizes, query, sql},
 };
 
 /// So many candidates are looked at one by one. A text of which there are more is common: then
@@ -54,19 +54,15 @@ pub(crate) async fn queue(
     tx: &mut Tx,
     prospects: impl Iterator<Item = (ProspectId, WorkspaceId)>,
 ) -> Result<()> {
-    let rows: Vec<_> = prospects
-        .map(|(id, ws)| json!({ "id": id, "ws": ws }))
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
+    let rows: Vec<_> = prospects.collect();
+    for some in in_sizes(&rows) {
+        query(sql!(
+            "INSERT INTO search_queue (prospect_id, workspace_id) VALUES {values 2} ON CONFLICT DO NOTHING"
+        ))
+        .bind_rows(some.iter().map(|(id, ws)| [(*id).into(), (*ws).into()]))
+        .execute(tx)
+        .await?;
     }
-    query(sql!(
-        "INSERT INTO search_queue (prospect_id, workspace_id) SELECT r.value->>'id', r.value->>'ws' FROM {rows $1} WHERE TRUE
-         ON CONFLICT DO NOTHING"
-    ))
-    .bind_json(&rows)
-    .execute(tx)
-    .await?;
     Ok(())
 }
 
@@ -81,7 +77,7 @@ pub async fn waits(on: &mut impl Read) -> Result<bool> {
 /// Brings at most `limit` prospects that wait into the index; how many.
 pub async fn index(tx: &mut Tx, limit: i64) -> Result<usize> {
     let waiting = query(sql!(
-        "SELECT q.prospect_id FROM search_queue q ORDER BY q.prospect_id LIMIT $1 {skip_locked}"
+        "SELECT q.workspace_id, q.prospect_id FROM search_queue q ORDER BY q.workspace_id, q.prospect_id LIMIT $1 {skip_locked}"
     ))
     .bind(limit)
     .rows(tx)
@@ -91,7 +87,7 @@ pub async fn index(tx: &mut Tx, limit: i64) -> Result<usize> {
     .collect::<Result<Vec<_>>>()?;
     // A prospect that is being changed comes later: its change stands in the queue already.
     let texts = query(sql!(
-        "SELECT p.id, p.search FROM prospects p WHERE p.id IN (SELECT r.value->>'v' FROM {rows $1}) {skip_locked}"
+        "SELECT p.id, p.workspace_id, p.search FROM prospects p WHERE p.id IN (SELECT r.value->>'v' FROM {rows $1}) {skip_locked}"
     ))
     .bind_json(&waiting)
     .rows(tx)
@@ -103,7 +99,8 @@ pub async fn index(tx: &mut Tx, limit: i64) -> Result<usize> {
             Dialect::Sqlite => String::new(),
             Dialect::Postgres => numbers(&trigrams(&text)),
         };
-        rows.push(json!({ "v": row.text("id")?, "text": text, "trigrams": trigrams }));
+        let (id, ws) = (row.text("id")?, row.text("workspace_id")?);
+        rows.push(json!({ "v": id, "ws": ws, "text": text, "trigrams": trigrams }));
     }
     query(sql!("{search_rows $1}"))
         .bind_json(&rows)
@@ -114,7 +111,7 @@ pub async fn index(tx: &mut Tx, limit: i64) -> Result<usize> {
         .execute(tx)
         .await?;
     query(sql!(
-        "DELETE FROM search_queue WHERE prospect_id IN (SELECT r.value->>'v' FROM {rows $1})"
+        "DELETE FROM search_queue WHERE (workspace_id, prospect_id) IN (SELECT r.value->>'ws', r.value->>'v' FROM {rows $1})"
     ))
     .bind_json(&rows)
     .execute(tx)

@@ -31,7 +31,7 @@ use crate::{Env, Error, Part, Result};
 use rows::File;
 
 /// Rows that go in with one transaction.
-const BATCH: usize = 2_000;
+const BATCH: usize = 5_000;
 
 /// Why an import failed whose process is gone.
 const STOPPED: &str = "the server stopped while it imported: import the file again, who is there already counts as a duplicate then";
