@@ -58,7 +58,7 @@ enum Command {
     Mail(mail::Command),
     /// Mailboxes, through the API
     Mailbox(Remote<mailbox::Command>),
-    /// Import prospects from a CSV file, through the API
+    /// Import prospects from a CSV file or an .xlsx workbook, through the API
     Import(RemoteArgs<import::Options>),
     /// Prospects, through the API
     #[command(subcommand_required = true)]

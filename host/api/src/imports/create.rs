@@ -42,13 +42,16 @@ pub(super) struct How {
     mapping: Option<String>,
 }
 
-/// Imports prospects from a CSV file: the body is the file as it is. Delimiter, encoding and the
-/// usual headers are recognised; columns with other headers become custom fields. A file that can't
+/// Imports prospects from a CSV file, or the first sheet of an .xlsx workbook: the body is the file as
+/// it is. Delimiter, encoding and the usual headers are recognised; columns with other headers become custom fields. A file that can't
 /// be read, or has more rows than are allowed, is refused whole; a row that can't be taken is listed
 /// under `/imports/{id}/problems`.
 #[utoipa::path(
     post, path = "/imports", tag = "Imports", params(How),
-    request_body(content = String, content_type = "text/csv", example = "email,first name,plan\nada@example.com,Ada,team\n"),
+    request_body(content(
+        (String = "text/csv", example = "email,first name,plan\nada@example.com,Ada,team\n"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    )),
     responses(
         (status = 201, body = Answer<ImportOut>),
         (status = 400, body = ErrorEnvelope),

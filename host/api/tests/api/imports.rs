@@ -157,6 +157,29 @@ on_both! {
         }
     }
 
+    // PR-2: a workbook as a spreadsheet program writes it, with a date, a number and a formula.
+    async fn a_workbook_is_imported(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let import = api.raw("POST", "/imports?fileName=people.xlsx", include_bytes!("people.xlsx").to_vec()).await;
+        let counts = ["total", "created", "invalid"].map(|count| import.data()[count].as_i64().unwrap());
+        assert_eq!(counts, [3, 2, 1], "{:?}", import.data());
+        let zofie = api.get("/prospects?email=zofie@example.com").await;
+        let zofie = &zofie.data()[0];
+        assert_eq!((&zofie["firstName"], &zofie["phone"]), (&json!("\u{17d}ofie"), &json!("4915112345678")));
+        assert_eq!(zofie["customFields"], json!({"since": "2024-05-03", "size": "12.5"}));
+        assert_eq!(api.get("/prospects?email=ada@example.com").await.data()[0]["firstName"], "Ada Augusta");
+        let problems = api.get(&format!("/imports/{}/problems", import.id())).await;
+        assert_eq!((&problems.data()[0]["line"], &problems.data()[0]["result"]), (&json!(5), &json!("invalid")), "the row of the sheet");
+
+        let mut broken = include_bytes!("people.xlsx").to_vec();
+        broken.truncate(3_000);
+        for (file, says) in [(broken, "save it as CSV"), (b"\xd0\xcf\x11\xe0\xa1\xb1".to_vec(), "the format before .xlsx")] {
+            let refused = api.raw("POST", "/imports", file).await;
+            assert_eq!(refused.refusal(), (400, "validation_error", vec!["file"]));
+            assert!(refused.body["error"]["message"].as_str().unwrap().contains(says), "{:?}", refused.body);
+        }
+    }
+
     // PR-2: two columns that mean the address are nobody's guess.
     async fn two_columns_of_addresses_are_refused(test: TestDatabase) {
         let api = Api::new(test).await;
@@ -188,20 +211,20 @@ on_both! {
     async fn an_import_is_followed(test: TestDatabase) {
         let api = Api::new(test).await;
         let mut file = String::from("email\n");
-        for n in 0..4_500 {
+        for n in 0..7_500 {
             file.push_str(&format!("p{n}@example.com\n"));
         }
         let begun = api.raw("POST", "/imports?background=true&listName=All", file).await;
-        assert_eq!((begun.status, &begun.data()["state"], &begun.data()["total"]), (201, &json!("running"), &json!(4_500)));
+        assert_eq!((begun.status, &begun.data()["state"], &begun.data()["total"]), (201, &json!("running"), &json!(7_500)));
         let path = format!("/imports/{}", begun.id());
         let ended = eventually("the import has ended", Duration::from_secs(30), async || {
             let now = api.get(&path).await;
             let sum: i64 = ["created", "duplicate"].iter().map(|count| now.data()[*count].as_i64().unwrap()).sum();
-            assert!(sum % 2_000 == 0 || sum == 4_500, "whole batches: {sum}");
+            assert!(sum % 5_000 == 0 || sum == 7_500, "whole batches: {sum}");
             (now.data()["state"] != "running").then_some(now)
         }).await;
-        assert_eq!((&ended.data()["state"], &ended.data()["created"]), (&json!("finished"), &json!(4_500)));
-        assert_eq!(api.get("/lists").await.data()[0]["prospectCount"], 4_500);
+        assert_eq!((&ended.data()["state"], &ended.data()["created"]), (&json!("finished"), &json!(7_500)));
+        assert_eq!(api.get("/lists").await.data()[0]["prospectCount"], 7_500);
         api.outreach.kit.clock.advance(Duration::from_secs(1));
         api.raw("POST", "/imports?fileName=second", "email\nnew@example.com\n").await;
         let (rows, sizes) = api.pages("/imports", 1).await;

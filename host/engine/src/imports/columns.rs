@@ -248,7 +248,9 @@ fn mapped(target: &str) -> Result<Column> {
 }
 
 fn guessed(header: &str) -> Column {
-    if let Some(name) = header.strip_prefix("custom:") {
+    if let Some((kind, name)) = header.split_once(':')
+        && folded(kind) == "custom"
+    {
         return Column::Custom(custom_field_name(name));
     }
     let folded = folded(header);
@@ -301,7 +303,7 @@ mod tests {
             &[
                 "E-Mail Address",
                 "Given name",
-                "custom:Last Visit",
+                "Custom: Last Visit",
                 "Favourite Color",
                 "x",
             ],

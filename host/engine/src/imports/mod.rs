@@ -1,4 +1,4 @@
-//! Prospects from a CSV file (PR-2).
+//! Prospects from a CSV file or an .xlsx workbook (PR-2).
 //!
 //! The file is read twice. First it is looked through: one that can't be imported is refused whole,
 //! with nothing written. Then its rows go in by batches, each with its counts and its rejected rows
@@ -9,6 +9,7 @@
 mod columns;
 mod export;
 mod rows;
+mod sheet;
 mod text;
 mod write;
 
@@ -51,9 +52,9 @@ pub struct Options {
 }
 
 /// An import whose file was looked through and which has begun, but for its rows.
-pub struct Begun<F> {
+pub struct Begun {
     import: Import,
-    file: File<F>,
+    file: File,
     update_existing: bool,
 }
 
@@ -68,9 +69,9 @@ pub async fn begin<F: Read + Seek + Send + 'static>(
     ws: WorkspaceId,
     options: &Options,
     file: F,
-) -> Result<Begun<F>> {
+) -> Result<Begun> {
     let (mapping, most) = (options.mapping.clone(), env.config.import_max_rows);
-    let file = spawn_blocking(move || File::check(file, &mapping, most))
+    let file = spawn_blocking(move || File::check(Box::new(file), &mapping, most))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let mut tx = env.db.begin().await?;
@@ -100,7 +101,7 @@ pub async fn begin<F: Read + Seek + Send + 'static>(
     })
 }
 
-impl<F: Read + Seek + Send + 'static> Begun<F> {
+impl Begun {
     /// The import as it begins.
     pub fn import(&self) -> &Import {
         &self.import

@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashSet, hash_map::RandomState},
     hash::BuildHasher,
-    io::{Read, Seek},
+    io::Read,
 };
 
 use overture_domain::{
@@ -14,7 +14,7 @@ use overture_domain::{
 use overture_store::imports::{Counts, Problem, Rejected};
 
 use super::{
-    Columns,
+    Columns, sheet,
     text::{Decoded, ReadSeek, Text, unreadable},
 };
 use crate::{Env, Error, Result};
@@ -25,8 +25,8 @@ const LONGEST_VALUE: usize = 2_000;
 const SAMPLE: usize = 50;
 
 /// A file that was looked through and can be imported.
-pub(super) struct File<F> {
-    file: F,
+pub(super) struct File {
+    file: Box<dyn ReadSeek>,
     text: Text,
     delimiter: u8,
     pub(super) header: csv::StringRecord,
@@ -35,16 +35,19 @@ pub(super) struct File<F> {
     pub(super) rows: usize,
 }
 
-impl<F: ReadSeek> File<F> {
+impl File {
     /// Looks through a whole file.
     ///
     /// # Errors
     /// When it can't be imported: see [`imports::create`](super::create).
     pub(super) fn check(
-        mut file: F,
+        mut file: Box<dyn ReadSeek>,
         mapping: &BTreeMap<String, String>,
         most: usize,
     ) -> Result<Self> {
+        if let Some(csv) = sheet::as_csv(&mut file, most)? {
+            file = Box::new(csv);
+        }
         let text = Text::of(&mut file)?;
         let delimiter = text.delimiter(&mut file)?;
         let mut reader = reader(text, delimiter, &mut file)?;
@@ -105,7 +108,7 @@ impl<F: ReadSeek> File<F> {
     }
 }
 
-fn reader<F: Read + Seek>(text: Text, delimiter: u8, file: F) -> Result<csv::Reader<Decoded<F>>> {
+fn reader<F: ReadSeek>(text: Text, delimiter: u8, file: F) -> Result<csv::Reader<Decoded<F>>> {
     Ok(csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)

@@ -33,10 +33,6 @@ impl Text {
             let begin = mark as u64;
             return Ok(Self { encoding, begin });
         }
-        if chunk.starts_with(b"PK\x03\x04") {
-            let message = "this is a spreadsheet, not a CSV file: save it as CSV first";
-            return Err(Error::field("file", "not_csv", message));
-        }
         let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
         while length > 0 {
             if chunk[..length].contains(&0) {
@@ -80,8 +76,8 @@ impl Text {
 }
 
 /// A file that can be read again from its beginning.
-pub(super) trait ReadSeek: Read + Seek {}
-impl<F: Read + Seek> ReadSeek for F {}
+pub(super) trait ReadSeek: Read + Seek + Send {}
+impl<F: Read + Seek + Send> ReadSeek for F {}
 
 /// The text of a file as UTF-8, decoded while it is read.
 pub(super) struct Decoded<R> {
@@ -251,7 +247,6 @@ mod tests {
     fn what_is_no_text_is_refused() {
         for (bytes, says) in [
             (&b""[..], "0 bytes"),
-            (b"PK\x03\x04rest", "save it as CSV"),
             (b"a\0b", "binary"),
             (b"\xef\xbb\xbfemail\nJos\xe9", "save it as UTF-8"),
         ] {

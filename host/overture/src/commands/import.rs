@@ -20,7 +20,7 @@ const LISTED: usize = 100;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The CSV file
+    /// The CSV file or .xlsx workbook
     file: PathBuf,
     /// Put the people on the list of this name; it is made when there is none
     #[arg(long)]
