@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::builder::PossibleValuesParser;
 
 use crate::command::{cargo, run as run_command};
+use crate::dist;
 use crate::machine::Machine;
 use crate::plugins;
 use crate::workspace::Workspace;
@@ -15,7 +16,6 @@ use crate::workspace::Workspace;
 /// A bench is an example of the crate that it measures.
 struct Bench {
     name: &'static str,
-    package: &'static str,
     example: &'static str,
     /// Measures packed plugins.
     plugins: bool,
@@ -36,7 +36,6 @@ struct Peer {
 const BENCHES: &[Bench] = &[
     Bench {
         name: "jobs",
-        package: "overture-store",
         example: "bench_jobs",
         plugins: false,
         program: false,
@@ -44,7 +43,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "plugin",
-        package: "overture-plugin-host",
         example: "bench_plugin",
         plugins: true,
         program: false,
@@ -52,7 +50,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "idle",
-        package: "overture-testkit",
         example: "bench_idle",
         plugins: true,
         program: true,
@@ -60,7 +57,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "imap-idle",
-        package: "overture-testkit",
         example: "bench_imap_idle",
         plugins: true,
         program: true,
@@ -68,7 +64,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "import",
-        package: "overture-engine",
         example: "bench_import",
         plugins: false,
         program: false,
@@ -76,7 +71,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "inbound",
-        package: "overture-engine",
         example: "bench_inbound",
         plugins: true,
         program: false,
@@ -84,7 +78,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "planner",
-        package: "overture-engine",
         example: "bench_planner",
         plugins: false,
         program: false,
@@ -92,7 +85,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "send",
-        package: "overture-engine",
         example: "bench_send",
         plugins: true,
         program: false,
@@ -104,7 +96,6 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "template",
-        package: "overture-template",
         example: "bench_template",
         plugins: false,
         program: false,
@@ -125,7 +116,6 @@ pub(crate) fn names() -> PossibleValuesParser {
 pub(crate) fn run(workspace: &Workspace, name: &str, json: bool) -> Result<()> {
     let bench = BENCHES.iter().find(|bench| bench.name == name);
     let Bench {
-        package,
         example,
         plugins,
         program,
@@ -135,13 +125,15 @@ pub(crate) fn run(workspace: &Workspace, name: &str, json: bool) -> Result<()> {
     if *plugins {
         plugins::run(workspace)?;
     }
-    if *program {
-        run_command(&mut cargo(&workspace.root, "build --release -p overture"))?;
-    }
-    let of = format!("--release -p {package} --example {example}");
-    run_command(&mut cargo(&workspace.root, &format!("build {of}")))?;
-
     let target = workspace.target();
+    let mut command = Command::new(target.join("release/examples").join(example));
+    if *program {
+        command.env("OVERTURE_BIN", dist::program(workspace)?);
+    }
+    // Of the workspace: its crates are built once for all benches.
+    let build = format!("build --release --workspace --example {example}");
+    run_command(&mut cargo(&workspace.root, &build))?;
+
     fs::create_dir_all(&target).with_context(|| target.display().to_string())?;
     let machine = Machine::look(&target)?;
     if json {
@@ -149,10 +141,8 @@ pub(crate) fn run(workspace: &Workspace, name: &str, json: bool) -> Result<()> {
     } else {
         print!("{machine}");
     }
-    let json = if json { "--json" } else { "" };
-    let mut command = cargo(&workspace.root, &format!("run --quiet {of} -- {json}"));
-    if *program {
-        command.env("OVERTURE_BIN", target.join("release/overture"));
+    if json {
+        command.arg("--json");
     }
     if let Some(peer) = peer {
         command.env(peer.variable, install(&target, peer)?);

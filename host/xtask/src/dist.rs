@@ -6,7 +6,6 @@ mod package;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -18,13 +17,10 @@ use crate::workspace::Workspace;
 /// runs it there.
 pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     plugins::run(workspace)?;
-    run_command(&mut cargo(
-        &workspace.root,
-        "build --release --locked -p overture",
-    ))?;
     let dist = workspace.target().join("dist");
     fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
-    let program = stripped(workspace, &dist)?;
+    let program = dist.join("overture");
+    copy(&self::program(workspace)?, &program, 0o755)?;
     for file in ["Containerfile", "overture.toml"] {
         copy(&packaging(workspace).join(file), &dist.join(file), 0o644)?;
     }
@@ -43,17 +39,11 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     Ok(())
 }
 
-/// Without the tables that only a debugger reads: a third of the file.
-fn stripped(workspace: &Workspace, dist: &Path) -> Result<PathBuf> {
-    let program = dist.join("overture");
-    copy(
-        &workspace.target().join("release/overture"),
-        &program,
-        0o755,
-    )?;
-    run_command(Command::new("strip").arg("--strip-unneeded").arg(&program))
-        .context("strip comes with binutils: apt-get install binutils")?;
-    Ok(program)
+/// Builds the program as it is released; where it is.
+pub(crate) fn program(workspace: &Workspace) -> Result<PathBuf> {
+    let build = "build --locked --profile shipped -p overture --bin overture";
+    run_command(&mut cargo(&workspace.root, build))?;
+    Ok(workspace.target().join("shipped/overture"))
 }
 
 fn packaging(workspace: &Workspace) -> PathBuf {
