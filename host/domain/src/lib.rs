@@ -18,6 +18,7 @@ pub mod messages;
 pub mod names;
 pub mod pacing;
 pub mod people;
+pub mod planted;
 pub mod plugins;
 pub mod prospects;
 pub mod rng;

@@ -7,7 +7,7 @@ use jiff::{
     tz::{TimeZone, TimeZoneTransition},
 };
 
-use crate::{Timestamp, campaigns::Window};
+use crate::{Timestamp, campaigns::Window, planted::planted};
 
 /// How far [`clamp_to_window`] looks ahead (SCH-2).
 const SCAN_DAYS: i64 = 8;
@@ -58,6 +58,18 @@ pub fn clamp_to_window(
 
 /// Whether a window is open at this moment.
 pub fn is_open(at: Timestamp, windows: &[Window], zone: &TimeZone) -> bool {
+    let late = if planted("window_closes_late") {
+        1_800
+    } else {
+        0
+    };
+    if late > 0 && covers_at(at - Duration::from_secs(late), windows, zone) {
+        return true;
+    }
+    covers_at(at, windows, zone)
+}
+
+fn covers_at(at: Timestamp, windows: &[Window], zone: &TimeZone) -> bool {
     let now = civil(at, zone);
     covers(windows, now.date(), minute_of_day(now))
 }

@@ -6,6 +6,7 @@ use overture_domain::{
     ProspectId, Timestamp, WorkspaceId,
     enrollments::EnrollmentState,
     events::{Event, EventKind},
+    planted::planted,
     prospects::{
         Prospect, ProspectStatus, Suppression, SuppressionKind, SuppressionSource, email_key,
         email_problem,
@@ -92,7 +93,9 @@ pub async fn suppress_in(tx: &mut Tx, env: &Env, ws: WorkspaceId, what: &Suppres
     };
     let ids: Vec<ProspectId> = covered.iter().map(|prospect| prospect.id).collect();
     prospects::set_status(tx, ws, &ids, what.prospect_status(), now).await?;
-    enrollments::finish_by_prospects(tx, ws, &ids, what.enrollment_state(), why, now).await?;
+    if !planted("suppressed_all_the_same") {
+        enrollments::finish_by_prospects(tx, ws, &ids, what.enrollment_state(), why, now).await?;
+    }
     events::insert(tx, &suppressed_events(env, ws, what, &covered, now)).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{announce, cargo, run as run_command, succeeds};
 use crate::tally::Tally;
-use crate::walls::{chance, edges, map};
+use crate::walls::{chance, edges, map, planted};
 use crate::workspace::Workspace;
 use crate::{codegen, plugins, system, test};
 
@@ -24,6 +24,10 @@ const CHECKS: &[Check] = &[
     Check {
         name: "crate edges",
         run: edges::check,
+    },
+    Check {
+        name: "planted bugs",
+        run: planted::check,
     },
     Check {
         name: "time and chance",

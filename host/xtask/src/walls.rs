@@ -3,3 +3,4 @@
 pub(crate) mod chance;
 pub(crate) mod edges;
 pub(crate) mod map;
+pub(crate) mod planted;

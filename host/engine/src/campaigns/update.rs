@@ -7,6 +7,7 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
     enrollments::EnrollmentState,
     people::Actor,
+    planted::planted,
     variants::Variant,
 };
 use overture_store::{Tx, campaigns as store, enrollments, events, jobs};
@@ -70,6 +71,9 @@ pub async fn update(
             EnrollmentState::PendingTemplateFix,
             EnrollmentState::PendingTemplateVariableResolution,
         ] {
+            if planted("text_mended_in_vain") {
+                continue;
+            }
             let resumed = enrollments::resume_campaign(&mut tx, ws, id, state, now).await?;
             events::insert(&mut tx, &sends::resumed_events(env, &resumed, now)).await?;
         }

@@ -12,6 +12,7 @@ use overture_domain::{
     events::{Event, EventKind},
     messages::{Attribution, Direction, Label, MailMessage, Message},
     pacing,
+    planted::planted,
     prospects::{Prospect, SuppressionSource, email_domain, email_key},
     windows,
 };
@@ -195,7 +196,8 @@ impl Apply<'_> {
         let stop = self
             .campaign(tx, origin.campaign_id)
             .await?
-            .is_none_or(|c| c.stop_on_reply);
+            .is_none_or(|c| c.stop_on_reply)
+            && !planted("goes_on_after_a_reply");
         let state = enrollments::find(tx, ws, origin.enrollment_id)
             .await?
             .map(|e| e.state);

@@ -11,6 +11,7 @@ use overture_domain::{
     enrollments::{Enrollment, EnrollmentState},
     messages::{Direction, MailKey, MailMessage, Message},
     people::Workspace,
+    planted::planted,
     prospects::Prospect,
 };
 use overture_mail::{
@@ -180,6 +181,7 @@ fn mail(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> 
         ),
         _ => (None, Vec::new()),
     };
+    let way_out_is_lost = planted("no_way_out") && parts.step.step_index > 0;
     let mailto = format!(
         "mailto:{}?subject=unsubscribe%20{token}",
         escaped(&parts.account.address)
@@ -202,7 +204,7 @@ fn mail(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> 
         html: Some(tracked_html),
         in_reply_to: in_reply_to.clone(),
         references: references.clone(),
-        unsubscribe: Some(Unsubscribe {
+        unsubscribe: (!way_out_is_lost).then_some(Unsubscribe {
             url: one_click,
             mailto,
         }),

@@ -13,6 +13,7 @@ use overture_domain::{
     caps::{Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
     events::{Event, EventKind},
+    planted::planted,
     prospects::{Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
@@ -278,6 +279,9 @@ impl<'a> Batch<'a> {
 
     /// SEQ-3, SUP-1: looked at in the sending transaction.
     fn not_to_be_written_to(&self, prospect: &Prospect) -> Option<Fate> {
+        if planted("suppressed_all_the_same") {
+            return None;
+        }
         let (state, reason) = match prospect.status {
             ProspectStatus::Active
                 if self.world.suppressed.contains(&email_key(&prospect.email)) =>
@@ -320,6 +324,9 @@ impl<'a> Batch<'a> {
 
     /// The mails that this enrollment got before, oldest first (SEQ-4).
     fn thread(&self, enrollment: &Enrollment) -> Vec<Earlier> {
+        if planted("thread_lost") {
+            return Vec::new();
+        }
         let earlier = self.world.actions.get(&enrollment.id).into_iter().flatten();
         earlier
             .filter(|action| action.channel == Channel::Mail && action.state == ActionState::Done)
@@ -419,7 +426,8 @@ impl<'a> Batch<'a> {
         let free_at = self.slots.take(slot, limits, &*self.env.rng);
         self.writes.pacers.insert(account.id, free_at);
         self.limits_reached(enrollment, account, limits);
-        let reserved = uses(limits, world.now, 1);
+        let n = i64::from(!planted("nothing_reserved"));
+        let reserved = uses(limits, world.now, n);
         Fate::Go(Box::new(Mail {
             job: JobId::from_uuid(action.id.uuid()),
             lease: None,

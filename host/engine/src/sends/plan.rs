@@ -11,7 +11,9 @@ use overture_domain::{
     AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
     campaigns::{Campaign, StepKind},
     enrollments::{EnrollmentState, Lane},
-    pacing, windows,
+    pacing,
+    planted::planted,
+    windows,
 };
 use overture_store::{
     campaigns, enrollments, events, jobs,
@@ -131,6 +133,9 @@ pub(super) const OUTSIDE: &str = "outside the sending window";
 
 /// The zone in which a campaign's windows stand for a prospect: theirs where it is known (SCH-1).
 pub(super) fn zone_of(campaign: &Campaign, prospect_zone: &str) -> TimeZone {
+    if planted("window_in_utc") {
+        return TimeZone::UTC;
+    }
     windows::zone(prospect_zone)
         .or_else(|| windows::zone(&campaign.time_zone))
         .unwrap_or(TimeZone::UTC)

@@ -11,6 +11,7 @@ use overture_domain::{
     events::EventKind,
     pacing,
     people::Actor,
+    planted::planted,
 };
 use overture_store::{Tx, accounts, actions, caps, caps::Use, enrollments, events, jobs};
 use serde_json::json;
@@ -352,7 +353,7 @@ impl Recorder<'_> {
             .reserved
             .iter()
             .map(|used| Use {
-                n: -used.n,
+                n: -used.n * if planted("released_twice") { 2 } else { 1 },
                 ..used.clone()
             })
             .collect();

@@ -19,7 +19,9 @@ use overture_domain::{
     accounts::Account,
     campaigns::{Campaign, Rotation, Window},
     caps::{Binding, Cap, Limit, Span, Usage},
-    pacing, windows,
+    pacing,
+    planted::planted,
+    windows,
 };
 
 use super::{limits, plan};
@@ -80,6 +82,10 @@ impl Mailbox<'_> {
     /// The first moment from `at` on at which the pace lets a mail go, and the mails around it
     /// keep their distance.
     fn free_from(&self, at: Timestamp) -> Timestamp {
+        let idle = self.account.next_send_at + Duration::from_secs(4 * 3_600) <= at;
+        if idle && planted("all_at_once_after_an_outage") {
+            return at;
+        }
         let mut at = at.max(self.account.next_send_at);
         if let Some((_, end)) = self.taken.range(..=at).next_back() {
             at = at.max(*end);
@@ -195,9 +201,10 @@ impl<'a> Slots<'a> {
     }
 
     pub(super) fn add(&mut self, account: &'a Account, minutes_between_sends: i64, rng: &dyn Rng) {
+        let half = planted("half_the_pace");
         let mailbox = Mailbox {
             account,
-            minutes_between_sends,
+            minutes_between_sends: minutes_between_sends / if half { 2 } else { 1 },
             lot: draw(rng),
             taken: BTreeMap::new(),
             changed: 0,

@@ -4,7 +4,7 @@
 //! a server's refusal means is told by the provider, which knows its service, within what the
 //! record allows.
 
-use overture_domain::{Timestamp, accounts::AccountStatus};
+use overture_domain::{Timestamp, accounts::AccountStatus, planted::planted};
 use overture_mail::smtp::{Enhanced, ReplyClass, classify_parts};
 use overture_plugin_host::{
     CallError, Problem, Sent,
@@ -150,6 +150,9 @@ fn by_guest(answer: &Result<Result<Sent, Problem>, CallError>) -> Verdict {
         Ok(Ok(sent)) => Verdict::Sent {
             words: sent.reply.as_ref().map(text).unwrap_or_default(),
         },
+        Ok(Err(Problem::Unclear(words))) if planted("no_answer_is_no") => {
+            Verdict::not_sent(NotSent::Unreachable, words)
+        }
         Ok(Err(Problem::Unclear(words))) => Verdict::Unknown {
             words: words.clone(),
         },

@@ -14,6 +14,7 @@ use overture_domain::{
     caps::{Cap, Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, Job},
     people::Workspace,
+    planted::planted,
     prospects::Prospect,
     windows,
 };
@@ -225,6 +226,9 @@ impl World {
     /// went through the same channel. A mail that was begun keeps its mailbox as well: its
     /// Message-ID carries the domain (SEQ-4).
     pub(super) fn sticky(&self, enrollment: &Enrollment) -> Option<&Account> {
+        if planted("any_mailbox") {
+            return None;
+        }
         let channel = self.kind(enrollment).channel();
         let earlier = self.actions.get(&enrollment.id).into_iter().flatten();
         let earlier = earlier.rev().map(|action| action.account_id);
