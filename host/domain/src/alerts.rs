@@ -27,6 +27,14 @@ names! {
         MailboxDisconnected = "mailbox_disconnected",
         /// A mail host can't be reached and is left alone (SAF-3).
         MailHostUnreachable = "mail_host_unreachable",
+        /// A campaign rests, since too many of its mails came back or were reported (SAF-1).
+        CampaignCooldown = "campaign_cooldown",
+        /// A mailbox was paused for the same reason (SAF-1).
+        MailboxUnhealthy = "mailbox_unhealthy",
+        /// The Bounce Shield of a workspace holds campaigns (SAF-2).
+        BounceShield = "bounce_shield",
+        /// Steps were due and nobody looked at them; they were planned anew (SCH-11).
+        StepsForgotten = "steps_forgotten",
     }
 }
 
@@ -34,11 +42,16 @@ impl AlertCode {
     /// How much it matters.
     pub const fn severity(self) -> Severity {
         match self {
-            Self::MailboxDisconnected | Self::PluginFailing => Severity::Critical,
+            Self::MailboxDisconnected | Self::PluginFailing | Self::BounceShield => {
+                Severity::Critical
+            }
             Self::CounterDrift
             | Self::CounterWithoutEvent
             | Self::WebhookDeadLetters
-            | Self::MailHostUnreachable => Severity::Warning,
+            | Self::MailHostUnreachable
+            | Self::CampaignCooldown
+            | Self::MailboxUnhealthy
+            | Self::StepsForgotten => Severity::Warning,
         }
     }
 
@@ -62,6 +75,18 @@ impl AlertCode {
             }
             Self::MailHostUnreachable => {
                 "check the host's name and port, and whether this machine may reach it; it is tried again by itself"
+            }
+            Self::CampaignCooldown => {
+                "take addresses that don't exist out of the campaign, and those who never asked; its numbers are read again every 24 hours, and it runs again when they are better"
+            }
+            Self::MailboxUnhealthy => {
+                "look at the mailbox's DNS records and at what it sent; then resume it: `overture mailbox resume`"
+            }
+            Self::BounceShield => {
+                "have the addresses of the workspace's lists verified, then resume its campaigns one by one"
+            }
+            Self::StepsForgotten => {
+                "nothing, if it stays the only time; if it comes again, it is a fault of Overture to report"
             }
         }
     }

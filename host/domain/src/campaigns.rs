@@ -59,6 +59,8 @@ names! {
         NotStartable = "not_startable",
         /// The database was put back from a backup: mails may have gone out after it (decision 17).
         Restored = "restored",
+        /// Too many mails of the workspace came back (SAF-2).
+        BounceShield = "bounce_shield",
         /// None of its LinkedIn accounts is connected (LI-2).
         LinkedinAccountDisconnected = "linkedin_account_disconnected",
     }
@@ -68,7 +70,9 @@ impl PauseReason {
     /// What ends it without a person; None: it waits for one.
     pub const fn ends_when(self) -> Option<&'static str> {
         match self {
-            Self::Manual | Self::Api | Self::NotStartable | Self::Restored => None,
+            Self::Manual | Self::Api | Self::NotStartable | Self::Restored | Self::BounceShield => {
+                None
+            }
             Self::LinkedinAccountDisconnected => Some("one of its LinkedIn accounts is connected"),
         }
     }

@@ -186,6 +186,19 @@ names! {
     }
 }
 
+impl JobState {
+    /// Whether a job may go from one state to the other (SCH-5): it is claimed and put back until
+    /// it has an end.
+    pub const fn may_become(self, to: Self) -> bool {
+        use JobState::{Ambiguous, Completed, Expired, Failed, Pending, Processing};
+        match self {
+            Pending => matches!(to, Processing | Expired),
+            Processing => matches!(to, Pending | Completed | Failed | Expired | Ambiguous),
+            Completed | Failed | Expired | Ambiguous => false,
+        }
+    }
+}
+
 names! {
     /// What a job does.
     JobKind {

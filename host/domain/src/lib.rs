@@ -22,6 +22,7 @@ pub mod planted;
 pub mod plugins;
 pub mod prospects;
 pub mod rng;
+pub mod safety;
 pub mod time;
 pub mod tracking;
 pub mod variants;

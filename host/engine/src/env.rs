@@ -8,8 +8,8 @@ use overture_vault::Vault;
 
 use crate::{
     Classifiers, Config, Formatters, MailProviders, NetworkProviders, PluginHealth,
-    counters::Looked, mailboxes::Connections, parts::Wakes, sends::Journal, under_way::UnderWay,
-    webhooks::Couriers,
+    counters::Looked, mailboxes::Connections, parts::Wakes, safety::Sweep, sends::Journal,
+    under_way::UnderWay, webhooks::Couriers,
 };
 
 /// Everything that operations and parts work with; cheap to clone.
@@ -47,6 +47,8 @@ pub struct Env {
     pub journal: Arc<Journal>,
     /// What the reconciler has looked at; begins as its default.
     pub counters: Arc<Looked>,
+    /// Since when this process looks for what is forgotten; begins as its default.
+    pub sweep: Arc<Sweep>,
     /// Deliveries of webhooks on their way; begins as its default.
     pub couriers: Arc<Couriers>,
 }

@@ -35,6 +35,7 @@ pub mod plugins;
 pub mod prospects;
 pub mod providers;
 pub mod restored;
+pub mod safety;
 mod search;
 pub mod sends;
 pub mod suppressions;

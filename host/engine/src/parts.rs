@@ -9,7 +9,8 @@ use overture_domain::{Timestamp, names};
 use tokio::sync::Notify;
 
 use crate::{
-    Env, Result, alerts, campaigns, counters, inbox, leases, search, sends, tracking, webhooks,
+    Env, Result, alerts, campaigns, counters, inbox, leases, safety, search, sends, tracking,
+    webhooks,
 };
 
 names! {
@@ -30,6 +31,9 @@ names! {
         Deliveries = "deliveries",
         /// Scheduled starts, end dates, campaigns that are through (SEQ-6, SEQ-11).
         Campaigns = "campaigns",
+        /// Campaigns whose mails come back or are reported, steps that nobody looks at (SAF-1, SAF-2,
+        /// SCH-11).
+        Safety = "safety",
         /// Openings and clicks whose burst is over (TRK-2).
         Tracking = "tracking",
         /// Counters are held against the events (SAFE-5).
@@ -62,6 +66,7 @@ pub async fn tick(env: &Env, part: Part) -> Result<Due> {
         Part::Dispatch => webhooks::dispatch(env).await,
         Part::Deliveries => webhooks::deliver(env).await,
         Part::Campaigns => campaigns::tick(env).await,
+        Part::Safety => safety::tick(env).await,
         Part::Tracking => tracking::tick(env).await,
         Part::Counters => counters::tick(env).await,
         Part::Alerts => alerts::tick(env).await,

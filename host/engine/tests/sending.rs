@@ -24,6 +24,8 @@ mod parking;
 mod recovery;
 #[path = "sending/rotation.rs"]
 mod rotation;
+#[path = "sending/safety.rs"]
+mod safety;
 #[path = "sending/sequence.rs"]
 mod sequence;
 #[path = "sending/variants.rs"]

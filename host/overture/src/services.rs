@@ -112,6 +112,7 @@ impl Services {
             journal: Arc::default(),
             couriers: Arc::default(),
             counters: Arc::default(),
+            sweep: Arc::default(),
         };
         Ok(Self { env, plugins })
     }

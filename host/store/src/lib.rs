@@ -43,6 +43,7 @@ pub mod profiles;
 pub mod prospects;
 mod query;
 mod row;
+pub mod safety;
 pub mod search;
 mod slices;
 pub mod suppressions;

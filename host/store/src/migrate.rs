@@ -35,6 +35,7 @@ migrations! {
     12 "0012_profiles";
     13 "0013_pauses";
     14 "0014_lean";
+    15 "0015_safety";
 }
 
 /// How far a database is.

@@ -124,6 +124,7 @@ pub fn services(db: Database, clock: Arc<ManualClock>) -> Env {
         journal: Arc::default(),
         couriers: Arc::default(),
         counters: Arc::default(),
+        sweep: Arc::default(),
     }
 }
 

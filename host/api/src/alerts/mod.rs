@@ -23,7 +23,8 @@ struct AlertOut {
     #[schema(example = "alt_01kjq5t3k8e9v8z2m4n6p7r8s9")]
     id: String,
     /// counter_drift, counter_without_event, webhook_dead_letters, plugin_failing,
-    /// mailbox_disconnected or mail_host_unreachable.
+    /// mailbox_disconnected, mail_host_unreachable, campaign_cooldown, mailbox_unhealthy,
+    /// bounce_shield or steps_forgotten.
     #[schema(example = "mailbox_disconnected")]
     code: String,
     /// warning or critical.

@@ -31,7 +31,7 @@ pub(crate) use pauses::{hold_in, hold_one_in, lift_in};
 pub use start::{resume, start};
 pub use stats::{Stats, stats};
 pub use status::pause;
-pub(crate) use status::{by as paused_by, pause_in};
+pub(crate) use status::{by as paused_by, pause_in, rest_on_in, set_in, wake};
 pub use update::update;
 
 /// A campaign with everything that belongs to it.
@@ -51,7 +51,7 @@ pub async fn get(env: &Env, ws: WorkspaceId, id: CampaignId) -> Result<CampaignD
     details(&mut env.db.reader(), ws, id).await
 }
 
-async fn details(
+pub(crate) async fn details(
     on: &mut impl overture_store::Read,
     ws: WorkspaceId,
     id: CampaignId,

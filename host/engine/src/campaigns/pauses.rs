@@ -137,7 +137,8 @@ async fn holds(on: &mut impl Read, found: &CampaignDetails, reason: PauseReason)
         PauseReason::Manual
         | PauseReason::Api
         | PauseReason::NotStartable
-        | PauseReason::Restored => Ok(false),
+        | PauseReason::Restored
+        | PauseReason::BounceShield => Ok(false),
         PauseReason::LinkedinAccountDisconnected => {
             let ids: Vec<_> = (found.pool.iter())
                 .filter(|account| account.active)

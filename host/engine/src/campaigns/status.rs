@@ -6,6 +6,7 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus, Pause, PauseReason},
     events::{Event, EventKind},
     people::Actor,
+    planted::planted,
 };
 use overture_store::{Tx, campaigns as store, campaigns::StatusChange, events};
 use serde_json::json;
@@ -84,7 +85,11 @@ async fn change_in(
         audit_id: env.id(),
         from: Some(campaign.status),
         to,
-        reason: reason.to_owned(),
+        reason: if planted("change_without_reason") {
+            String::new()
+        } else {
+            reason.to_owned()
+        },
         pauses,
         actor: actor.to_string(),
         at: now,
@@ -112,6 +117,29 @@ async fn change_in(
     };
     events::insert(tx, &[event]).await?;
     Ok(())
+}
+
+/// A campaign goes on to rest: a row of the audit with what is still wrong, and no event (SAF-1).
+///
+/// # Errors
+/// Those of [`set_in`].
+pub(crate) async fn rest_on_in(
+    tx: &mut Tx,
+    env: &Env,
+    campaign: &Campaign,
+    reason: &str,
+    actor: &Actor,
+) -> Result<()> {
+    let change = StatusChange {
+        audit_id: env.id(),
+        from: Some(CampaignStatus::Cooldown),
+        to: CampaignStatus::Cooldown,
+        reason: reason.to_owned(),
+        pauses: Vec::new(),
+        actor: actor.to_string(),
+        at: env.now(),
+    };
+    write(tx, campaign, &change).await
 }
 
 /// What holds a paused campaign changes, and it stays paused: a row of the audit, and no event.
@@ -154,7 +182,7 @@ pub(super) fn refused(campaign: &Campaign, to: CampaignStatus) -> Error {
 }
 
 /// Wakes the parts that a status change concerns.
-pub(super) fn wake(env: &Env) {
+pub(crate) fn wake(env: &Env) {
     for part in [Part::Campaigns, Part::Sends, Part::Dispatch] {
         env.wakes.wake(part);
     }

@@ -93,7 +93,7 @@ pub async fn relabel(
         .await?
         .ok_or(Error::NotFound("message"))?;
     tx.commit().await?;
-    for part in [Part::Campaigns, Part::Sends, Part::Dispatch] {
+    for part in [Part::Campaigns, Part::Safety, Part::Sends, Part::Dispatch] {
         env.wakes.wake(part);
     }
     Ok(after)

@@ -150,6 +150,7 @@ async fn take(
     if any || reported || account.status == AccountStatus::Disconnected {
         env.wakes.wake(Part::Dispatch);
         env.wakes.wake(Part::Campaigns);
+        env.wakes.wake(Part::Safety);
     }
     if reported {
         env.wakes.wake(Part::Tracking);

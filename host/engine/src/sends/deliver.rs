@@ -54,6 +54,9 @@ pub(super) async fn run(env: Env, mail: Mail) {
     for part in [Part::Campaigns, Part::Dispatch] {
         env.wakes.wake(part);
     }
+    if !sent {
+        env.wakes.wake(Part::Safety);
+    }
     let Some(session) = session else { return };
     if sent
         && let Carried::Mail(outgoing) = &mail.composed.outgoing

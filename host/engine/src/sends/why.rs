@@ -9,8 +9,9 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus, Pause},
     caps::Limit,
     enrollments::{Enrollment, EnrollmentState, Job, JobState},
+    safety::REST,
 };
-use overture_store::{Read, accounts, campaigns, caps, enrollments, jobs};
+use overture_store::{Read, accounts, audit, campaigns, caps, enrollments, jobs};
 
 use crate::{Env, Error, Result};
 
@@ -86,7 +87,7 @@ pub async fn why(env: &Env, ws: WorkspaceId, about: About) -> Result<Answer> {
         About::Campaign(id) => {
             let campaign = campaigns::find(on, ws, id).await?;
             let campaign = campaign.ok_or(Error::NotFound("campaign"))?;
-            if let Some(answer) = of_campaign(&campaign, env.now()) {
+            if let Some(answer) = of_campaign(on, &campaign, env.now()).await? {
                 return Ok(answer);
             }
             let nobody = of_nobody(&enrollments::count_by_state(on, ws, id).await?);
@@ -150,7 +151,7 @@ async fn of_enrollment(
     let (ws, now) = (enrollment.workspace_id, env.now());
     let campaign = campaigns::find(on, ws, enrollment.campaign_id).await?;
     let campaign = campaign.ok_or(Error::NotFound("campaign"))?;
-    if let Some(answer) = of_campaign(&campaign, now) {
+    if let Some(answer) = of_campaign(on, &campaign, now).await? {
         return Ok(answer);
     }
     let Some(job) = jobs::find_live(on, ws, enrollment.id).await? else {
@@ -287,7 +288,28 @@ fn of_why(why: &Why) -> Answer {
 }
 
 /// None: it runs.
-fn of_campaign(campaign: &Campaign, now: Timestamp) -> Option<Answer> {
+async fn of_campaign(
+    on: &mut impl Read,
+    campaign: &Campaign,
+    now: Timestamp,
+) -> Result<Option<Answer>> {
+    let answer = of_status(campaign, now);
+    if campaign.status != CampaignStatus::Cooldown {
+        return Ok(answer);
+    }
+    // SAF-1: since when and why is told by its last change.
+    let (ws, id) = (campaign.workspace_id, campaign.id.to_string());
+    let last = audit::list(on, ws, &id).await?.pop();
+    Ok(answer.map(|mut answer| {
+        if let Some(last) = last {
+            answer.reason = format!("the campaign rests: {}", last.reason);
+            answer = answer.until(last.at + REST);
+        }
+        answer
+    }))
+}
+
+fn of_status(campaign: &Campaign, now: Timestamp) -> Option<Answer> {
     use CampaignStatus::{Archived, Completed, Cooldown, Draft, Error, Paused, Running, Scheduled};
     let code = format!("campaign_{}", campaign.status);
     let stands = |reason: &str| Answer::new(&code, reason);
@@ -307,7 +329,9 @@ fn of_campaign(campaign: &Campaign, now: Timestamp) -> Option<Answer> {
             }
         }
         Paused => of_pauses(&campaign.pauses),
-        Cooldown => stands("the campaign rests").unless("resume it"),
+        Cooldown => stands("the campaign rests").unless(
+            "it runs again by itself when its numbers are better: take addresses that don't exist out of it",
+        ),
         Completed => stands("the campaign is completed")
             .unless("enroll more people or move its end date, then resume it"),
         Error => {

@@ -71,6 +71,12 @@ pub const LIST: &[Metric] = &[
     ),
     metric(
         Counter,
+        "overture_steps_forgotten_total",
+        "",
+        "steps that were due and that nobody looked at, found by the sweep (SCH-11)",
+    ),
+    metric(
+        Counter,
         "overture_mailbox_reads_total",
         "outcome",
         "mailboxes read: `read` or `failed`",

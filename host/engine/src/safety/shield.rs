@@ -1,0 +1,109 @@
+//! The Bounce Shield: all campaigns of a workspace stop when too many of its last mails came back
+//! (SAF-2).
+
+use std::time::Duration;
+
+use overture_domain::{
+    WorkspaceId,
+    campaigns::{CampaignStatus, PauseReason},
+    people::Actor,
+    planted::planted,
+    safety::{BounceShield, LEAST_SENDS},
+};
+use overture_store::{Read, Slice, campaigns as stored, people, safety as store};
+
+use crate::{Env, Error, Result, alerts::Cause, campaigns};
+
+/// A workspace is looked at while mails have come back within that time.
+const LATELY: Duration = Duration::from_secs(48 * 3_600);
+
+/// Changes the Bounce Shield of a workspace; when it tripped stays as it is.
+///
+/// # Errors
+/// [`Error::Invalid`] for what is out of its range, [`Error::NotFound`].
+pub async fn set_shield(env: &Env, ws: WorkspaceId, shield: &BounceShield) -> Result<()> {
+    if let Some((field, problem)) = shield.problem() {
+        return Err(Error::field(field, "out_of_range", problem));
+    }
+    let mut tx = env.db.begin().await?;
+    people::lock_workspace(&mut tx, ws).await?;
+    let before = store::find_shield(&mut tx, ws).await?;
+    let before = before.ok_or(Error::NotFound("workspace"))?;
+    let after = BounceShield {
+        tripped_at: before.tripped_at,
+        ..shield.clone()
+    };
+    store::set_shield(&mut tx, ws, &after).await?;
+    tx.commit().await?;
+    env.wakes.wake(crate::Part::Safety);
+    Ok(())
+}
+
+/// Trips the shields that are to trip. Whether any did.
+pub(super) async fn tick(env: &Env) -> Result<bool> {
+    let mut tripped = false;
+    if planted("no_shield") {
+        return Ok(tripped);
+    }
+    let lately = env.now() - LATELY;
+    for (ws, shield, bounces) in store::list_shields(&mut env.db.reader(), lately).await? {
+        let least = LEAST_SENDS * shield.threshold_percent / 100;
+        if shield.enabled && bounces > least {
+            tripped |= look(env, ws).await?;
+        }
+    }
+    Ok(tripped)
+}
+
+async fn look(env: &Env, ws: WorkspaceId) -> Result<bool> {
+    let mut tx = env.db.begin().await?;
+    people::lock_workspace(&mut tx, ws).await?;
+    let Some(shield) = store::find_shield(&mut tx, ws).await? else {
+        return Ok(false);
+    };
+    let after = shield.tripped_at.unwrap_or_default();
+    let last = store::measure_last(&mut tx, ws, shield.window, after).await?;
+    let Some(trouble) = shield.trouble(&last) else {
+        return Ok(false);
+    };
+    if shield.pauses_campaigns {
+        let filter = stored::Filter::default();
+        for campaign in stored::list(&mut tx, ws, &filter, &Slice::first(i64::MAX)).await? {
+            use CampaignStatus::{Cooldown, Paused, Running, Scheduled};
+            if matches!(campaign.status, Running | Cooldown | Scheduled | Paused) {
+                let reason = PauseReason::BounceShield;
+                let by = &Actor::Engine("SAF-2");
+                campaigns::hold_one_in(&mut tx, env, &campaign, reason, &trouble, by).await?;
+            }
+        }
+    }
+    let tripped = BounceShield {
+        tripped_at: Some(env.now()),
+        ..shield
+    };
+    store::set_shield(&mut tx, ws, &tripped).await?;
+    tx.commit().await?;
+    campaigns::wake(env);
+    tracing::warn!(workspace.id = %ws, trouble, "the bounce shield has tripped");
+    Ok(true)
+}
+
+/// Workspaces whose campaigns it holds.
+pub(super) async fn held(on: &mut impl Read) -> Result<Vec<Cause>> {
+    let mut held: Vec<Cause> = Vec::new();
+    for campaign in stored::list_by_status(on, CampaignStatus::Paused).await? {
+        let pauses = campaign.pauses.iter();
+        let of = pauses.filter(|pause| pause.reason == PauseReason::BounceShield);
+        for pause in of {
+            let one = Cause {
+                message: pause.detail.clone(),
+                ..Cause::of(campaign.workspace_id, &campaign.workspace_id)
+            };
+            match held.iter_mut().find(|known| known.subject == one.subject) {
+                Some(known) => known.count += 1,
+                None => held.push(one),
+            }
+        }
+    }
+    Ok(held)
+}
