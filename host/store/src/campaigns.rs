@@ -2,6 +2,7 @@
 
 use overture_domain::{
     AccountId, AuditId, CampaignId, StepId, Timestamp, WorkspaceId,
+    accounts::Channel,
     campaigns::{Campaign, CampaignStatus, Pause, PoolAccount, Step},
     names,
     people::Audit,
@@ -484,6 +485,33 @@ pub async fn set_pool(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Campaigns that are not over and whose pool had an account of this address that was deleted, and
+/// has none of it now (MB-5): their names by their ids.
+pub async fn list_left(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    channel: Channel,
+    address: &str,
+) -> Result<Vec<(CampaignId, String)>> {
+    query(sql!(
+        "SELECT c.id, c.name FROM campaigns c
+         WHERE c.workspace_id = $1 AND c.status NOT IN ('completed', 'archived')
+           AND EXISTS (SELECT 1 FROM campaign_accounts a JOIN sending_accounts s ON s.id = a.account_id
+               WHERE a.campaign_id = c.id AND s.channel = $2 AND LOWER(s.address) = LOWER($3) AND s.deleted_at IS NOT NULL)
+           AND NOT EXISTS (SELECT 1 FROM campaign_accounts a JOIN sending_accounts s ON s.id = a.account_id
+               WHERE a.campaign_id = c.id AND s.channel = $2 AND LOWER(s.address) = LOWER($3) AND s.deleted_at IS NULL)
+         ORDER BY c.id"
+    ))
+    .bind(ws)
+    .bind(channel.name())
+    .bind(address)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.id("id")?, row.text("name")?)))
+    .collect()
 }
 
 /// The longest minutes between sends among the running campaigns that share each account (SCH-4).

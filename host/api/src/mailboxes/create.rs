@@ -54,6 +54,18 @@ pub(super) struct ConnectedOut {
     #[serde(flatten)]
     mailbox: MailboxOut,
     test: Vec<LegOut>,
+    /// Campaigns that the same address left when it was deleted. To rejoin one, add the mailbox to
+    /// its `mailboxIds`.
+    left_campaigns: Vec<LeftOut>,
+}
+
+/// A campaign that a mailbox may rejoin.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeftOut {
+    #[schema(example = "cmp_01kjq5t3k8e9v8z2m4n6p7r8s9")]
+    id: String,
+    #[schema(example = "Spring outreach")]
+    name: String,
 }
 
 /// Connects a mailbox. Its connections are tested for real; when one fails nothing is saved and the
@@ -95,5 +107,11 @@ pub(super) async fn create(
     Ok(Created(ConnectedOut {
         mailbox: connected.account.into(),
         test: connected.legs.into_iter().map(LegOut::from).collect(),
+        left_campaigns: (connected.left.into_iter())
+            .map(|(id, name)| LeftOut {
+                id: id.to_string(),
+                name,
+            })
+            .collect(),
     }))
 }

@@ -1,12 +1,12 @@
 //! Connecting a mailbox (MB-1, MB-11).
 
 use overture_domain::{
-    WorkspaceId,
+    CampaignId, WorkspaceId,
     accounts::{Account, AccountStatus, Channel, MailServer},
     people::Actor,
     prospects::{email_domain, email_problem},
 };
-use overture_store::{accounts as store, accounts::StatusChange, events};
+use overture_store::{accounts as store, accounts::StatusChange, campaigns, events};
 use overture_vault::Secret;
 use serde_json::Value;
 
@@ -56,6 +56,9 @@ pub struct NewMailbox {
 pub struct Connected {
     pub account: Account,
     pub legs: Vec<Leg>,
+    /// Campaigns that the same address left when it was deleted: it sends for them again when it
+    /// is added to their pool (MB-5).
+    pub left: Vec<(CampaignId, String)>,
 }
 
 /// Tests a mailbox and saves it; its first sync is due at once.
@@ -118,7 +121,13 @@ pub async fn connect(
     env.wakes.wake(Part::Inboxes);
     env.wakes.wake(Part::Sends);
     let account = get(env, ws, account.id).await?;
-    Ok(Connected { account, legs })
+    let on = &mut env.db.reader();
+    let left = campaigns::list_left(on, ws, Channel::Mail, &account.address).await?;
+    Ok(Connected {
+        account,
+        legs,
+        left,
+    })
 }
 
 async fn account(env: &Env, ws: WorkspaceId, new: &NewMailbox) -> Result<Account> {

@@ -4,7 +4,8 @@ use overture_domain::{enrollments::EnrollmentState, events::EventKind, people::A
 use overture_engine::{
     Config,
     campaigns::{self, CampaignPatch, StepIn},
-    mailboxes, unsubscribe,
+    mailboxes::{self, NewMailbox},
+    unsubscribe,
 };
 use overture_store::{enrollments, messages, on_both};
 use overture_testkit::Outreach;
@@ -141,6 +142,29 @@ on_both! {
         assert_eq!(taken[1].envelope.sender, "b@other.test");
         assert!(taken[1].message_id.ends_with("@other.test"));
         assert_eq!(header(&taken[1].bytes, "In-Reply-To"), Some(format!("<{}>", taken[0].message_id)), "the thread stays");
+    }
+
+    // MB-5: whoever connects a deleted address again learns which campaigns it left, until it is back.
+    async fn a_mailbox_that_returns_may_rejoin(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let (ada, bob) = (world.mailbox("ada@sender.test").await, world.mailbox("bob@other.test").await);
+        let people = world.prospects(2).await;
+        let campaign = world.draft(&[&ada, &bob], &[("Hi", "One"), ("", "Two")]).await;
+        world.enroll(campaign, &people).await;
+        world.start(campaign).await;
+        world.draft(&[&bob], &[("Hi", "One")]).await;
+        let (env, ws) = (world.env(), world.ws);
+        mailboxes::delete(env, ws, ada.id, &Actor::Cli).await.unwrap();
+        let again = NewMailbox { address: "ADA@sender.test".into(), preset: Some("post".into()), ..NewMailbox::default() };
+        let connected = mailboxes::connect(env, ws, again.clone(), &Actor::Cli).await.unwrap();
+        assert_eq!(connected.left, [(campaign, "Spring".to_owned())]);
+        let pool = CampaignPatch { mailbox_ids: Some(vec![bob.id, connected.account.id]), ..CampaignPatch::default() };
+        campaigns::update(env, ws, campaign, &pool, &Actor::Cli).await.unwrap();
+        mailboxes::delete(env, ws, bob.id, &Actor::Cli).await.unwrap();
+        world.run_for(DAY * 3).await;
+        all_are(&world, campaign, EnrollmentState::Completed).await;
+        let new = NewMailbox { address: "eve@other.test".into(), ..again };
+        assert_eq!(mailboxes::connect(env, ws, new, &Actor::Cli).await.unwrap().left, []);
     }
 
     // SEQ-8: editing a sequence never sends a done step again, and removed steps are skipped.
