@@ -52,6 +52,8 @@ pub mod testing;
 pub mod tracking;
 pub mod upkeep;
 pub mod vault;
+#[cfg(feature = "failpoints")]
+pub mod watch;
 pub mod webhooks;
 mod writer;
 

@@ -17,6 +17,7 @@ mod demo;
 mod dist;
 mod kill_test;
 mod machine;
+mod mutants;
 mod plugins;
 mod servers;
 mod simulate;
@@ -101,9 +102,24 @@ enum Task {
         /// The first of them.
         #[arg(long, value_name = "SEED", default_value_t = 1)]
         from: u64,
+        /// What keeps the data.
+        #[arg(long, value_enum, default_value = "sqlite")]
+        database: simulate::Database,
         /// Processes at a time.
         #[arg(long, value_name = "N", default_value_t = 2)]
         jobs: u64,
+    },
+    /// Plants bugs one by one and looks whether the simulator finds them.
+    Mutants {
+        /// This one alone; can be given several times.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Seeds within which each must be found.
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        seeds: u64,
+        /// Processes at a time.
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        jobs: usize,
     },
     /// Starts mail servers and PostgreSQL until its input ends, and says how to reach them.
     Servers {
@@ -129,8 +145,14 @@ fn main() -> ExitCode {
         Task::Dist { check } => dist::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Task::Demo { options } => demo::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::KillTest { kills } => kill_test::run(&workspace, kills).map(|()| ExitCode::SUCCESS),
-        Task::Simulate { seeds, from, jobs } => {
-            simulate::run(&workspace, from, seeds, jobs).map(|()| ExitCode::SUCCESS)
+        Task::Simulate {
+            seeds,
+            from,
+            jobs,
+            database,
+        } => simulate::run(&workspace, from, seeds, jobs, database).map(|()| ExitCode::SUCCESS),
+        Task::Mutants { only, seeds, jobs } => {
+            mutants::run(&workspace, &only, seeds, jobs).map(|()| ExitCode::SUCCESS)
         }
         Task::Servers { env } => servers::run(env.as_deref()).map(|()| ExitCode::SUCCESS),
     });

@@ -3,36 +3,56 @@
 use std::{collections::BTreeMap, process::Command, sync::Mutex, thread};
 
 use anyhow::{Context, Result, bail};
+use overture_server_kit::{Durability, start_postgres};
 use serde_json::Value;
 
 use crate::command::{cargo, lines, run as run_command};
 use crate::plugins;
 use crate::workspace::Workspace;
 
-/// Counts of a report that are summed up.
-const COUNTS: [&str; 5] = ["events", "transitions", "limits", "states", "faults"];
+/// Where it is simulated.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Database {
+    /// One process on a file.
+    Sqlite,
+    /// Two processes on a server that is started for it.
+    Postgres,
+}
 
 /// Simulates so many seeds in a release build that can die, in `jobs` processes, and prints what
-/// was seen how often. Fails where a rule was broken.
-pub(crate) fn run(workspace: &Workspace, first: u64, seeds: u64, jobs: u64) -> Result<()> {
+/// was seen how often. Fails where a rule was broken, or something was never seen that a report
+/// lists.
+pub(crate) fn run(
+    workspace: &Workspace,
+    first: u64,
+    seeds: u64,
+    jobs: u64,
+    database: Database,
+) -> Result<()> {
     plugins::run(workspace)?;
     let build =
         "build --release -p overture --bin overture --features overture/test-clock --target-dir";
     let target = workspace.target().join("simulate");
     run_command(cargo(&workspace.root, build).arg(&target))?;
     let binary = target.join("release/overture");
+    let server = match database {
+        Database::Sqlite => None,
+        Database::Postgres => Some(start_postgres(Durability::Off)?),
+    };
+    let server = server.as_ref().map(|running| running.url.clone());
     let seen = Mutex::new(Seen::default());
     let share = seeds.div_ceil(jobs.max(1));
     thread::scope(|scope| {
         let parts = (0..seeds).step_by(usize::try_from(share.max(1)).unwrap_or(1));
         let parts: Vec<_> = parts
             .map(|from| {
-                let (binary, seen) = (&binary, &seen);
+                let (binary, seen, server) = (&binary, &seen, &server);
                 scope.spawn(move || {
                     let n = share.min(seeds - from).to_string();
                     let seed = (first + from).to_string();
                     let mut command = Command::new(binary);
                     command.args(["simulate", "--json", "--seed", &seed, "--seeds", &n]);
+                    command.args(server.iter().flat_map(|url| ["--server", url]));
                     lines(&mut command, |line| {
                         seen.lock().expect("nobody panics").line(line);
                     })
@@ -52,7 +72,7 @@ struct Seen {
     seeds: u64,
     people: u64,
     mails: u64,
-    counts: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    counts: BTreeMap<String, BTreeMap<String, u64>>,
     broken: Vec<String>,
 }
 
@@ -65,10 +85,13 @@ impl Seen {
         self.seeds += 1;
         self.people += report["people"].as_u64().unwrap_or(0);
         self.mails += report["mails"].as_u64().unwrap_or(0);
-        for what in COUNTS {
-            for (name, n) in report[what].as_object().into_iter().flatten() {
-                let counts = self.counts.entry(what).or_default();
-                *counts.entry(name.clone()).or_default() += n.as_u64().unwrap_or(0);
+        let events = ("events", &report["events"]);
+        let coverage = report["coverage"].as_object().into_iter().flatten();
+        let coverage = coverage.map(|(what, counts)| (what.as_str(), counts));
+        for (what, counts) in [events].into_iter().chain(coverage) {
+            let sums = self.counts.entry(what.to_owned()).or_default();
+            for (name, n) in counts.as_object().into_iter().flatten() {
+                *sums.entry(name.clone()).or_default() += n.as_u64().unwrap_or(0);
             }
         }
         for broken in report["broken"].as_array().into_iter().flatten() {
@@ -91,9 +114,20 @@ impl Seen {
                 .collect();
             println!("{what}: {}", list.join(", "));
         }
+        let never: Vec<_> = (self.counts.iter())
+            .flat_map(|(what, counts)| counts.iter().map(move |(name, n)| (what, name, *n)))
+            .filter(|(.., n)| *n == 0)
+            .map(|(what, name, _)| format!("{what}: {name}"))
+            .collect();
         match self.broken.len() {
-            0 if self.seeds == asked => Ok(()),
-            0 => bail!("only {} of {asked} seeds came to their end", self.seeds),
+            0 if self.seeds < asked => {
+                bail!("only {} of {asked} seeds came to their end", self.seeds)
+            }
+            0 if !never.is_empty() => bail!(
+                "never seen: {}; more seeds, or a wider scenario (overture/src/simulate/by_chance.rs)",
+                never.join(", ")
+            ),
+            0 => Ok(()),
             n => bail!(
                 "{n} times a rule was broken; `overture simulate --seed N` shows one seed again"
             ),

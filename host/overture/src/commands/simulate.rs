@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+#[cfg(feature = "planted")]
+use serde_json::json;
 
 use super::{note, say};
 use crate::simulate::{Report, Scenario, run};
@@ -19,6 +21,20 @@ pub struct Options {
     /// One JSON object a seed
     #[arg(long)]
     json: bool,
+    /// Simulate two processes on a server of PostgreSQL, postgres://…; makes databases there
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Stop after the first seed that breaks a rule
+    #[arg(long)]
+    until_broken: bool,
+    /// A bug to be found
+    #[cfg(feature = "planted")]
+    #[arg(long)]
+    planted: Option<String>,
+    /// Print the bugs that can be planted
+    #[cfg(feature = "planted")]
+    #[arg(long)]
+    bugs: bool,
 }
 
 /// `overture simulate`
@@ -31,16 +47,39 @@ pub fn simulate(options: &Options) -> Result<()> {
             Some(Scenario::parse(&text)?)
         }
     };
+    #[cfg(feature = "planted")]
+    if options.bugs {
+        let bugs = overture_domain::planted::BUGS.iter();
+        let bugs = bugs.map(|(name, rule, what)| json!({"name": name, "rule": rule, "what": what}));
+        say(serde_json::Value::from_iter(bugs));
+        return Ok(());
+    }
+    #[cfg(feature = "planted")]
+    if let Some(bug) = &options.planted
+        && !overture_domain::planted::plant(bug)
+    {
+        let known: Vec<_> = overture_domain::planted::BUGS
+            .iter()
+            .map(|(name, ..)| *name)
+            .collect();
+        bail!(
+            "there is no bug `{bug}` to plant; there are: {}",
+            known.join(", ")
+        );
+    }
     let cache = tempfile::tempdir().context("a temporary folder can't be made")?;
     let mut broken = 0;
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
         let scenario = given.clone().unwrap_or_else(|| Scenario::random(seed));
-        let report = run(&scenario, seed, cache.path())
+        let report = run(&scenario, seed, cache.path(), options.server.as_deref())
             .with_context(|| format!("seed {seed}: the engine could not go on"))?;
         broken += usize::from(!report.broken.is_empty());
         match options.json {
             true => say(serde_json::to_string(&report)?),
             false => print(&report),
+        }
+        if broken > 0 && options.until_broken {
+            break;
         }
     }
     match broken {
@@ -54,24 +93,13 @@ fn print(report: &Report) {
         "seed {}: {} days, {} people, {} mails, events {}",
         report.seed, report.days, report.people, report.mails, report.digest
     ));
-    for (what, counts) in [
-        ("events", &report.events),
-        ("campaigns", &report.transitions),
-        ("limits", &report.limits),
-        ("people", &report.states),
-    ] {
-        let list: Vec<_> = counts
-            .iter()
-            .map(|(name, n)| format!("{name} {n}"))
-            .collect();
+    let all = report.coverage.0.iter();
+    let all = all.map(|(what, counts)| (*what, counts));
+    for (what, counts) in [("events", &report.events)].into_iter().chain(all) {
+        let seen = counts.iter().filter(|(_, n)| **n > 0);
+        let list: Vec<_> = seen.map(|(name, n)| format!("{name} {n}")).collect();
         say(format_args!("  {what}: {}", list.join(", ")));
     }
-    let faults: Vec<_> = report
-        .faults
-        .iter()
-        .map(|(name, n)| format!("{name} {n}"))
-        .collect();
-    say(format_args!("  faults: {}", faults.join(", ")));
     for broken in &report.broken {
         note(format_args!("  BROKEN {}: {}", broken.rule, broken.what));
     }

@@ -1,42 +1,41 @@
-//! What happens to the world beside its campaigns: people who pause and edit, a process that dies
-//! or stands still, counters that are wrong.
+//! When something happens to the world beside its campaigns: people who pause and edit, a process
+//! that dies or stands still, counters that are wrong. What they do is in [`super::deeds`].
 
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
-use overture_domain::{
-    AccountId, CampaignId, Rng, Timestamp, WorkspaceId, campaigns::CampaignStatus, people::Actor,
-    rng::SeededRng,
-};
-use overture_engine::{
-    Env, Error,
-    campaigns::{self, CampaignPatch},
-    mailboxes,
-};
-use overture_store::caps;
+use overture_domain::{Rng, Timestamp, caps::Cap, rng::SeededRng};
+use overture_engine::Env;
 
 use super::{
     crash::{self, Place},
+    deeds::{self, Deed, Whose},
     outside::{self, Shared},
-    scenario::Scenario,
+    scenario::{Fault, Scenario},
     world::Cast,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Something that happens at its moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Happening {
     Crash(Place),
-    /// The process stands still until then.
+    /// The process is gone until then.
     Outage(Timestamp),
-    Pause(WorkspaceId, CampaignId),
-    Resume(WorkspaceId, CampaignId),
-    PauseMailbox(WorkspaceId, AccountId),
-    ResumeMailbox(WorkspaceId, AccountId),
-    CampaignLimit(WorkspaceId, CampaignId, i64),
-    /// Usage that never was.
-    Drift(WorkspaceId, CampaignId, i64),
+    /// The clock shows that moment at once.
+    Jump(Timestamp),
+    Deed(Deed),
+}
+
+/// How life goes on after what has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    On,
+    /// From that moment on.
+    From(Timestamp),
+    /// In another process, from that moment on.
+    Anew(Timestamp),
 }
 
 /// All of them, by their moments.
@@ -49,52 +48,19 @@ pub struct Happenings {
 impl Happenings {
     /// By chance, the same for the same seed.
     pub fn of(scenario: &Scenario, cast: &Cast, seed: u64, log: Shared) -> Self {
-        let rng = SeededRng::new(seed ^ 0x0dd5);
         let mut all = Self {
             log,
             ..Self::default()
         };
-        let length = u64::from(scenario.days) * 86_400;
-        let moment = || scenario.start + Duration::from_secs(3_600 + rng.below(length - 3_600));
-        let hours = |most: u64| HOUR * (1 + rng.below(most) as u32);
-        let workspace = || &cast.workspaces[rng.below(cast.workspaces.len() as u64) as usize];
-        let faults = scenario.faults;
-        for _ in 0..faults.crashes {
-            let n = rng.below(30);
-            let place = match rng.below(3) {
-                0 => Place::BeforeCommit(n),
-                1 => Place::AfterCommit(n),
-                _ => Place::Effect(n / 6),
-            };
-            all.add(moment(), Happening::Crash(place));
-        }
-        for _ in 0..faults.outages {
-            let at = moment();
-            all.add(at, Happening::Outage(at + hours(36)));
-        }
-        for _ in 0..faults.pauses {
-            let (ws, at) = (workspace(), moment());
-            let campaign = ws.campaigns[rng.below(ws.campaigns.len() as u64) as usize];
-            all.add(at, Happening::Pause(ws.id, campaign));
-            all.add(at + hours(30), Happening::Resume(ws.id, campaign));
-        }
-        for _ in 0..faults.mailbox_pauses {
-            let (ws, at) = (workspace(), moment());
-            let (mailbox, _) = ws.mailboxes[rng.below(ws.mailboxes.len() as u64) as usize];
-            all.add(at, Happening::PauseMailbox(ws.id, mailbox));
-            all.add(at + hours(30), Happening::ResumeMailbox(ws.id, mailbox));
-        }
-        for _ in 0..faults.limit_edits {
-            let (ws, at) = (workspace(), moment());
-            let campaign = ws.campaigns[rng.below(ws.campaigns.len() as u64) as usize];
-            let limit = 5 + rng.below(60) as i64;
-            all.add(at, Happening::CampaignLimit(ws.id, campaign, limit));
-        }
-        for _ in 0..faults.drifts {
-            let (ws, at) = (workspace(), moment());
-            let campaign = ws.campaigns[rng.below(ws.campaigns.len() as u64) as usize];
-            all.add(at, Happening::Drift(ws.id, campaign, 200));
-        }
+        let lots = Lots {
+            rng: SeededRng::new(seed ^ 0x0dd5),
+            scenario,
+            cast,
+        };
+        lots.process(&mut all);
+        lots.campaigns(&mut all);
+        lots.mailboxes(&mut all);
+        lots.people(&mut all);
         all
     }
 
@@ -102,101 +68,201 @@ impl Happenings {
         self.list.insert((at, self.list.len()), what);
     }
 
+    fn deed(&mut self, at: Timestamp, deed: Deed) {
+        self.add(at, Happening::Deed(deed));
+    }
+
     /// When something happens next.
     pub fn next(&self) -> Option<Timestamp> {
         self.list.keys().next().map(|(at, _)| *at)
     }
 
-    /// Until when the process stands still, where it does so now.
+    /// Lets happen what is due.
     ///
     /// # Errors
     /// What the engine refuses that it should not.
-    pub async fn happen(&mut self, env: &Env, now: Timestamp) -> Result<Option<Timestamp>> {
-        let mut still = None;
+    pub async fn happen(&mut self, env: &Env, now: Timestamp) -> Result<Then> {
         while let Some((key, what)) = self.list.first_key_value() {
-            let (key, what) = (*key, *what);
+            let (key, what) = (*key, what.clone());
             if key.0 > now {
                 break;
             }
             // It happens again where the process dies meanwhile.
-            let counted = match what {
+            let counted = match &what {
                 Happening::Crash(_) => None,
-                Happening::Outage(until) => {
-                    still = still.max(Some(until));
-                    Some("outage")
-                }
-                other => self.act(env, other).await?,
+                Happening::Outage(_) => Some(Fault::Outage),
+                Happening::Jump(_) => Some(Fault::ClockJumped),
+                Happening::Deed(deed) => deeds::act(env, deed, &self.log).await?,
             };
             self.list.remove(&key);
-            if let Happening::Crash(place) = what {
-                crash::arm(place);
+            if let Some(fault) = counted {
+                outside::lock(&self.log).count(fault);
             }
-            if let Some(name) = counted {
-                outside::lock(&self.log).count(name);
+            match what {
+                Happening::Crash(place) => crash::arm(place),
+                Happening::Outage(until) => return Ok(Then::Anew(until)),
+                Happening::Jump(to) => return Ok(Then::From(to)),
+                Happening::Deed(_) => {}
             }
         }
-        Ok(still)
+        Ok(Then::On)
+    }
+}
+
+/// Draws what happens.
+struct Lots<'a> {
+    rng: SeededRng,
+    scenario: &'a Scenario,
+    cast: &'a Cast,
+}
+
+impl Lots<'_> {
+    fn moment(&self) -> Timestamp {
+        let length = u64::from(self.scenario.days) * 86_400;
+        self.scenario.start + Duration::from_secs(3_600 + self.rng.below(length - 3_600))
     }
 
-    /// What people do; None where it can't be done now, as when the campaign is through.
-    async fn act(&self, env: &Env, what: Happening) -> Result<Option<&'static str>> {
-        let (name, done) = match what {
-            Happening::Crash(_) | Happening::Outage(_) => return Ok(None),
-            Happening::Pause(ws, id) => (
-                "campaign paused",
-                campaigns::pause(env, ws, id, &Actor::Cli).await.map(drop),
-            ),
-            Happening::Resume(ws, id) => {
-                let found = campaigns::get(env, ws, id).await?.campaign;
-                if found.status != CampaignStatus::Paused {
-                    return Ok(None);
-                }
-                let resumed = campaigns::resume(env, ws, id, &Actor::Cli).await;
-                ("campaign resumed", resumed.map(drop))
-            }
-            Happening::PauseMailbox(ws, id) => (
-                "mailbox paused",
-                mailboxes::status::pause(env, ws, id, &Actor::Cli)
-                    .await
-                    .map(drop),
-            ),
-            Happening::ResumeMailbox(ws, id) => (
-                "mailbox resumed",
-                mailboxes::status::resume(env, ws, id, &Actor::Cli)
-                    .await
-                    .map(drop),
-            ),
-            Happening::CampaignLimit(ws, id, limit) => {
-                let patch = CampaignPatch {
-                    daily_send_limit: Some(limit),
-                    ..CampaignPatch::default()
+    fn hours(&self, most: u64) -> Duration {
+        HOUR * (1 + self.rng.below(most) as u32)
+    }
+
+    fn whose(&self) -> Whose {
+        let any = |n: usize| self.rng.below(n as u64) as usize;
+        let placed = &self.cast.workspaces[any(self.cast.workspaces.len())];
+        let (mailbox, address) = &placed.mailboxes[any(placed.mailboxes.len())];
+        Whose {
+            ws: placed.id,
+            campaign: placed.campaigns[any(placed.campaigns.len())],
+            mailbox: *mailbox,
+            address: address.clone(),
+        }
+    }
+
+    fn process(&self, all: &mut Happenings) {
+        let faults = self.scenario.faults;
+        for _ in 0..faults.crashes {
+            let n = self.rng.below(30);
+            let place = match self.rng.below(3) {
+                0 => Place::BeforeCommit(n),
+                1 => Place::AfterCommit(n),
+                _ => Place::Effect(n / 6),
+            };
+            all.add(self.moment(), Happening::Crash(place));
+        }
+        for _ in 0..faults.outages {
+            let at = self.moment();
+            all.add(at, Happening::Outage(at + self.hours(36)));
+        }
+        for _ in 0..faults.clock_jumps {
+            let at = self.moment();
+            let minutes = 2 + self.rng.below(300);
+            all.add(at, Happening::Jump(at + Duration::from_secs(60 * minutes)));
+        }
+    }
+
+    fn campaigns(&self, all: &mut Happenings) {
+        let faults = self.scenario.faults;
+        for _ in 0..faults.pauses {
+            let (whose, at) = (self.whose(), self.moment());
+            // Some while it waits for its start date.
+            let at = match self.rng.below(4) {
+                0 => self.scenario.start + self.hours(40),
+                _ => at,
+            };
+            all.deed(at, Deed::Pause(whose.clone()));
+            all.deed(at + self.hours(30), Deed::Resume(whose));
+        }
+        for _ in 0..faults.limit_edits {
+            let (whose, at) = (self.whose(), self.moment());
+            all.deed(at, Deed::Limit(whose, 5 + self.rng.below(60) as i64));
+        }
+        for _ in 0..faults.text_edits {
+            let (whose, at) = (self.whose(), self.moment());
+            all.deed(at, Deed::BreakText(whose.clone()));
+            all.deed(at + self.hours(30), Deed::MendText(whose));
+        }
+        for _ in 0..faults.drifts {
+            let (whose, at) = (self.whose(), self.moment());
+            let mails: Vec<Cap> = (Cap::ALL.iter().copied())
+                .filter(|cap| deeds::counts_mails(*cap))
+                .collect();
+            let cap = mails[self.rng.below(mails.len() as u64) as usize];
+            all.deed(at, Deed::Falsify(whose, cap));
+        }
+        for _ in 0..faults.jobs_lost {
+            all.deed(self.moment(), Deed::LoseJobs);
+        }
+        // What waits for a person is looked after in the second week.
+        for placed in &self.cast.workspaces {
+            for campaign in &placed.campaigns {
+                let whose = Whose {
+                    campaign: *campaign,
+                    ws: placed.id,
+                    ..self.whose()
                 };
-                let edited = campaigns::update(env, ws, id, &patch, &Actor::Cli).await;
-                if edited.is_ok() {
-                    outside::lock(&self.log).limits.push((env.now(), id, limit));
-                }
-                ("limit edited", edited.map(drop))
+                let at = self.scenario.start + 24 * HOUR * 8 + self.hours(48);
+                all.deed(at, Deed::Resume(whose));
             }
-            Happening::Drift(ws, id, n) => {
-                let zone = campaigns::get(env, ws, id).await?.campaign.time_zone;
-                let zone = overture_domain::windows::zone(&zone).unwrap_or(jiff::tz::TimeZone::UTC);
-                let cap = overture_domain::caps::Cap::CampaignDaily;
-                let mut tx = env.db.begin().await?;
-                let wrong = caps::Use {
-                    cap,
-                    subject: id.to_string(),
-                    bucket: cap.bucket(env.now(), &zone),
-                    n,
+        }
+    }
+
+    fn mailboxes(&self, all: &mut Happenings) {
+        let faults = self.scenario.faults;
+        for _ in 0..faults.mailbox_pauses {
+            let (whose, at) = (self.whose(), self.moment());
+            all.deed(at, Deed::PauseMailbox(whose.clone()));
+            all.deed(at + self.hours(30), Deed::ResumeMailbox(whose));
+        }
+        for _ in 0..faults.mailboxes_deleted {
+            let (whose, at) = (self.whose(), self.moment());
+            all.deed(at, Deed::DeleteMailbox(whose.clone()));
+            // Another day, on which nothing has gone out from it.
+            all.deed(at + 2 * 24 * HOUR, Deed::ReturnMailbox(whose));
+        }
+        for _ in 0..faults.passwords {
+            let (whose, at) = (self.whose(), self.moment());
+            all.deed(at, Deed::ChangePassword(whose.clone()));
+            all.deed(at + self.hours(30), Deed::MendPassword(whose));
+        }
+        // Those that were saved although their test failed.
+        for placed in &self.cast.workspaces {
+            for (mailbox, address) in &placed.in_error {
+                let whose = Whose {
+                    ws: placed.id,
+                    campaign: placed.campaigns[0],
+                    mailbox: *mailbox,
+                    address: address.clone(),
                 };
-                caps::add(&mut tx, ws, &[wrong]).await?;
-                tx.commit().await?;
-                ("counter falsified", Ok(()))
+                let at = self.scenario.start + self.hours(100);
+                all.deed(at, Deed::MendPassword(whose));
             }
-        };
-        match done {
-            Ok(()) => Ok(Some(name)),
-            Err(Error::InvalidStatus { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn people(&self, all: &mut Happenings) {
+        for n in 0..self.scenario.faults.people_edits {
+            let (whose, at) = (self.whose(), self.moment());
+            all.deed(at, Deed::Add(whose.clone(), n));
+            // Nothing of a completed campaign goes on without a person.
+            all.deed(at + self.hours(30), Deed::Resume(whose));
+            all.deed(
+                self.moment(),
+                Deed::TakeOut(self.whose(), self.rng.below(1_000)),
+            );
+            all.deed(
+                self.moment(),
+                Deed::Suppress(self.whose(), self.rng.below(1_000)),
+            );
+        }
+        for placed in &self.cast.workspaces {
+            for campaign in &placed.campaigns {
+                let whose = Whose {
+                    campaign: *campaign,
+                    ws: placed.id,
+                    ..self.whose()
+                };
+                all.deed(self.moment(), Deed::MendData(whose));
+            }
         }
     }
 }

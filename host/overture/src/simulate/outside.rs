@@ -4,7 +4,7 @@
 //! checker believes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,11 +13,14 @@ use async_trait::async_trait;
 use overture_domain::{CampaignId, Clock, Rng, Timestamp, WorkspaceId, rng::SeededRng};
 use overture_engine::providers::{MailProviders, ProviderPreset};
 use overture_plugin_host::{
-    CallError, Leg, Problem, SendOutcome, Sent, SyncPage,
-    capabilities::mailbox::{MailSession, Outgoing, Reply, SubmissionRecord},
+    CallError, Leg, LegProblem, Problem, SendOutcome, Sent, SyncPage,
+    capabilities::mailbox::{Failure, MailSession, Outgoing, Reply, Stage, SubmissionRecord},
 };
 
-use super::{crash, scenario::Faults};
+use super::{
+    crash,
+    scenario::{Fault, Faults},
+};
 
 /// A mailbox in which nothing was is looked into again after that time.
 const SEEN_WITHIN: Duration = Duration::from_secs(3_600);
@@ -37,16 +40,22 @@ pub struct Log {
     pub delivered: Vec<Delivered>,
     /// Daily limits of campaigns that were moved: when, and to what.
     pub limits: Vec<(Timestamp, CampaignId, i64)>,
+    /// When texts of campaigns were mended.
+    pub mended: Vec<(Timestamp, CampaignId)>,
+    /// Mailboxes whose password is another than the host's.
+    pub locked: BTreeSet<String>,
     /// How often each fault occurred.
-    pub faults: BTreeMap<&'static str, u64>,
+    pub faults: BTreeMap<Fault, u64>,
     /// How often each mail was tried, by its Message-ID.
     tries: BTreeMap<String, u64>,
     syncs: u64,
+    /// The cursor before the last one of each mailbox.
+    cursors: BTreeMap<String, Option<String>>,
 }
 
 impl Log {
     /// One more of a fault.
-    pub fn count(&mut self, fault: &'static str) {
+    pub fn count(&mut self, fault: Fault) {
         *self.faults.entry(fault).or_default() += 1;
     }
 }
@@ -76,6 +85,25 @@ enum Fate {
     Quota,
     AnswerLost,
     MailLost,
+    /// The plugin does it, and never says so.
+    Hung,
+    Trapped,
+    Nonsense,
+}
+
+impl Fate {
+    const fn fault(self) -> Option<Fault> {
+        match self {
+            Self::Taken => None,
+            Self::Refused => Some(Fault::Refused),
+            Self::Quota => Some(Fault::Quota),
+            Self::AnswerLost => Some(Fault::AnswerLost),
+            Self::MailLost => Some(Fault::MailLost),
+            Self::Hung => Some(Fault::PluginHung),
+            Self::Trapped => Some(Fault::PluginTrapped),
+            Self::Nonsense => Some(Fault::PluginTalkedNonsense),
+        }
+    }
 }
 
 impl Outside {
@@ -88,6 +116,9 @@ impl Outside {
             (self.faults.quota, Fate::Quota),
             (self.faults.answer_lost, Fate::AnswerLost),
             (self.faults.mail_lost, Fate::MailLost),
+            (self.faults.plugin_failed.div_ceil(3), Fate::Hung),
+            (self.faults.plugin_failed.div_ceil(3), Fate::Trapped),
+            (self.faults.plugin_failed / 3, Fate::Nonsense),
         ] {
             below += chance;
             if lot < below {
@@ -134,6 +165,23 @@ fn reply(code: u16, text: &str) -> Reply {
     }
 }
 
+/// The mailbox's password is another.
+fn refused() -> Problem {
+    Problem::Auth(Failure {
+        stage: Stage::Auth,
+        code: "auth_invalid".to_owned(),
+        reply: Some(reply(535, "authentication failed")),
+        detail: "the server refused the sign-in".to_owned(),
+    })
+}
+
+fn trap() -> CallError {
+    CallError::Trap {
+        what: "unreachable".to_owned(),
+        frames: Vec::new(),
+    }
+}
+
 fn answer(answer: Result<Sent, Problem>) -> SendOutcome {
     SendOutcome {
         submission: SubmissionRecord::NotTried,
@@ -143,8 +191,14 @@ fn answer(answer: Result<Sent, Problem>) -> SendOutcome {
 
 #[async_trait]
 impl MailProviders for Outside {
+    /// The sandbox has limits here, so that they are met.
     async fn presets(&self, ws: WorkspaceId) -> Vec<ProviderPreset> {
-        self.inner.presets(ws).await
+        let mut presets = self.inner.presets(ws).await;
+        for found in &mut presets {
+            found.preset.recipients_per_day.get_or_insert(40);
+            found.preset.mails_per_minute.get_or_insert(1);
+        }
+        presets
     }
 
     fn has_own_transport(&self, provider: &str) -> Result<bool, CallError> {
@@ -157,6 +211,17 @@ impl MailProviders for Outside {
         provider: &str,
         session: Arc<dyn MailSession>,
     ) -> Result<Vec<Leg>, CallError> {
+        if lock(&self.log).locked.contains(&session.address()) {
+            return Ok(vec![Leg {
+                name: "smtp".to_owned(),
+                problem: Some(LegProblem {
+                    stage: "auth".to_owned(),
+                    code: "auth_invalid".to_owned(),
+                    reply: None,
+                    fix: "give the mailbox its new password".to_owned(),
+                }),
+            }]);
+        }
         self.inner.check(ws, provider, session).await
     }
 
@@ -170,19 +235,22 @@ impl MailProviders for Outside {
         crash::at_effect().await;
         let fate = {
             let mut log = lock(&self.log);
+            if log.locked.contains(&mail.envelope.sender) {
+                return answer(Err(refused()));
+            }
             let nth = log.tries.entry(mail.message_id.clone()).or_default();
             *nth += 1;
             let fate = self.fate(&mail.message_id, *nth);
-            match fate {
-                Fate::Taken => {}
-                Fate::Refused => log.count("refused"),
-                Fate::Quota => log.count("quota"),
-                Fate::AnswerLost => log.count("answer lost"),
-                Fate::MailLost => log.count("mail lost"),
+            if let Some(fault) = fate.fault() {
+                log.count(fault);
             }
             fate
         };
         let unclear = || answer(Err(Problem::Unclear("the connection broke".to_owned())));
+        let failed = |error| SendOutcome {
+            submission: SubmissionRecord::NotTried,
+            answer: Err(error),
+        };
         let outcome = match fate {
             Fate::Taken => self.deliver(ws, provider, session, mail).await,
             Fate::Refused => answer(Err(Problem::Temporary("try again later".to_owned()))),
@@ -192,6 +260,16 @@ impl MailProviders for Outside {
                 unclear()
             }
             Fate::MailLost => unclear(),
+            Fate::Hung => {
+                self.deliver(ws, provider, session, mail).await;
+                failed(CallError::Timeout {
+                    limit: Duration::from_secs(60),
+                })
+            }
+            Fate::Trapped => failed(trap()),
+            Fate::Nonsense => failed(CallError::BadAnswer {
+                what: "no message id".to_owned(),
+            }),
         };
         crash::at_effect().await;
         outcome
@@ -204,19 +282,36 @@ impl MailProviders for Outside {
         session: Arc<dyn MailSession>,
         cursor: Option<&str>,
     ) -> Result<Result<SyncPage, Problem>, CallError> {
-        let failed = {
+        let address = session.address();
+        let cursor = {
             let mut log = lock(&self.log);
+            if log.locked.contains(&address) {
+                return Ok(Err(refused()));
+            }
             log.syncs += 1;
             let lot = SeededRng::new(self.seed ^ (log.syncs << 20)).below(1_000);
-            let failed = lot < self.faults.sync_failed;
-            if failed {
-                log.count("sync failed");
+            let (failed, repeated) = (self.faults.sync_failed, self.faults.sync_repeated);
+            let before = log.cursors.insert(address, cursor.map(str::to_owned));
+            match lot {
+                _ if lot < failed => {
+                    log.count(Fault::SyncFailed);
+                    return Ok(Err(Problem::Temporary("the connection broke".to_owned())));
+                }
+                _ if lot < failed + self.faults.plugin_failed => {
+                    log.count(Fault::SyncTrapped);
+                    return Err(trap());
+                }
+                _ if lot < failed + self.faults.plugin_failed + repeated => match before {
+                    Some(before) => {
+                        log.count(Fault::MailsCameTwice);
+                        before
+                    }
+                    None => cursor.map(str::to_owned),
+                },
+                _ => cursor.map(str::to_owned),
             }
-            failed
         };
-        if failed {
-            return Ok(Err(Problem::Temporary("the connection broke".to_owned())));
-        }
+        let cursor = cursor.as_deref();
         let mut page = self.inner.sync(ws, provider, session, cursor).await;
         crash::at_effect().await;
         // Looking in vain every few minutes costs much and shows nothing.

@@ -1,7 +1,7 @@
 //! What a simulation is about: who writes to whom within which limits, and what breaks meanwhile.
 
 use anyhow::{Context, Result, ensure};
-use overture_domain::{Rng, Timestamp, rng::SeededRng, windows};
+use overture_domain::{Rng, Timestamp, names, rng::SeededRng, windows};
 use serde::Deserialize;
 
 /// A scenario, as it stands in a TOML file.
@@ -60,9 +60,58 @@ pub struct Campaign {
     pub daily_limit: i64,
     #[serde(default = "five")]
     pub minutes_between_sends: i64,
+    #[serde(default = "fifty")]
+    pub daily_limit_of_a_mailbox: i64,
+    #[serde(default)]
+    pub new_people_a_day: Option<i64>,
+    /// Hours after the start of the scenario at which it begins.
+    #[serde(default)]
+    pub starts_after_hours: u64,
+    /// Days after the start of the scenario at which it ends.
+    #[serde(default)]
+    pub ends_after_days: Option<u64>,
+    /// How many of a hundred people have no company, which the mails name.
+    #[serde(default)]
+    pub without_company: u64,
     /// How many of a hundred people each persona of the sandbox has; the rest is silent.
     #[serde(default)]
     pub personas: std::collections::BTreeMap<String, u32>,
+}
+
+names! {
+    /// What happens to a simulated world beside its campaigns, as it is counted.
+    Fault {
+        Refused = "refused",
+        Quota = "quota",
+        AnswerLost = "answer_lost",
+        MailLost = "mail_lost",
+        PluginTrapped = "plugin_trapped",
+        PluginHung = "plugin_hung",
+        PluginTalkedNonsense = "plugin_talked_nonsense",
+        SyncFailed = "sync_failed",
+        SyncTrapped = "sync_trapped",
+        MailsCameTwice = "mails_came_twice",
+        PasswordChanged = "password_changed",
+        PasswordMended = "password_mended",
+        Crash = "crash",
+        Outage = "outage",
+        ClockJumped = "clock_jumped",
+        CampaignPaused = "campaign_paused",
+        CampaignResumed = "campaign_resumed",
+        MailboxPaused = "mailbox_paused",
+        MailboxResumed = "mailbox_resumed",
+        MailboxDeleted = "mailbox_deleted",
+        MailboxReturned = "mailbox_returned",
+        LimitEdited = "limit_edited",
+        TextBroken = "text_broken",
+        TextMended = "text_mended",
+        DataMended = "data_mended",
+        PeopleAdded = "people_added",
+        PersonTakenOut = "person_taken_out",
+        PersonSuppressed = "person_suppressed",
+        CounterFalsified = "counter_falsified",
+        JobsLost = "jobs_lost",
+    }
 }
 
 /// What breaks. Chances are in a thousand.
@@ -77,23 +126,39 @@ pub struct Faults {
     pub answer_lost: u64,
     /// Sends that went nowhere, and whose answer is lost.
     pub mail_lost: u64,
+    /// Calls of a provider plugin that end in a trap, take too long or answer nonsense.
+    pub plugin_failed: u64,
     /// Looks into a mailbox that fail.
     pub sync_failed: u64,
+    /// Looks into a mailbox that bring what an earlier one has brought.
+    pub sync_repeated: u64,
     /// Times that the process dies between two writes or beside an effect, and begins anew.
     pub crashes: u32,
-    /// Times that the process stands still for hours.
+    /// Times that the process dies and begins anew hours later.
     pub outages: u32,
+    /// Times that the clock jumps ahead by minutes or hours.
+    pub clock_jumps: u32,
     /// Times that a campaign is paused for hours.
     pub pauses: u32,
     /// Times that a mailbox is paused for hours.
     pub mailbox_pauses: u32,
+    /// Times that a mailbox is deleted; it comes back a day or more later.
+    pub mailboxes_deleted: u32,
+    /// Times that a mailbox's password changes; it is mended hours later.
+    pub passwords: u32,
     /// Times that a limit is moved.
     pub limit_edits: u32,
+    /// Times that a text can't be rendered for hours.
+    pub text_edits: u32,
+    /// Times that people are added, taken out and suppressed.
+    pub people_edits: u32,
     /// Times that a counter is falsified (SAFE-5).
     pub drifts: u32,
+    /// Times that jobs are lost (SCH-11).
+    pub jobs_lost: u32,
 }
 
-fn monday() -> Timestamp {
+pub(super) fn monday() -> Timestamp {
     Timestamp::from_secs(1_772_438_400)
 }
 fn utc() -> String {
@@ -167,91 +232,6 @@ impl Scenario {
             }
         }
         Ok(found)
-    }
-
-    /// A scenario by chance, the same for the same seed: two workspaces and more, five mailboxes
-    /// and more, 200 people and more, two weeks and more, with faults of all kinds.
-    pub fn random(seed: u64) -> Self {
-        let rng = SeededRng::new(seed ^ 0x5ce7_a210);
-        let between = |low: u64, high: u64| low + rng.below(high - low + 1);
-        let pick = |all: &[&str]| all[rng.below(all.len() as u64) as usize].to_owned();
-        let zones = [
-            "UTC",
-            "Europe/Berlin",
-            "America/New_York",
-            "Asia/Kolkata",
-            "Australia/Lord_Howe",
-        ];
-        let workspaces = between(2, 3);
-        let people = 200 / workspaces + 10;
-        let workspaces = (0..workspaces).map(|_| {
-            let campaigns = between(1, 3);
-            let each = people.div_ceil(campaigns);
-            Workspace {
-                mailboxes: (0..between(3, 5))
-                    .map(|_| Mailbox {
-                        daily_limit: between(8, 60) as i64,
-                        time_zone: pick(&zones),
-                    })
-                    .collect(),
-                campaigns: (0..campaigns)
-                    .map(|_| {
-                        let (from, length) = (between(0, 23) * 60, between(2, 10) * 60);
-                        Campaign {
-                            people: each as u32,
-                            steps: between(1, 4) as u32,
-                            delay_days: between(1, 3) as u32,
-                            window: [from as u16, ((from + length) % 1_440) as u16],
-                            days: (0..7).filter(|_| rng.below(10) > 1).collect(),
-                            time_zone: pick(&zones),
-                            daily_limit: between(10, 120) as i64,
-                            minutes_between_sends: between(0, 6) as i64,
-                            personas: [
-                                ("reply", 8),
-                                ("decline", 4),
-                                ("ooo", 6),
-                                ("auto", 3),
-                                ("bounce", 4),
-                                ("soft", 3),
-                                ("refuse", 2),
-                                ("unsub", 3),
-                                ("stop", 2),
-                                ("complain", 1),
-                                ("open", 10),
-                                ("click", 5),
-                            ]
-                            .map(|(name, share)| (name.to_owned(), share))
-                            .into_iter()
-                            .collect(),
-                        }
-                    })
-                    .map(|mut campaign| {
-                        if campaign.days.is_empty() {
-                            campaign.days = vec![3];
-                        }
-                        campaign
-                    })
-                    .collect(),
-            }
-        });
-        Self {
-            start: monday(),
-            workspaces: workspaces.collect(),
-            days: between(14, 20) as u32,
-            faults: Faults {
-                refused: between(0, 60),
-                quota: between(0, 15),
-                answer_lost: between(0, 30),
-                mail_lost: between(0, 15),
-                sync_failed: between(0, 60),
-                crashes: between(3, 10) as u32,
-                outages: between(0, 2) as u32,
-                pauses: between(0, 3) as u32,
-                mailbox_pauses: between(0, 3) as u32,
-                limit_edits: between(0, 3) as u32,
-                drifts: between(0, 3) as u32,
-            },
-        }
     }
 }
 

@@ -5,12 +5,12 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use overture_domain::{
-    AccountId, CampaignId, Clock, Rng, Timestamp, WorkspaceId, time::ManualClock,
+    AccountId, CampaignId, Clock, Rng, Timestamp, WorkspaceId, rng::SeededRng, time::ManualClock,
 };
 use overture_engine::{Due, Env, Part, leases, parts};
 
 use super::{
-    happenings::Happenings,
+    happenings::{Happenings, Then},
     outside::{Outside, Shared},
     scenario::Faults,
 };
@@ -22,6 +22,8 @@ const MOST_TICKS: u32 = 20_000;
 /// What outlives the process.
 pub struct World {
     pub config: Config,
+    /// Processes that share the database (SCH-7).
+    pub hosts: usize,
     pub clock: Arc<ManualClock>,
     pub rng: Arc<dyn Rng>,
     pub seed: u64,
@@ -40,15 +42,18 @@ pub struct Cast {
 pub struct Placed {
     pub id: WorkspaceId,
     pub mailboxes: Vec<(AccountId, String)>,
+    /// Those among them that were saved although their test failed.
+    pub in_error: Vec<(AccountId, String)>,
     pub campaigns: Vec<CampaignId>,
 }
 
 impl World {
-    /// The settings of a simulation: a database and a cache of plugins in `folder`, one thing at a
-    /// time, so that a seed reproduces a run.
-    pub fn config(folder: &Path, cache: &Path) -> Result<Config> {
+    /// The settings of a simulation: a database, where none is given, and what else is kept in
+    /// `folder`, one thing at a time, so that a seed reproduces a run.
+    pub fn config(folder: &Path, cache: &Path, database: Option<String>) -> Result<Config> {
         let mut config = Config::defaults()?;
-        config.database.url = format!("sqlite:{}", folder.join("overture.db").display());
+        let own = || format!("sqlite:{}", folder.join("overture.db").display());
+        config.database.url = database.unwrap_or_else(own);
         config.vault.master_key_file = folder.join("master.key");
         config.plugins.folder = folder.join("plugins");
         config.plugins.cache_folder = cache.to_owned();
@@ -78,22 +83,49 @@ impl World {
         Ok(env)
     }
 
-    /// Lets time pass until `end`: what is due is done, what is to happen happens.
+    /// The services of every process of a life.
+    ///
+    /// # Errors
+    /// What keeps one from starting.
+    pub async fn open_all(&self) -> Result<Vec<Env>> {
+        let mut all = Vec::new();
+        for _ in 0..self.hosts {
+            all.push(self.open().await?);
+        }
+        Ok(all)
+    }
+
+    /// Lets time pass until `end`: what is due is done, what is to happen happens. Whether it came
+    /// so far: else life goes on in another process.
     ///
     /// # Errors
     /// When the engine fails, or doesn't come to rest.
-    pub async fn live(&self, env: &Env, happenings: &mut Happenings, end: Timestamp) -> Result<()> {
-        let mut parts = Parts::default();
+    pub async fn live(
+        &self,
+        envs: &[Env],
+        happenings: &mut Happenings,
+        end: Timestamp,
+    ) -> Result<bool> {
+        let env = envs.first().context("a world has a process")?;
+        let mut hosts = Hosts {
+            parts: envs.iter().map(|_| Parts::default()).collect(),
+            rng: SeededRng::new(self.seed ^ env.now().as_micros().unsigned_abs()),
+        };
         loop {
-            let next = parts.settle(env).await?;
+            let next = hosts.settle(envs).await?;
             let next = [next, happenings.next()].into_iter().flatten().min();
             let next = next.filter(|at| *at < end).unwrap_or(end);
             self.clock.advance_to(next);
             if next == end {
-                return Ok(());
+                return Ok(true);
             }
-            if let Some(until) = happenings.happen(env, next).await? {
-                self.clock.advance_to(until.min(end));
+            match happenings.happen(env, next).await? {
+                Then::On => {}
+                Then::From(at) => self.clock.advance_to(at.min(end)),
+                Then::Anew(at) => {
+                    self.clock.advance_to(at.min(end));
+                    return Ok(false);
+                }
             }
         }
     }
@@ -115,32 +147,58 @@ impl Default for Parts {
 }
 
 impl Parts {
-    /// Does all that is due now; when something is due next.
-    async fn settle(&mut self, env: &Env) -> Result<Option<Timestamp>> {
+    /// A part with something to do now.
+    fn due(&self, env: &Env) -> Option<Part> {
+        let now = env.now();
+        let due = |part: &Part| {
+            let (due, seen) = (self.due[*part as usize], self.seen[*part as usize]);
+            let at = match due {
+                Due::Now => true,
+                Due::At(at) => at <= now,
+                Due::WhenWoken => false,
+            };
+            at || env.wakes.count(*part) != seen
+        };
+        Part::ALL.iter().copied().find(due)
+    }
+
+    /// When something is due next.
+    fn next(&self) -> Option<Timestamp> {
+        let moments = Part::ALL.iter().filter(|part| !part.is_real());
+        let moments = moments.filter_map(|part| match self.due[*part as usize] {
+            Due::At(at) => Some(at),
+            Due::Now | Due::WhenWoken => None,
+        });
+        moments.min()
+    }
+}
+
+/// The processes of a life, and whose turn it is by chance.
+struct Hosts {
+    parts: Vec<Parts>,
+    rng: SeededRng,
+}
+
+impl Hosts {
+    /// Does all that is due now, one part of one process at a time; when something is due next.
+    async fn settle(&mut self, envs: &[Env]) -> Result<Option<Timestamp>> {
         for _ in 0..MOST_TICKS {
-            let now = env.now();
-            let due = |parts: &Self, part: Part| {
-                let (due, seen) = (parts.due[part as usize], parts.seen[part as usize]);
-                let at = match due {
-                    Due::Now => true,
-                    Due::At(at) => at <= now,
-                    Due::WhenWoken => false,
-                };
-                at || env.wakes.count(part) != seen
+            let due = envs.iter().zip(&self.parts).enumerate();
+            let due: Vec<_> = due
+                .filter_map(|(host, (env, parts))| Some((host, parts.due(env)?)))
+                .collect();
+            let (host, part) = match due.as_slice() {
+                [] => return Ok(self.parts.iter().filter_map(Parts::next).min()),
+                [only] => *only,
+                all => all[self.rng.below(all.len() as u64) as usize],
             };
-            let Some(part) = Part::ALL.iter().copied().find(|part| due(self, *part)) else {
-                let moments = Part::ALL.iter().filter(|part| !part.is_real());
-                let moments = moments.filter_map(|part| match self.due[*part as usize] {
-                    Due::At(at) => Some(at),
-                    Due::Now | Due::WhenWoken => None,
-                });
-                return Ok(moments.min());
-            };
-            self.seen[part as usize] = env.wakes.count(part);
+            let (env, parts) = (&envs[host], &mut self.parts[host]);
+            parts.seen[part as usize] = env.wakes.count(part);
             let due = parts::tick(env, part).await;
-            self.due[part as usize] = due.with_context(|| format!("the part {part} failed"))?;
+            parts.due[part as usize] = due.with_context(|| format!("the part {part} failed"))?;
             env.under_way.settled().await;
         }
-        bail!("the engine did not come to rest at {}", env.now())
+        let now = envs.first().map(Env::now).unwrap_or_default();
+        bail!("the engine did not come to rest at {now}")
     }
 }

@@ -1,0 +1,189 @@
+//! What became of people, campaigns and mailboxes: their ends, their audit, what was told of them.
+
+use std::collections::HashMap;
+
+use overture_domain::{enrollments::EnrollmentState, events::EventKind};
+
+use super::{Checked, DAY, written};
+
+impl Checked<'_, '_> {
+    /// SEQ-3, SUP-1: nothing after a reply, a hard bounce or an unsubscribe was known.
+    pub(super) fn nothing_after_the_end(&mut self) {
+        let kinds = [
+            EventKind::ReplyReceived,
+            EventKind::EmailBounced,
+            EventKind::EmailUnsubscribed,
+            EventKind::EmailComplained,
+        ];
+        let mut broken = Vec::new();
+        for mail in &self.mails {
+            let stopped = mail.enrollment.state == EnrollmentState::Stopped;
+            let stopped = mail.enrollment.finished_at.filter(|_| stopped);
+            let ends = [self.known(&kinds, mail.enrollment.id), stopped];
+            let ends = ends.into_iter().flatten().min();
+            if let Some(end) = ends.filter(|end| *end < mail.taken.at) {
+                broken.push(format!(
+                    "{} was written to at {} after {end}",
+                    mail.taken.to, mail.taken.at
+                ));
+            }
+        }
+        for what in broken {
+            self.found.add("SEQ-3", what);
+        }
+    }
+
+    /// SUP-1: nothing to whom the workspace suppresses, in any campaign.
+    pub(super) fn nothing_to_the_suppressed(&mut self) {
+        let mut suppressed = HashMap::new();
+        for event in &self.of.events {
+            if event.kind == EventKind::ProspectSuppressed
+                && let (Some(prospect), Some(at)) = (event.prospect_id, written(event))
+            {
+                suppressed.entry(prospect).or_insert(at);
+            }
+        }
+        for mail in &self.mails {
+            let since = suppressed.get(&mail.enrollment.prospect_id);
+            if let Some(since) = since.filter(|since| **since < mail.taken.at) {
+                let what = format!(
+                    "{} is suppressed since {since} and was written to at {}",
+                    mail.taken.to, mail.taken.at
+                );
+                self.found.add("SUP-1", what);
+            }
+        }
+    }
+
+    /// SAFE-4: the statuses of each campaign and mailbox are a chain of audit rows that ends where
+    /// it stands.
+    pub(super) fn audited(&mut self) {
+        let campaigns = self
+            .of
+            .campaigns
+            .iter()
+            .map(|(c, ..)| (c.id.to_string(), c.status.name()));
+        let mailboxes = self
+            .of
+            .mailboxes
+            .iter()
+            .map(|m| (m.id.to_string(), m.status.name()));
+        let mut broken = Vec::new();
+        for (subject, status) in campaigns.chain(mailboxes) {
+            let mut now: Option<&str> = None;
+            let mut rows: Vec<_> = (self.of.audit.iter())
+                .filter(|row| row.subject_id == subject)
+                .collect();
+            while !rows.is_empty() {
+                // Several changes may stand at one moment of the clock.
+                let same = rows.iter().take_while(|row| row.at == rows[0].at);
+                let next = same
+                    .clone()
+                    .position(|row| row.from_status.as_deref() == now);
+                let row = rows.remove(next.unwrap_or(0));
+                if next.is_none() {
+                    broken.push(format!(
+                        "{subject}: from {:?} to {}, but it was {now:?}",
+                        row.from_status, row.to_status
+                    ));
+                }
+                now = Some(&row.to_status);
+                if row.reason.is_empty() || row.actor.is_empty() {
+                    broken.push(format!(
+                        "{subject} became {} by `{}`, for `{}`",
+                        row.to_status, row.actor, row.reason
+                    ));
+                }
+            }
+            if now != Some(status) {
+                broken.push(format!("{subject} is {status}; its audit ends at {now:?}"));
+            }
+        }
+        for what in broken {
+            self.found.add("SAFE-4", what);
+        }
+    }
+
+    /// SAFE-5: what was taken outside was told, once a time; nothing else was.
+    pub(super) fn counted(&mut self) {
+        let mut broken = Vec::new();
+        for (enrollment, email) in &self.of.enrollments {
+            let told = self.told(&[EventKind::EmailSent], enrollment.id).len();
+            let taken = self
+                .mails
+                .iter()
+                .filter(|mail| mail.enrollment.id == enrollment.id);
+            let taken = taken.count();
+            // What nobody knows may have been taken, and isn't told.
+            let unclear = usize::from(enrollment.state == EnrollmentState::AmbiguousSend);
+            if told > taken || taken > told + unclear {
+                let state = enrollment.state;
+                broken.push(format!(
+                    "{email} got {taken} mails and {told} were told; it is {state}"
+                ));
+            }
+        }
+        for what in broken {
+            self.found.add("SAFE-5", what);
+        }
+    }
+
+    /// SAFE-2, SCH-11: nobody stands still longer than for their reason, and whoever could be
+    /// written to was.
+    pub(super) fn alive(&mut self) {
+        let mut broken = Vec::new();
+        for (enrollment, email) in &self.of.enrollments {
+            let Some((campaign, ..)) = self.campaign(enrollment.campaign_id) else {
+                continue;
+            };
+            let state = enrollment.state;
+            // SAF-4: a mail that came back is tried three times more.
+            let given_up = self
+                .told(&[EventKind::EmailSoftBounced], enrollment.id)
+                .len()
+                > 3;
+            if state == EnrollmentState::Failed && !given_up {
+                broken.push(("SAFE-2", format!("{email} failed: {}", enrollment.reason)));
+            }
+            let runs = campaign.status == overture_domain::campaigns::CampaignStatus::Running;
+            let late = (enrollment.next_action_at).is_none_or(|at| at + DAY < self.evidence.end);
+            if runs && state.is_open() && late {
+                let next = enrollment.next_action_at;
+                broken.push((
+                    "SCH-11",
+                    format!("{email} is {state}, next {next:?}: {}", enrollment.reason),
+                ));
+            }
+            // TPL-4: whoever waited for a text goes on when it is mended.
+            let mended = self.evidence.mended.iter();
+            let mended = mended
+                .filter(|(_, id)| *id == campaign.id)
+                .map(|(at, _)| *at);
+            if state == EnrollmentState::PendingTemplateFix
+                && mended.max().is_some_and(|at| enrollment.updated_at < at)
+            {
+                broken.push((
+                    "SAFE-2",
+                    format!("{email} still waits for a text that was mended"),
+                ));
+            }
+            if state == EnrollmentState::Completed {
+                let steps = self.evidence.steps.get(&campaign.id).copied().unwrap_or(0);
+                let taken = self
+                    .mails
+                    .iter()
+                    .filter(|mail| mail.enrollment.id == enrollment.id);
+                let taken: std::collections::BTreeSet<_> = taken.map(|mail| mail.step).collect();
+                if taken.len() != steps as usize {
+                    broken.push((
+                        "SAFE-2",
+                        format!("{email} is completed after {taken:?} of {steps} steps"),
+                    ));
+                }
+            }
+        }
+        for (rule, what) in broken {
+            self.found.add(rule, what);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The checker: it knows the rules from the specification and sees only what the world outside
+//! took, the events, the audit and where everybody ended. Nothing of the engine decides here.
+
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `mails` | each mail that went out: once, in its hours, at its pace, under its caps, in its thread |
+//! | `lives` | what became of people, campaigns and mailboxes |
+//! | `harm` | sending that stops because it does harm |
+
+mod harm;
+mod lives;
+mod mails;
+
+use std::{collections::HashMap, fmt::Display, time::Duration};
+
+use jiff::tz::TimeZone;
+use overture_domain::{
+    CampaignId, EnrollmentId, Timestamp,
+    accounts::Account,
+    campaigns::Campaign,
+    enrollments::Enrollment,
+    events::{Event, EventKind},
+    people::Audit,
+};
+
+use super::outside::Delivered;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A workspace as it ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    pub mailboxes: Vec<Account>,
+    /// With the days between two steps, and the daily limit that it began with.
+    pub campaigns: Vec<(Campaign, u32, i64)>,
+    /// With the address of whom they write to.
+    pub enrollments: Vec<(Enrollment, String)>,
+    /// In their order.
+    pub events: Vec<Event>,
+    pub audit: Vec<Audit>,
+}
+
+/// Everything that the checker sees.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    pub workspaces: Vec<Ended>,
+    pub delivered: Vec<Delivered>,
+    /// Daily limits of campaigns that were moved.
+    pub limits: Vec<(Timestamp, CampaignId, i64)>,
+    /// When texts of campaigns were mended.
+    pub mended: Vec<(Timestamp, CampaignId)>,
+    /// How many steps each campaign has.
+    pub steps: HashMap<CampaignId, u32>,
+    pub end: Timestamp,
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Broken {
+    pub rule: &'static str,
+    pub what: String,
+}
+
+/// A mail that was taken, with whose and which it is.
+struct Mail<'a> {
+    taken: &'a Delivered,
+    headers: HashMap<String, String>,
+    enrollment: &'a Enrollment,
+    /// By the mark in its text, from 0.
+    step: u32,
+}
+
+/// Holds the evidence against the rules.
+pub fn check(evidence: &Evidence) -> Vec<Broken> {
+    let mut found = Found::default();
+    for workspace in &evidence.workspaces {
+        Checked::new(evidence, workspace, &mut found).all();
+    }
+    found.0.sort();
+    found.0
+}
+
+#[derive(Default)]
+struct Found(Vec<Broken>);
+
+impl Found {
+    fn add(&mut self, rule: &'static str, what: impl Display) {
+        self.0.push(Broken {
+            rule,
+            what: what.to_string(),
+        });
+    }
+}
+
+struct Checked<'a, 'b> {
+    evidence: &'a Evidence,
+    of: &'a Ended,
+    mails: Vec<Mail<'a>>,
+    found: &'b mut Found,
+}
+
+impl<'a, 'b> Checked<'a, 'b> {
+    fn new(evidence: &'a Evidence, of: &'a Ended, found: &'b mut Found) -> Self {
+        let by_address: HashMap<&str, &Enrollment> = (of.enrollments.iter())
+            .map(|(enrollment, email)| (email.as_str(), enrollment))
+            .collect();
+        let mut mails = Vec::new();
+        for taken in &evidence.delivered {
+            let Some(enrollment) = by_address.get(taken.to.as_str()) else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(&taken.bytes);
+            let Some(step) = mark(&text) else {
+                found.add("SAFE-3", format!("a mail to {} is of no step", taken.to));
+                continue;
+            };
+            mails.push(Mail {
+                taken,
+                headers: headers(&text),
+                enrollment,
+                step,
+            });
+        }
+        Self {
+            evidence,
+            of,
+            mails,
+            found,
+        }
+    }
+
+    fn all(mut self) {
+        self.once();
+        self.in_windows();
+        self.at_a_pace();
+        self.under_caps();
+        self.in_order();
+        self.nothing_after_the_end();
+        self.with_the_ways_out();
+        self.nothing_to_the_suppressed();
+        self.while_it_runs();
+        self.after_too_much_came_back();
+        self.under_the_shield();
+        self.audited();
+        self.counted();
+        self.alive();
+    }
+
+    fn campaign(&self, id: CampaignId) -> Option<&'a (Campaign, u32, i64)> {
+        self.of
+            .campaigns
+            .iter()
+            .find(|(campaign, ..)| campaign.id == id)
+    }
+
+    /// When events of a kind were told of an enrollment.
+    fn told(&self, kinds: &[EventKind], of: EnrollmentId) -> Vec<Timestamp> {
+        let events = self.of.events.iter();
+        let of =
+            events.filter(|event| event.enrollment_id == Some(of) && kinds.contains(&event.kind));
+        of.map(|event| event.occurred_at).collect()
+    }
+
+    /// When the first of these was known: an event's id has the moment at which it was written.
+    fn known(&self, kinds: &[EventKind], of: EnrollmentId) -> Option<Timestamp> {
+        let events = self.of.events.iter();
+        let of =
+            events.filter(|event| event.enrollment_id == Some(of) && kinds.contains(&event.kind));
+        of.filter_map(written).min()
+    }
+
+    /// The spans over which a campaign ran, as its events tell.
+    fn running(&self, id: CampaignId) -> Vec<(Timestamp, Timestamp)> {
+        let mut spans = Vec::new();
+        let mut since = None;
+        for event in &self.of.events {
+            if event.campaign_id != Some(id) || event.kind != EventKind::CampaignStatusChanged {
+                continue;
+            }
+            match event.data["toStatus"].as_str() {
+                Some("running") => since = Some(event.occurred_at),
+                _ => spans.extend(since.take().map(|from| (from, event.occurred_at))),
+            }
+        }
+        spans.extend(since.map(|from| (from, self.evidence.end)));
+        spans
+    }
+
+    fn times(&self, of: impl Fn(&Mail<'_>) -> bool) -> Vec<Timestamp> {
+        let mut times: Vec<_> = (self.mails.iter().filter(|mail| of(mail)))
+            .map(|mail| mail.taken.at)
+            .collect();
+        times.sort();
+        times
+    }
+}
+
+/// When an event was written, to the next millisecond: that is what its id knows.
+fn written(event: &Event) -> Option<Timestamp> {
+    let (secs, nanos) = event.id.uuid().get_timestamp()?.to_unix();
+    let millis = secs * 1_000 + u64::from(nanos) / 1_000_000 + 1;
+    Some(Timestamp::from_millis(i64::try_from(millis).ok()?))
+}
+
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+/// The headers of a mail, by their lower-case names.
+fn headers(text: &str) -> HashMap<String, String> {
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
+    (unfolded.lines())
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect()
+}
+
+/// The step that a mail's text is marked with.
+fn mark(text: &str) -> Option<u32> {
+    let at = text.find("mark-of-step-")? + "mark-of-step-".len();
+    let digits: String = text[at..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits.parse().ok()
+}

@@ -1,0 +1,309 @@
+//! What people do to campaigns, mailboxes and each other, and what a wrong counter is.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use jiff::tz::TimeZone;
+use overture_domain::{
+    AccountId, CampaignId, ProspectId, WorkspaceId,
+    campaigns::CampaignStatus,
+    caps::{Cap, Span, ZoneOf},
+    people::Actor,
+    prospects::{Prospect, SuppressionSource},
+    windows,
+};
+use overture_engine::{
+    Env, Error,
+    campaigns::{self, CampaignPatch, Enroll, StepIn},
+    mailboxes,
+    prospects::{self, Fields},
+    suppressions,
+};
+use overture_store::{Slice, caps, people, prospects as stored};
+
+use super::{
+    coverage,
+    outside::{self, Shared},
+    scenario::Fault,
+};
+
+/// What a text begins with that can't be rendered.
+const BROKEN: &str = "{{ 1 | divided_by: 0 }}";
+
+/// A campaign and a mailbox of one workspace.
+#[derive(Clone, Debug)]
+pub struct Whose {
+    pub ws: WorkspaceId,
+    pub campaign: CampaignId,
+    pub mailbox: AccountId,
+    pub address: String,
+}
+
+/// What somebody does. A number says to whom.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    Pause(Whose),
+    Resume(Whose),
+    Limit(Whose, i64),
+    BreakText(Whose),
+    MendText(Whose),
+    PauseMailbox(Whose),
+    ResumeMailbox(Whose),
+    DeleteMailbox(Whose),
+    ReturnMailbox(Whose),
+    ChangePassword(Whose),
+    MendPassword(Whose),
+    Add(Whose, u32),
+    TakeOut(Whose, u64),
+    Suppress(Whose, u64),
+    /// Companies are given to those who have none.
+    MendData(Whose),
+    /// Usage that never was.
+    Falsify(Whose, Cap),
+    LoseJobs,
+}
+
+/// Does it; None where it can't be done now, as when the campaign is through.
+///
+/// # Errors
+/// What the engine refuses that it should not.
+pub async fn act(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>> {
+    match done(env, deed, log).await {
+        Ok(fault) => Ok(fault),
+        Err(
+            Error::InvalidStatus { .. }
+            | Error::NotFound(_)
+            | Error::Conflict(_)
+            | Error::UnusableMailboxes { .. }
+            | Error::EndDateExpired
+            | Error::Invalid(_),
+        ) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn done(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>, Error> {
+    let by = &Actor::Cli;
+    let fault = match deed {
+        Deed::Pause(at) => {
+            campaigns::pause(env, at.ws, at.campaign, by).await?;
+            Fault::CampaignPaused
+        }
+        Deed::Resume(at) => {
+            let found = campaigns::get(env, at.ws, at.campaign).await?.campaign;
+            if found.status != CampaignStatus::Paused {
+                return Ok(None);
+            }
+            campaigns::resume(env, at.ws, at.campaign, by).await?;
+            Fault::CampaignResumed
+        }
+        Deed::Limit(at, limit) => {
+            let patch = CampaignPatch {
+                daily_send_limit: Some(*limit),
+                ..CampaignPatch::default()
+            };
+            campaigns::update(env, at.ws, at.campaign, &patch, by).await?;
+            let mut log = outside::lock(log);
+            log.limits.push((env.now(), at.campaign, *limit));
+            Fault::LimitEdited
+        }
+        Deed::BreakText(at) => {
+            edit_texts(env, at, |text| format!("{BROKEN}{text}")).await?;
+            Fault::TextBroken
+        }
+        Deed::MendText(at) => {
+            edit_texts(env, at, |text| text.replace(BROKEN, "")).await?;
+            outside::lock(log).mended.push((env.now(), at.campaign));
+            Fault::TextMended
+        }
+        Deed::PauseMailbox(at) => {
+            mailboxes::status::pause(env, at.ws, at.mailbox, by).await?;
+            Fault::MailboxPaused
+        }
+        Deed::ResumeMailbox(at) => {
+            mailboxes::status::resume(env, at.ws, at.mailbox, by).await?;
+            Fault::MailboxResumed
+        }
+        Deed::DeleteMailbox(at) => {
+            mailboxes::delete(env, at.ws, at.mailbox, by).await?;
+            Fault::MailboxDeleted
+        }
+        Deed::ReturnMailbox(at) => return returned(env, at).await,
+        Deed::ChangePassword(at) => {
+            mailboxes::get(env, at.ws, at.mailbox).await?;
+            outside::lock(log).locked.insert(at.address.clone());
+            Fault::PasswordChanged
+        }
+        Deed::MendPassword(at) => {
+            outside::lock(log).locked.remove(&at.address);
+            mailboxes::test(env, at.ws, at.mailbox, by).await?;
+            Fault::PasswordMended
+        }
+        Deed::Add(at, n) => {
+            let email = format!("silent.late{n}.{}@d1.example", env.now().as_micros());
+            let fields = Fields {
+                first_name: Some("Late".to_owned()),
+                company: Some("Company".to_owned()),
+                ..Fields::default()
+            };
+            prospects::create(env, at.ws, &email, fields, None).await?;
+            let who = Enroll {
+                emails: vec![email],
+                ..Enroll::default()
+            };
+            campaigns::enroll(env, at.ws, at.campaign, &who, by).await?;
+            Fault::PeopleAdded
+        }
+        Deed::TakeOut(at, n) => {
+            let who = somebody(env, at, *n).await?;
+            campaigns::unenroll(env, at.ws, at.campaign, &[who.id], &[]).await?;
+            Fault::PersonTakenOut
+        }
+        Deed::Suppress(at, n) => {
+            let who = somebody(env, at, *n).await?;
+            let source = SuppressionSource::Manual;
+            let what = suppressions::Suppress::email(who.email, source, "asked by telephone");
+            suppressions::create(env, at.ws, &what).await?;
+            Fault::PersonSuppressed
+        }
+        Deed::MendData(at) => return give_companies(env, at).await,
+        Deed::Falsify(at, cap) => return falsify(env, at, *cap).await,
+        Deed::LoseJobs => return Ok(coverage::lose_jobs(env).await?.then_some(Fault::JobsLost)),
+    };
+    Ok(Some(fault))
+}
+
+async fn edit_texts(env: &Env, at: &Whose, edit: impl Fn(&str) -> String) -> Result<(), Error> {
+    let found = campaigns::get(env, at.ws, at.campaign).await?;
+    let steps = found.steps.into_iter().map(|step| StepIn {
+        id: Some(step.id),
+        subject: step.subject,
+        body_html: edit(&step.body_html),
+        delay_minutes: Some(step.delay_minutes),
+        ..StepIn::default()
+    });
+    let patch = CampaignPatch {
+        steps: Some(steps.collect()),
+        ..CampaignPatch::default()
+    };
+    campaigns::update(env, at.ws, at.campaign, &patch, &Actor::Cli).await?;
+    Ok(())
+}
+
+/// The same address is connected again and joins the campaigns that it left (MB-5).
+async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
+    let new = mailboxes::NewMailbox {
+        address: at.address.clone(),
+        provider: Some("provider-sandbox".to_owned()),
+        preset: Some("sandbox".to_owned()),
+        daily_limit: Some(60),
+        ..mailboxes::NewMailbox::default()
+    };
+    let connected = mailboxes::connect(env, at.ws, new, &Actor::Cli).await?;
+    let found = campaigns::get(env, at.ws, at.campaign).await?;
+    let pool = found.pool.iter().map(|account| account.account_id);
+    let patch = CampaignPatch {
+        mailbox_ids: Some(
+            pool.filter(|id| *id != at.mailbox)
+                .chain([connected.account.id])
+                .collect(),
+        ),
+        ..CampaignPatch::default()
+    };
+    campaigns::update(env, at.ws, at.campaign, &patch, &Actor::Cli).await?;
+    Ok(Some(Fault::MailboxReturned))
+}
+
+async fn everybody(env: &Env, at: &Whose) -> Result<Vec<Prospect>, Error> {
+    let filter = overture_store::enrollments::Filter::default();
+    let all = Slice::first(i64::MAX);
+    let enrolled = campaigns::list_enrollments(env, at.ws, at.campaign, &filter, &all).await?;
+    let on = &mut env.db.reader();
+    let (filter, all) = (stored::Filter::default(), Slice::first(i64::MAX));
+    let known = stored::list(on, at.ws, &filter, &all).await?;
+    let known: BTreeMap<ProspectId, Prospect> =
+        known.into_iter().map(|one| (one.id, one)).collect();
+    let people = enrolled
+        .iter()
+        .filter_map(|one| known.get(&one.prospect_id));
+    Ok(people.cloned().collect())
+}
+
+async fn somebody(env: &Env, at: &Whose, n: u64) -> Result<Prospect, Error> {
+    let mut all = everybody(env, at).await?;
+    if all.is_empty() {
+        return Err(Error::NotFound("prospect"));
+    }
+    Ok(all.swap_remove(n as usize % all.len()))
+}
+
+async fn give_companies(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
+    let mut given = None;
+    for one in everybody(env, at).await? {
+        if one.company.is_empty() {
+            let fields = Fields {
+                company: Some("Company".to_owned()),
+                ..Fields::default()
+            };
+            prospects::update(env, at.ws, one.id, fields).await?;
+            given = Some(Fault::DataMended);
+        }
+    }
+    Ok(given)
+}
+
+/// Whether mails count under a cap.
+pub const fn counts_mails(cap: Cap) -> bool {
+    !matches!(
+        cap,
+        Cap::InvitesDaily | Cap::MessagesDaily | Cap::ActionsPerMinute
+    )
+}
+
+/// Counts what never was under a cap: far more than any limit.
+async fn falsify(env: &Env, at: &Whose, cap: Cap) -> Result<Option<Fault>, Error> {
+    const FAR_TOO_MUCH: i64 = 10_000;
+    let workspaces = people::list_workspaces(&mut env.db.reader()).await?;
+    let workspace = workspaces.into_iter().find(|one| one.id == at.ws);
+    let mailbox = mailboxes::get(env, at.ws, at.mailbox).await?;
+    let campaign = campaigns::get(env, at.ws, at.campaign).await?.campaign;
+    let name = match cap.rule().0 {
+        Span::Sliding(_) | Span::Day(ZoneOf::Utc) => String::new(),
+        Span::Day(ZoneOf::Mailbox) => mailbox.time_zone,
+        Span::Day(ZoneOf::Campaign) => campaign.time_zone,
+        Span::Day(ZoneOf::Workspace) => workspace.map(|one| one.time_zone).unwrap_or_default(),
+    };
+    let zone = windows::zone(&name).unwrap_or(TimeZone::UTC);
+    let domain = at.address.rsplit('@').next().unwrap_or_default();
+    let subjects: Vec<String> = match cap {
+        Cap::MailboxDaily
+        | Cap::MailboxTotalDaily
+        | Cap::MailboxPerMinute
+        | Cap::MailboxPerHour
+        | Cap::PresetDaily
+        | Cap::PresetPerMinute => vec![at.mailbox.to_string()],
+        Cap::CampaignDaily | Cap::CampaignNewDaily => vec![at.campaign.to_string()],
+        Cap::CampaignMailboxDaily => vec![format!("{} {}", at.campaign, at.mailbox)],
+        Cap::ProspectDaily => (everybody(env, at).await?.iter())
+            .map(|one| one.id.to_string())
+            .collect(),
+        Cap::RecipientDomainDaily => (0..11).map(|n| format!("{domain} d{n}.example")).collect(),
+        Cap::ProviderPerMinute | Cap::ProviderPerHour | Cap::ProviderDaily => {
+            vec!["provider-sandbox sandbox".to_owned()]
+        }
+        Cap::InvitesDaily | Cap::MessagesDaily | Cap::ActionsPerMinute => return Ok(None),
+    };
+    let wrong: Vec<_> = subjects
+        .into_iter()
+        .map(|subject| caps::Use {
+            cap,
+            subject,
+            bucket: cap.bucket(env.now(), &zone),
+            n: FAR_TOO_MUCH,
+        })
+        .collect();
+    let mut tx = env.db.begin().await?;
+    caps::add(&mut tx, at.ws, &wrong).await?;
+    tx.commit().await?;
+    Ok(Some(Fault::CounterFalsified))
+}
