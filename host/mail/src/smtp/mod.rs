@@ -40,6 +40,8 @@ pub struct Offers {
     pub utf8: bool,
     /// The largest mail taken, in bytes (`SIZE`, RFC 1870); `None` when not said.
     pub size: Option<u64>,
+    /// `PIPELINING` (RFC 2920): several commands at once.
+    pub pipelining: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,11 +138,34 @@ impl Session {
             State::Data | State::Dead => return Err(Cause::Closed.at(Stage::Mail)),
         }
         let suffix = if utf8 { " SMTPUTF8" } else { "" };
-        self.command(Stage::Mail, &format!("MAIL FROM:<{from}>{suffix}"))
-            .await?;
-        self.command(Stage::Rcpt, &format!("RCPT TO:<{to}>"))
-            .await?;
+        let (mail, rcpt) = (
+            format!("MAIL FROM:<{from}>{suffix}"),
+            format!("RCPT TO:<{to}>"),
+        );
+        if self.offers.pipelining {
+            return self.at_once(&mail, &rcpt).await;
+        }
+        self.command(Stage::Mail, &mail).await?;
+        self.command(Stage::Rcpt, &rcpt).await?;
         Ok(())
+    }
+
+    /// Both commands of an envelope in one round trip (RFC 2920). DATA waits for their answers: no
+    /// server shall wait for the body of a mail that it refuses.
+    async fn at_once(&mut self, mail: &str, rcpt: &str) -> Result<()> {
+        let of_mail = self.ask(Stage::Mail, &format!("{mail}\r\n{rcpt}")).await?;
+        let before = std::mem::replace(&mut self.state, State::Dead);
+        // Who hangs up with the first answer gives no second.
+        if before == State::Dead {
+            return expect(&of_mail, Stage::Mail, false);
+        }
+        let of_rcpt = self.answer(Stage::Rcpt, self.timeouts.command).await;
+        if of_rcpt.as_ref().is_ok_and(|reply| reply.code != 421) {
+            self.state = before;
+        }
+        expect(&of_mail, Stage::Mail, of_mail.is_positive())?;
+        let of_rcpt = of_rcpt?;
+        expect(&of_rcpt, Stage::Rcpt, of_rcpt.is_positive())
     }
 
     /// Goes through the dialogue up to the server's 354: now it waits for [`body`](Self::body).
@@ -366,6 +391,7 @@ fn offers(reply: &Reply) -> Offers {
         match words.next() {
             Some("STARTTLS") => offers.starttls = true,
             Some("SMTPUTF8") => offers.utf8 = true,
+            Some("PIPELINING") => offers.pipelining = true,
             Some("SIZE") => offers.size = words.next().and_then(|size| size.parse().ok()),
             Some("AUTH") => offers.auth.extend(words.map(str::to_owned)),
             _ => {}
@@ -439,7 +465,7 @@ mod tests {
     fn ehlo_is_understood() {
         let reply = Reply::parse(
             "250-mx.example.com hello\n250-SIZE 35882577\n250-AUTH PLAIN login\n250-AUTH=XOAUTH2\n\
-             250-STARTTLS\n250 SMTPUTF8",
+             250-STARTTLS\n250-PIPELINING\n250 SMTPUTF8",
         )
         .unwrap();
         assert_eq!(
@@ -449,6 +475,7 @@ mod tests {
                 auth: vec!["PLAIN".into(), "LOGIN".into(), "XOAUTH2".into()],
                 utf8: true,
                 size: Some(35_882_577),
+                pipelining: true,
             }
         );
     }

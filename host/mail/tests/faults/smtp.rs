@@ -101,6 +101,42 @@ async fn a_mail_goes_out_and_the_session_takes_the_next() {
     session.quit().await;
 }
 
+// RFC 2920: one round trip for both, and each answer is told apart (SAFE-3).
+#[tokio::test]
+async fn an_envelope_goes_at_once_where_the_server_offers_it() {
+    let dialer = dialer(vec![script(|mut server| async move {
+        server.say("220 server.test ESMTP\r\n").await;
+        let offers = "250-server.test\r\n250 PIPELINING\r\n";
+        server.turn("EHLO ", offers).await;
+        for (mail, rcpt) in [
+            ("250 Ok", "250 Ok"),
+            ("250 Ok", "550 5.1.1 no such user"),
+            ("550 5.7.1 not you", "503 5.5.1 need MAIL"),
+            ("421 4.3.2 closing", ""),
+        ] {
+            assert!(server.hear().await.starts_with("MAIL"));
+            assert!(server.hear().await.starts_with("RCPT"));
+            server.say(&format!("{mail}\r\n")).await;
+            if !rcpt.is_empty() {
+                server.say(&format!("{rcpt}\r\n")).await;
+                server.turn("RSET", "250 Ok\r\n").await;
+            }
+        }
+    })]);
+    let mut session = Session::connect(&dialer, &endpoint(Security::Plain), None)
+        .await
+        .unwrap();
+    session.envelope(&envelope()).await.unwrap();
+    let error = session.envelope(&envelope()).await.unwrap_err();
+    check_error(&error, Stage::Rcpt, Fate::NotSent, Code::MailboxNotFound);
+    let error = session.envelope(&envelope()).await.unwrap_err();
+    assert_eq!((error.stage, error.fate()), (Stage::Mail, Fate::NotSent));
+    assert!(session.is_usable());
+    let error = session.envelope(&envelope()).await.unwrap_err();
+    assert_eq!((error.stage, error.fate()), (Stage::Mail, Fate::NotSent));
+    assert!(!session.is_usable());
+}
+
 // SAFE-3: before the body, nothing was sent
 #[tokio::test]
 async fn what_breaks_before_the_body_is_not_sent() {
