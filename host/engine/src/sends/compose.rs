@@ -1,5 +1,6 @@
-//! What goes out: texts with the prospect's data (TPL-4), and of a mail thread, headers and
-//! unsubscribe link (SEQ-4, TRK-4).
+//! What goes out. A hand-out decides with the texts alone, rendered with the prospect's data
+//! (TPL-4): others wait for its transaction. The mail itself, with headers, footer and unsubscribe
+//! link (SEQ-4, TRK-4), is built when it is on its way.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,22 +29,37 @@ use crate::{
     unsubscribe,
 };
 
-use super::network::{self, Deed};
+use super::{
+    network::{self, Deed},
+    writes::Mail,
+};
 
-/// Something that is ready to go, and what is kept of it.
+/// A step whose texts stand: nothing is missing.
 #[derive(Clone, Debug)]
-pub(super) struct Composed {
-    pub outgoing: Carried,
-    pub message: Message,
-    /// Of a mail.
-    pub headers: Option<MailMessage>,
+pub(super) enum Draft {
+    Mail(Texts),
+    Deed(Deed),
 }
 
-/// What a provider is given, by channel.
+/// The texts of a mail, with what they need besides to become one.
 #[derive(Clone, Debug)]
-pub(super) enum Carried {
-    Mail(Outgoing),
-    Deed(Deed),
+pub(super) struct Texts {
+    subject: String,
+    html: String,
+    /// None: derived from the HTML.
+    text: Option<String>,
+    /// The mails that it answers, oldest first; none where it begins a thread (SEQ-4).
+    answers: Vec<String>,
+    /// The workspace's, for the footer (TRK-4).
+    postal_address: String,
+}
+
+/// A mail that is ready to go, and what is kept of it.
+#[derive(Clone, Debug)]
+pub(super) struct Built {
+    pub outgoing: Outgoing,
+    pub message: Message,
+    pub headers: MailMessage,
 }
 
 /// What keeps a mail from being made: the parked state and the reason (SAFE-2).
@@ -64,8 +80,6 @@ pub(super) struct Parts<'a> {
     pub prospect: &'a Prospect,
     pub account: &'a Account,
     pub zone: &'a TimeZone,
-    /// Without angle brackets.
-    pub message_id: &'a str,
     /// What went out before, oldest first.
     pub thread: &'a [Earlier],
     pub now: Timestamp,
@@ -77,32 +91,6 @@ impl Parts<'_> {
             workspace_id: self.workspace.id,
             enrollment_id: self.enrollment.id,
             step_index: self.step.step_index,
-        }
-    }
-
-    /// What is kept of it, whatever its channel.
-    pub(super) fn message(&self, recipient: String, text: String) -> Message {
-        Message {
-            id: self.env.id(),
-            workspace_id: self.workspace.id,
-            channel: self.account.channel,
-            direction: Direction::Out,
-            account_id: self.account.id,
-            campaign_id: Some(self.campaign.id),
-            enrollment_id: Some(self.enrollment.id),
-            prospect_id: Some(self.prospect.id),
-            step_index: Some(self.step.step_index),
-            external_id: self.message_id.to_owned(),
-            sender: self.account.address.clone(),
-            recipient,
-            subject: String::new(),
-            newest_text: text.clone(),
-            text,
-            html: None,
-            attribution: None,
-            label: None,
-            label_by: None,
-            at: self.now,
         }
     }
 }
@@ -136,80 +124,123 @@ impl Templates {
     }
 }
 
-/// Makes what goes out.
+/// Renders the texts of a step.
 ///
 /// # Errors
-/// [`Held`] where a template can't be rendered, a value is missing, or the address can't be
-/// written to.
-pub(super) fn compose(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> {
+/// [`Held`] where a template can't be rendered or a value is missing.
+pub(super) fn draft(templates: &mut Templates, parts: &Parts<'_>) -> Result<Draft, Held> {
     match parts.step.kind.channel() {
-        Channel::Mail => mail(templates, parts),
-        Channel::Linkedin => network::compose(templates, parts),
+        Channel::Mail => texts(templates, parts).map(Draft::Mail),
+        Channel::Linkedin => network::draft(templates, parts).map(Draft::Deed),
     }
 }
 
-fn mail(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> {
-    let texts = Texts::render(templates, parts)?;
-    let token = unsubscribe::token(parts.env, parts.key());
-    let link = unsubscribe::link(parts.env, &token);
-    let address = Some(parts.workspace.postal_address.trim()).filter(|address| !address.is_empty());
+fn texts(templates: &mut Templates, parts: &Parts<'_>) -> Result<Texts, Held> {
+    let mut missing = Vec::new();
+    let mut render =
+        |of, source: &str, context| render(templates, parts, of, source, context, &mut missing);
+    // A follow-up without a subject of its own goes on in the thread (SEQ-4).
+    let own = (parts.step, parts.variant);
+    let text = parts.step.text(parts.variant);
+    let in_thread = text.subject.trim().is_empty();
+    let thread = current(parts.thread);
+    let known = thread.iter().filter_map(|mail| mail.subject.as_deref());
+    let subject = match (in_thread, known.clone().next()) {
+        (false, _) => render(own, text.subject, Context::Subject)?,
+        (true, Some(first)) => reply_subject(first),
+        (true, None) => {
+            let (step, variant) = parts.first;
+            let subject = step.text(variant).subject;
+            reply_subject(&render(parts.first, subject, Context::Subject)?)
+        }
+    };
+    let html = render(own, text.body_html, Context::Html)?;
+    let text = text
+        .body_text
+        .map(|text| render(own, text, Context::Text))
+        .transpose()?;
+    complete(parts, &missing)?;
+    let answers = thread.iter().filter(|_| in_thread);
+    Ok(Texts {
+        subject,
+        html,
+        text,
+        answers: answers.map(|mail| mail.message_id.clone()).collect(),
+        postal_address: parts.workspace.postal_address.trim().to_owned(),
+    })
+}
+
+/// Makes the mail of texts.
+///
+/// # Errors
+/// [`Held`] where the HTML can't be read, or the address can't be written to.
+pub(super) fn build(env: &Env, of: &Mail, texts: &Texts) -> Result<Built, Held> {
+    let Mail {
+        action,
+        campaign,
+        prospect,
+        account,
+        ..
+    } = of;
+    let key = MailKey {
+        workspace_id: action.workspace_id,
+        enrollment_id: action.enrollment_id,
+        step_index: action.step_index,
+    };
+    let token = unsubscribe::token(env, key);
+    let link = unsubscribe::link(env, &token);
     let footer = Footer {
         unsubscribe_url: link.clone(),
         label: "Unsubscribe".to_owned(),
-        postal_address: address.map(str::to_owned),
+        postal_address: Some(texts.postal_address.clone()).filter(|address| !address.is_empty()),
     };
     let broken = |error: overture_mail::Error| {
         Held(
             EnrollmentState::PendingTemplateFix,
-            format!("step {}: {error}", parts.step.step_index + 1),
+            format!("step {}: {error}", action.step_index + 1),
         )
     };
+    let now = env.now();
     let html = with_footer(&texts.html, &footer).map_err(broken)?;
-    let text = texts.text.map(|text| text_with_footer(&text, &footer));
+    let text = texts.text.as_deref();
+    let text = text.map(|text| text_with_footer(text, &footer));
     let what = Tracked {
-        opens: parts.campaign.track_opens,
-        clicks: parts.campaign.track_clicks,
+        opens: campaign.track_opens,
+        clicks: campaign.track_clicks,
     };
     // What is kept is untouched: whoever reads it here is not the recipient.
-    let (tracked_html, links) =
-        tracking::write(parts.env, parts.key(), what, &html, parts.now).map_err(broken)?;
+    let (tracked_html, links) = tracking::write(env, key, what, &html, now).map_err(broken)?;
 
-    let (in_reply_to, references) = match (texts.in_thread, current(parts.thread)) {
-        (true, thread @ [.., last]) => (
-            Some(last.message_id.clone()),
-            thread.iter().map(|mail| mail.message_id.clone()).collect(),
-        ),
-        _ => (None, Vec::new()),
-    };
-    let way_out_is_lost = planted("no_way_out") && parts.step.step_index > 0;
+    let way_out_is_lost = planted("no_way_out") && action.step_index > 0;
     let mailto = format!(
         "mailto:{}?subject=unsubscribe%20{token}",
-        escaped(&parts.account.address)
+        escaped(&account.address)
     );
     let one_click = Some(link).filter(|link| link.starts_with("https://"));
+    let message_id = &action.external_id;
     let mail = mime::Outgoing {
-        message_id: parts.message_id.to_owned(),
-        date: parts.now,
+        message_id: message_id.clone(),
+        date: now,
         from: Mailbox {
-            name: named(&parts.account.sender_name),
-            address: parts.account.address.clone(),
+            name: named(&account.sender_name),
+            address: account.address.clone(),
         },
         to: Mailbox {
-            name: named(&parts.prospect.full_name()),
-            address: parts.prospect.email.trim().to_owned(),
+            name: named(&prospect.full_name()),
+            address: prospect.email.trim().to_owned(),
         },
         reply_to: None,
         subject: texts.subject.clone(),
         text: text.clone(),
         html: Some(tracked_html),
-        in_reply_to: in_reply_to.clone(),
-        references: references.clone(),
+        in_reply_to: texts.answers.last().cloned(),
+        references: texts.answers.clone(),
         unsubscribe: (!way_out_is_lost).then_some(Unsubscribe {
             url: one_click,
             mailto,
         }),
         headers: Vec::new(),
-        boundary: boundary(parts.message_id),
+        boundary: boundary(message_id),
     };
     let bytes = mime::build(&mail).map_err(|error| {
         Held(
@@ -218,70 +249,53 @@ fn mail(templates: &mut Templates, parts: &Parts<'_>) -> Result<Composed, Held> 
         )
     })?;
     let text = text.unwrap_or_else(|| overture_mail::html::to_text(&html));
-    Ok(Composed {
-        outgoing: Carried::Mail(Outgoing {
-            envelope: Envelope {
-                sender: parts.account.address.clone(),
-                recipient: mail.to.address.clone(),
-            },
-            message_id: parts.message_id.to_owned(),
-            bytes: bytes.into(),
-        }),
+    Ok(Built {
         message: Message {
-            subject: texts.subject,
+            subject: texts.subject.clone(),
             html: Some(html),
-            ..parts.message(mail.to.address, text)
+            ..message(env, of, &mail.to.address, text)
         },
-        headers: Some(MailMessage {
-            in_reply_to: in_reply_to.into_iter().collect(),
-            references,
+        headers: MailMessage {
+            in_reply_to: mail.in_reply_to.into_iter().collect(),
+            references: mail.references,
             links,
             ..MailMessage::default()
-        }),
+        },
+        outgoing: Outgoing {
+            envelope: Envelope {
+                sender: account.address.clone(),
+                recipient: mail.to.address,
+            },
+            message_id: message_id.clone(),
+            bytes: bytes.into(),
+        },
     })
 }
 
-/// The rendered texts.
-struct Texts {
-    subject: String,
-    html: String,
-    text: Option<String>,
-    /// It answers the enrollment's earlier mails.
-    in_thread: bool,
-}
-
-impl Texts {
-    fn render(templates: &mut Templates, parts: &Parts<'_>) -> Result<Self, Held> {
-        let mut missing = Vec::new();
-        let mut render =
-            |of, source: &str, context| render(templates, parts, of, source, context, &mut missing);
-        // A follow-up without a subject of its own goes on in the thread (SEQ-4).
-        let own = (parts.step, parts.variant);
-        let text = parts.step.text(parts.variant);
-        let in_thread = text.subject.trim().is_empty();
-        let thread = current(parts.thread).iter();
-        let known = thread.filter_map(|mail| mail.subject.as_deref()).next();
-        let subject = match (in_thread, known) {
-            (false, _) => render(own, text.subject, Context::Subject)?,
-            (true, Some(first)) => reply_subject(first),
-            (true, None) => {
-                let (step, variant) = parts.first;
-                let subject = step.text(variant).subject;
-                reply_subject(&render(parts.first, subject, Context::Subject)?)
-            }
-        };
-        let html = render(own, text.body_html, Context::Html)?;
-        let text = text
-            .body_text
-            .map(|text| render(own, text, Context::Text))
-            .transpose()?;
-        complete(parts, &missing)?;
-        Ok(Self {
-            subject,
-            html,
-            text,
-            in_thread,
-        })
+/// What is kept of a step, whatever its channel.
+pub(super) fn message(env: &Env, mail: &Mail, recipient: &str, text: String) -> Message {
+    let action = &mail.action;
+    Message {
+        id: env.id(),
+        workspace_id: action.workspace_id,
+        channel: action.channel,
+        direction: Direction::Out,
+        account_id: action.account_id,
+        campaign_id: Some(action.campaign_id),
+        enrollment_id: Some(action.enrollment_id),
+        prospect_id: Some(mail.prospect.id),
+        step_index: Some(action.step_index),
+        external_id: action.external_id.clone(),
+        sender: mail.account.address.clone(),
+        recipient: recipient.to_owned(),
+        subject: String::new(),
+        newest_text: text.clone(),
+        text,
+        html: None,
+        attribution: None,
+        label: None,
+        label_by: None,
+        at: env.now(),
     }
 }
 

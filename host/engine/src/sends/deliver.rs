@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    compose::Carried,
+    compose::{self, Draft, Held},
     journal, network,
     record::Ended,
     verdict::{self, NotSent, Verdict},
@@ -34,9 +34,23 @@ pub(super) async fn run(env: Env, mail: Mail) {
         committed: AtomicBool::new(false),
         refused: AtomicBool::new(false),
     });
-    let (verdict, session) = match &mail.composed.outgoing {
-        Carried::Mail(outgoing) => send(&env, &mail, outgoing, &hook).await,
-        Carried::Deed(deed) => (network::act(&env, &mail, deed, &hook).await, None),
+    let (mut kept, mut copy) = (None, None);
+    let verdict = match &mail.draft {
+        Draft::Mail(texts) => match compose::build(&env, &mail, texts) {
+            Ok(built) => {
+                let bytes = built.outgoing.bytes.clone();
+                let (verdict, session) = send(&env, &mail, built.outgoing, &hook).await;
+                kept = Some((built.message, Some(built.headers)));
+                copy = session.map(|session| (session, bytes));
+                verdict
+            }
+            Err(Held(state, why)) => Verdict::not_sent(NotSent::Held(state), why),
+        },
+        Draft::Deed(deed) => {
+            let text = deed.text.clone();
+            kept = Some((compose::message(&env, &mail, &deed.url, text), None));
+            network::act(&env, &mail, deed, &hook).await
+        }
     };
     let sent = matches!(verdict, Verdict::Sent { .. });
     let ended = Ended {
@@ -44,6 +58,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
         verdict,
         attempt: hook.id,
         attempted: hook.committed.load(Ordering::SeqCst),
+        kept,
     };
     if let Err(error) = journal::outcome(&env, ended).await {
         // The lease stays; its recovery finds the attempt, or that there was none.
@@ -57,12 +72,8 @@ pub(super) async fn run(env: Env, mail: Mail) {
     if !sent {
         env.wakes.wake(Part::Safety);
     }
-    let Some(session) = session else { return };
-    if sent
-        && let Carried::Mail(outgoing) = &mail.composed.outgoing
-        && let Err(failure) =
-            mailboxes::file_sent_copy(&session, &mail.account, &outgoing.bytes).await
-    {
+    let Some((session, bytes)) = copy else { return };
+    if sent && let Err(failure) = mailboxes::file_sent_copy(&session, &mail.account, &bytes).await {
         tracing::warn!(account.id = %mail.account.id, code = %failure.code, "no copy could be filed into Sent");
     }
     session.close().await;
@@ -72,7 +83,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
 async fn send(
     env: &Env,
     mail: &Mail,
-    outgoing: &Outgoing,
+    outgoing: Outgoing,
     hook: &Arc<Attempting>,
 ) -> (Verdict, Option<Arc<mailboxes::Session>>) {
     let (ws, provider) = (mail.action.workspace_id, mail.account.provider.as_str());
@@ -106,7 +117,7 @@ async fn send(
     }
     let outcome = env
         .providers
-        .send(ws, provider, Arc::clone(&session) as _, outgoing.clone())
+        .send(ws, provider, Arc::clone(&session) as _, outgoing)
         .await;
     let submission = match outcome.submission {
         SubmissionRecord::Cut => session.settle().await,

@@ -415,12 +415,11 @@ impl<'a> Batch<'a> {
             prospect,
             account,
             zone,
-            message_id: &action.external_id,
             thread,
             now: world.now,
         };
-        let composed = match compose::compose(&mut self.templates, &parts) {
-            Ok(composed) => composed,
+        let draft = match compose::draft(&mut self.templates, &parts) {
+            Ok(draft) => draft,
             Err(Held(state, reason)) => return Fate::Park(state, reason),
         };
         let free_at = self.slots.take(slot, limits, &*self.env.rng);
@@ -439,7 +438,7 @@ impl<'a> Batch<'a> {
             campaign: campaign.clone(),
             prospect: prospect.clone(),
             account: account.clone(),
-            composed,
+            draft,
             reserved,
         }))
     }

@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::{Env, Result, networks, providers::NetworkAnswer};
 
 use super::{
-    compose::{self, Carried, Composed, Held, Parts, Templates},
+    compose::{self, Held, Parts, Templates},
     deliver::Attempting,
     verdict::{NotSent, Verdict},
     writes::Mail,
@@ -34,14 +34,14 @@ pub(super) struct Deed {
     pub text: String,
 }
 
-/// Makes a step ready to go.
+/// Renders the text of a step.
 ///
 /// # Errors
 /// [`Held`] as with mails; a prospect without a profile waits for one.
-pub(super) fn compose(
+pub(super) fn draft(
     templates: &mut Templates,
     parts: &Parts<'_>,
-) -> std::result::Result<Composed, Held> {
+) -> std::result::Result<Deed, Held> {
     let mut missing = Vec::new();
     let own = (parts.step, parts.variant);
     let source = parts.step.text(parts.variant).body_text.unwrap_or_default();
@@ -51,14 +51,9 @@ pub(super) fn compose(
         missing.push("linkedinUrl".to_owned());
     }
     compose::complete(parts, &missing)?;
-    let text = text.trim().to_owned();
-    Ok(Composed {
-        message: parts.message(url.to_owned(), text.clone()),
-        outgoing: Carried::Deed(Deed {
-            url: url.to_owned(),
-            text,
-        }),
-        headers: None,
+    Ok(Deed {
+        url: url.to_owned(),
+        text: text.trim().to_owned(),
     })
 }
 
@@ -158,7 +153,7 @@ fn by_problem(env: &Env, problem: &NetworkProblem) -> Verdict {
         NetworkProblem::Restricted(_) => NotSent::AccountLost(AccountStatus::Restricted),
         NetworkProblem::Auth(_) => NotSent::AccountLost(AccountStatus::Disconnected),
         NetworkProblem::Temporary(_) | NetworkProblem::Unclear(_) => NotSent::Unreachable,
-        NetworkProblem::Rejected(_) => NotSent::Rejected,
+        NetworkProblem::Rejected(_) => NotSent::Held(EnrollmentState::InvalidProspect),
         NetworkProblem::Denied(_) => NotSent::Provider,
     };
     Verdict::not_sent(why, networks::words(problem))

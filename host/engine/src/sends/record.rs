@@ -9,6 +9,7 @@ use overture_domain::{
     ActionId, AttemptId, Timestamp,
     enrollments::{ActionState, EnrollmentState, JobState, Outcome},
     events::EventKind,
+    messages::{MailMessage, Message},
     pacing,
     people::Actor,
     planted::planted,
@@ -44,6 +45,8 @@ pub(super) struct Ended {
     pub attempt: AttemptId,
     /// It had been committed.
     pub attempted: bool,
+    /// What is kept of it once it went out.
+    pub kept: Option<(Message, Option<MailMessage>)>,
 }
 
 impl Ended {
@@ -236,9 +239,8 @@ impl Recorder<'_> {
                 let reason = format!("looked for again: {words}");
                 self.again(tx, self.now + wait, reason).await
             }
-            NotSent::Rejected => {
+            NotSent::Held(state) => {
                 self.end_with(tx, retrying(action.deferrals), words).await?;
-                let state = EnrollmentState::InvalidProspect;
                 self.park(tx, state, words.to_owned()).await
             }
             NotSent::AccountLost(to) => {

@@ -4,7 +4,9 @@
 //! a server's refusal means is told by the provider, which knows its service, within what the
 //! record allows.
 
-use overture_domain::{Timestamp, accounts::AccountStatus, planted::planted};
+use overture_domain::{
+    Timestamp, accounts::AccountStatus, enrollments::EnrollmentState, planted::planted,
+};
 use overture_mail::smtp::{Enhanced, ReplyClass, classify_parts};
 use overture_plugin_host::{
     CallError, Problem, Sent,
@@ -59,8 +61,9 @@ pub(super) enum NotSent {
     AlreadyConnected,
     /// The network doesn't know the profile (LI-9).
     NoProfile,
-    /// Refused for good, for a reason that somebody has to look at (LI-8).
-    Rejected,
+    /// Something holds it that somebody has to look at, and it is parked so: a network refused it
+    /// for good (LI-8), or no mail can be made of it.
+    Held(EnrollmentState),
 }
 
 impl Verdict {
@@ -98,7 +101,7 @@ impl NotSent {
             Self::NotConnected => "not_connected",
             Self::AlreadyConnected => "already_connected",
             Self::NoProfile => "no_profile",
-            Self::Rejected => "rejected",
+            Self::Held(_) => "rejected",
         }
     }
 }

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::{Env, Result};
 
-use super::{compose::Composed, enrollment_event, evidence, finished_events, world::World};
+use super::{compose::Draft, enrollment_event, evidence, finished_events, world::World};
 
 /// A mail, or another channel's step, on its way: handed out and reserved, not yet tried.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Mail {
     pub account: Account,
     /// The account's credentials, as the vault sealed them.
     pub sealed: Option<String>,
-    pub composed: Composed,
+    pub draft: Draft,
     /// Given back when the mail has definitely not gone out (CAP-2).
     pub reserved: Vec<Use>,
 }

@@ -57,6 +57,9 @@ pub(crate) fn write(
     html: &str,
     now: Timestamp,
 ) -> overture_mail::Result<(String, Vec<String>)> {
+    if !what.opens && !what.clicks {
+        return Ok((html.to_owned(), Vec::new()));
+    }
     let base = &env.config.public_url;
     let expires = Some(now + VALID);
     let pixel = format!("{base}/o/{}", tokens::sign(env, OPEN, mail, &[], expires));

@@ -4,10 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use overture_domain::{
     accounts::{AccountStatus, MailServer, MailSettings, TlsMode},
+    caps::{Cap, Limit},
     enrollments::EnrollmentState,
     events::EventKind,
     people::Actor,
     prospects::{ProspectStatus, SuppressionSource},
+    windows,
 };
 use overture_engine::{
     BeforeBody,
@@ -21,7 +23,7 @@ use overture_plugin_host::{
         Envelope, Failure, MailSession, Outgoing, Reply, Stage, Submission, SubmissionRecord,
     },
 };
-use overture_store::{accounts, on_both, prospects};
+use overture_store::{accounts, caps, on_both, prospects};
 use overture_testkit::{Outreach, outreach::Fate};
 
 use super::{DAY, HOUR, all_are, header, monday};
@@ -162,7 +164,7 @@ on_both! {
         assert_eq!(found, [EnrollmentState::Unsubscribed, EnrollmentState::Stopped, EnrollmentState::Completed, EnrollmentState::Stopped]);
     }
 
-    // An address that can't be written to is parked, not lost.
+    // An address that can't be written to is parked, not lost, and its mail counts nowhere (CAP-2).
     async fn an_address_that_fits_in_no_header_is_parked(test: TestDatabase) {
         let world = Outreach::new(test).await;
         let mailbox = world.mailbox("ada@sender.test").await;
@@ -171,7 +173,13 @@ on_both! {
         world.run_for(HOUR).await;
         let parked = &world.enrollments(campaign).await[0];
         assert_eq!(parked.state, EnrollmentState::InvalidProspect, "{}", parked.reason);
+        assert!(parked.reason.starts_with("the mail can't be built"), "{}", parked.reason);
         assert!(world.post.asked().is_empty());
+        let zone = windows::zone(&mailbox.time_zone).unwrap();
+        let limit = Limit { cap: Cap::MailboxDaily, subject: mailbox.id.to_string(), limit: 1, zone };
+        let (reader, now) = (&mut world.env().db.reader(), world.env().now());
+        let usage = caps::usage(reader, world.ws, std::slice::from_ref(&limit), now).await.unwrap();
+        assert_eq!(usage.used(&limit, now), 0);
     }
 
     // SAF-3: while a mail host is left alone, its mails wait with the reason, and count nowhere.

@@ -42,14 +42,8 @@ pub(super) async fn write(
     let done = actions::end(tx, &turns, now).await?;
     let kept: Vec<_> = all
         .iter()
-        .map(|(ended, _)| {
-            let composed = &ended.mail.composed;
-            let message = Message {
-                at: now,
-                ..composed.message.clone()
-            };
-            (message, composed.headers.clone())
-        })
+        .filter_map(|(ended, _)| ended.kept.clone())
+        .map(|(message, headers)| (Message { at: now, ..message }, headers))
         .collect();
     messages::insert(tx, &kept, now).await?;
     let ended: Vec<&Ended> = all
