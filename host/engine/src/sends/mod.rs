@@ -84,7 +84,7 @@ const HANDFUL: usize = 4;
 
 /// A workspace that has its turn may have one in so many of all hands, at least: few workspaces
 /// with many mails each cost less than many with few.
-const SHARES: usize = 8;
+const SHARES: usize = 4;
 
 /// Lanes that one tick looks at.
 const LANES: i64 = BATCH / SPARE;
@@ -167,9 +167,10 @@ pub async fn tick(env: &Env) -> Result<Due> {
     let more_to_plan = plan::tick(env).await?;
 
     // Most looks find nothing, and shall not keep those who write waiting.
-    let due = match next_at(env).await? {
-        Some(next) if next <= now => claim(env, now, hands).await?,
-        next if !more_to_plan => return Ok(Due::at(next)),
+    let next = Next::read(env).await?;
+    let due = match next.at() {
+        Some(at) if at <= now => claim(env, now, hands, next).await?,
+        at if !more_to_plan => return Ok(Due::at(at)),
         _ => Vec::new(),
     };
     let any = !due.is_empty();
@@ -214,18 +215,33 @@ pub async fn tick(env: &Env) -> Result<Due> {
     if hands == 0 {
         return Ok(Due::WhenWoken);
     }
-    Ok(match next_at(env).await? {
-        Some(next) if next <= now => Due::Now,
-        next => Due::at(next),
+    Ok(match Next::read(env).await?.at() {
+        Some(at) if at <= now => Due::Now,
+        at => Due::at(at),
     })
 }
 
-/// When the next job is due, or the head of a lane is to be looked at.
-async fn next_at(env: &Env) -> Result<Option<Timestamp>> {
-    let on = &mut env.db.reader();
-    let alone = jobs::next_run_at(on, JobKind::SendStep).await?;
-    let in_lanes = lanes::next_due_at(on).await?;
-    Ok(alone.into_iter().chain(in_lanes).min())
+/// When there is something to do next.
+#[derive(Clone, Copy)]
+struct Next {
+    /// The next job with a time of its own is due.
+    alone: Option<Timestamp>,
+    /// The head of a lane is to be looked at.
+    in_lanes: Option<Timestamp>,
+}
+
+impl Next {
+    async fn read(env: &Env) -> Result<Self> {
+        let on = &mut env.db.reader();
+        Ok(Self {
+            alone: jobs::next_run_at(on, JobKind::SendStep).await?,
+            in_lanes: lanes::next_due_at(on).await?,
+        })
+    }
+
+    fn at(self) -> Option<Timestamp> {
+        self.alone.into_iter().chain(self.in_lanes).min()
+    }
 }
 
 /// What a workspace has to do now.
@@ -238,10 +254,14 @@ struct DueWork {
 
 /// Takes due jobs, by workspace, in an order of chance: each is the first now and then (SCH-8). Of
 /// each lane no more than its share of the hands, and a few to spare.
-async fn claim(env: &Env, now: Timestamp, hands: usize) -> Result<Vec<(WorkspaceId, DueWork)>> {
+async fn claim(
+    env: &Env,
+    now: Timestamp,
+    hands: usize,
+    next: Next,
+) -> Result<Vec<(WorkspaceId, DueWork)>> {
     let real = env.real.now();
-    let mut tx = env.db.begin().await?;
-    let mut due_lanes = lanes::list_due(&mut tx, now, BATCH, LANES).await?;
+    let mut due_lanes = lanes::list_due(&mut env.db.reader(), now, BATCH, LANES).await?;
     take_turns(env, &mut due_lanes, hands);
     let share = hands.div_ceil(due_lanes.len().max(1)) as i64;
     // Where nobody can go, hands don't matter.
@@ -259,8 +279,13 @@ async fn claim(env: &Env, now: Timestamp, hands: usize) -> Result<Vec<(Workspace
         .iter()
         .map(|due| (&due.lane, heads_of(due)))
         .collect();
+    let mut tx = env.db.begin().await?;
     let in_lanes = lanes::claim(&mut tx, &heads, env.host, now, real).await?;
-    let alone = jobs::claim(&mut tx, JobKind::SendStep, env.host, now, real, BATCH).await?;
+    let alone = if next.alone.is_some_and(|at| at <= now) {
+        jobs::claim(&mut tx, JobKind::SendStep, env.host, now, real, BATCH).await?
+    } else {
+        Vec::new()
+    };
     tx.commit().await?;
 
     let mut by_workspace: BTreeMap<WorkspaceId, DueWork> = BTreeMap::new();
