@@ -26,8 +26,9 @@ pub async fn usage(
         .iter()
         .map(|limit| json!({"ws": ws, "kind": limit.cap, "subject": limit.subject, "from": limit.first_bucket(now)}))
         .collect();
+    // Hundreds of rows of four small fields: as one text they cost a third.
     let found = query(sql!(
-        "SELECT u.kind, u.subject, u.bucket, u.used FROM {rows $1}
+        "SELECT {array u.kind, u.subject, u.bucket, u.used} AS found FROM {rows $1}
          JOIN cap_usage u ON u.workspace_id = r.value->>'ws' AND u.kind = r.value->>'kind' AND u.subject = r.value->>'subject'
           AND u.bucket >= CAST(r.value->>'from' AS BIGINT)"
     ))
@@ -36,13 +37,10 @@ pub async fn usage(
     .await?;
     let mut usage = Usage::default();
     for row in &found {
-        let cap: Cap = row.parsed("kind")?;
-        usage.add(
-            cap,
-            &row.text("subject")?,
-            row.int("bucket")?,
-            row.int("used")?,
-        );
+        let counted: Vec<(Cap, String, i64, i64)> = row.array("found")?;
+        for (cap, subject, bucket, used) in counted {
+            usage.add(cap, &subject, bucket, used);
+        }
     }
     Ok(usage)
 }

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `{rows $1}` | the elements of a JSON array as rows of `r(value)`; read fields with `r.value->>'id'`, `CAST(r.value->>'n' AS BIGINT)` |
 //! | `{values 3}` | after `VALUES`: rows of so many new values each, from [`bind_rows`](crate::query::Query::bind_rows); the statement has no other parameters |
+//! | `{array a, b}` | all rows as one: a text, the JSON array of their `[a, b]`; NULL or empty without any |
 //! | `{fields p.custom}` | the names of a JSON object's fields as rows of `f(key)` |
 //! | `{for_update}` | locks the selected rows until the transaction ends; SQLite has one writer anyway |
 //! | `{for_share}` | keeps the selected rows as they are until the transaction ends |
@@ -98,6 +99,13 @@ fn piece(name: &str, dialect: Dialect) -> String {
             });
             let columns = sizes.next().unwrap_or(1);
             placeholders(columns, sizes.next().unwrap_or(1), dialect)
+        }
+        (array, _) if array.starts_with("array ") => {
+            let columns = &array["array ".len()..];
+            match dialect {
+                Sqlite => format!("json_group_array(json_array({columns}))"),
+                Postgres => format!("CAST(json_agg(json_build_array({columns})) AS TEXT)"),
+            }
         }
         (lock, Sqlite) if lock.starts_with("lock ") => "SELECT 1".into(),
         (lock, Postgres) if lock.starts_with("lock ") => {

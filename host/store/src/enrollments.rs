@@ -326,20 +326,35 @@ pub(crate) async fn cancel(
     over: impl Iterator<Item = &Enrollment>,
     now: Timestamp,
 ) -> Result<()> {
-    let rows: Vec<_> = over
-        .map(|over| json!({"ws": over.workspace_id, "v": over.id}))
-        .collect();
-    if rows.is_empty() {
+    let over: Vec<&Enrollment> = over.collect();
+    if over.is_empty() {
         return Ok(());
     }
-    expire_jobs(tx, &rows, now).await?;
+    expire_jobs(tx, &rows_of(&over), now).await?;
+    cancel_actions(tx, over.into_iter()).await
+}
+
+fn rows_of(over: &[&Enrollment]) -> Vec<serde_json::Value> {
+    let row = |over: &&Enrollment| json!({"ws": over.workspace_id, "v": over.id});
+    over.iter().map(row).collect()
+}
+
+/// The same of those whose live jobs have ended.
+pub(crate) async fn cancel_actions(
+    tx: &mut Tx,
+    over: impl Iterator<Item = &Enrollment>,
+) -> Result<()> {
+    let over: Vec<&Enrollment> = over.collect();
+    if over.is_empty() {
+        return Ok(());
+    }
     query(sql!(
         "UPDATE actions SET state = 'cancelled'
          WHERE enrollment_id IN (SELECT e.id FROM {rows $1} CROSS JOIN enrollments e WHERE e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws')
            AND state IN ('handed_out', 'retrying')
            AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.action_id = actions.id AND (t.outcome IS NULL OR t.outcome <> 'not_sent'))"
     ))
-    .bind_json(&rows)
+    .bind_json(&rows_of(&over))
     .execute(tx)
     .await?;
     Ok(())

@@ -117,6 +117,6 @@ pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<Gon
     .all(tx)
     .await?;
     let through = gone_on.iter().filter(|gone_on| gone_on.next.is_none());
-    enrollments::cancel(tx, through.map(|gone_on| &gone_on.enrollment), now).await?;
+    enrollments::cancel_actions(tx, through.map(|gone_on| &gone_on.enrollment)).await?;
     Ok(gone_on)
 }

@@ -125,6 +125,13 @@ impl Row {
         serde_json::from_value(value).map_err(|error| malformed(column, &error))
     }
 
+    /// What `{array …}` gathered.
+    pub fn array<T: DeserializeOwned>(&self, column: &str) -> Result<Vec<T>> {
+        let text = self.opt_text(column)?;
+        let all = text.map_or_else(|| Ok(Vec::new()), |text| serde_json::from_str(&text));
+        all.map_err(|error| malformed(column, &error))
+    }
+
     /// A JSON column that may be NULL.
     pub fn opt_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
         get!(self, column, Option<Json<serde_json::Value>>)?
