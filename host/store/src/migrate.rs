@@ -36,6 +36,7 @@ migrations! {
     13 "0013_pauses";
     14 "0014_lean";
     15 "0015_safety";
+    16 "0016_fewer_trees";
 }
 
 /// How far a database is.
