@@ -18,8 +18,9 @@ use super::{
     record::{self, Ended},
 };
 
-/// How long an outcome waits for others.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long an outcome waits for others: a group costs much the same for one and for many, and
+/// attempts wait for it. A process that dies meanwhile leaves attempts that evidence settles.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Groups of attempts that PostgreSQL writes at the same time.
 const AT_ONCE: usize = 4;
