@@ -66,7 +66,7 @@ on_both! {
         assert!(claimed.failure().contains("a server worked while"), "{claimed:?}");
         let restored = new.run(&["restore", &file]).await;
         assert!(restored.success().contains("campaigns paused with the reason `restored`: 1."), "{restored:?}");
-        assert!(restored.success().contains("1 steps that were under way"), "{restored:?}");
+        assert!(restored.success().contains("steps that were under way: 1."), "{restored:?}");
         let twice = new.run(&["restore", &file]).await;
         assert!(twice.failure().contains("--force"), "{twice:?}");
 
