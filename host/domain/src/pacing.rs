@@ -2,7 +2,10 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use crate::{Rng, Timestamp, planted::planted};
+use crate::{
+    Rng, Timestamp,
+    planted::{Bug, planted},
+};
 
 /// Seconds added to a step's delay (SCH-3): 1 to 5 minutes.
 pub const STEP_JITTER: RangeInclusive<u64> = 60..=300;
@@ -29,7 +32,7 @@ pub fn jitter(seconds: RangeInclusive<u64>, rng: &dyn Rng) -> Duration {
 /// The earliest moment of a step: previous action + delay + jitter (SCH-3). The window comes on
 /// top.
 pub fn step_due(previous: Timestamp, delay_minutes: i64, rng: &dyn Rng) -> Timestamp {
-    if planted("delay_forgotten") {
+    if planted(Bug::DelayForgotten) {
         return previous + jitter(STEP_JITTER, rng);
     }
     previous + minutes(delay_minutes) + jitter(STEP_JITTER, rng)
@@ -68,7 +71,7 @@ pub const RECOVERY_SPAN: Duration = Duration::from_secs(60 * 60);
 /// retries over 72 hours (SAF-4).
 pub fn soft_retry(refusals: i64) -> Option<Duration> {
     const HOUR: u64 = 3_600;
-    if planted("given_up_at_the_first_refusal") {
+    if planted(Bug::GivenUpAtTheFirstRefusal) {
         return None;
     }
     match refusals {

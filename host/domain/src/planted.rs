@@ -2,117 +2,104 @@
 //! `planted` alone, which no other feature brings in, and one at a time once [`plant`] was called;
 //! in any other build [`planted`] is false and its branches are gone.
 
-/// Each bug: its name, the rule that it breaks, and what it does.
-pub const BUGS: &[(&str, &str, &str)] = &[
-    (
-        "all_at_once_after_an_outage",
-        "SAFE-1",
-        "a mailbox that was idle for hours forgets its pace",
-    ),
-    (
-        "given_up_at_the_first_refusal",
-        "SAFE-2",
-        "a mail that was refused for now is failed",
-    ),
-    (
-        "text_mended_in_vain",
-        "SAFE-2",
-        "whoever waits for a text waits on when it is mended",
-    ),
-    (
-        "no_answer_is_no",
-        "SAFE-3",
-        "a send without an answer is tried again",
-    ),
-    (
-        "change_without_reason",
-        "SAFE-4",
-        "the audit doesn't say why a campaign changed",
-    ),
-    (
-        "sent_and_not_told",
-        "SAFE-5",
-        "a send that evidence settled has no event",
-    ),
-    ("window_in_utc", "SCH-2", "windows stand in UTC"),
-    (
-        "window_closes_late",
-        "SCH-2",
-        "a window is open for half an hour more",
-    ),
-    (
-        "delay_forgotten",
-        "SCH-3",
-        "a step is due right after the one before it",
-    ),
-    (
-        "half_the_pace",
-        "SCH-4",
-        "a mailbox keeps half its minutes between sends",
-    ),
-    (
-        "nothing_reserved",
-        "CAP-2",
-        "a mail that is handed out counts nowhere",
-    ),
-    (
-        "released_twice",
-        "CAP-2",
-        "a mail that has not gone out gives back more than it took",
-    ),
-    ("goes_on_after_a_reply", "SEQ-3", "a reply ends nothing"),
-    ("thread_lost", "SEQ-4", "a follow-up answers no mail"),
-    (
-        "any_mailbox",
-        "SEQ-4",
-        "a follow-up leaves from any mailbox",
-    ),
-    (
-        "suppressed_all_the_same",
-        "SUP-1",
-        "a suppression ends nothing that is under way",
-    ),
-    ("no_way_out", "TRK-4", "a follow-up has no List-Unsubscribe"),
-    ("never_swept", "SCH-11", "what is forgotten stays so"),
-    (
-        "never_rests",
-        "SAF-1",
-        "a campaign goes on whatever comes back",
-    ),
-    (
-        "no_shield",
-        "SAF-2",
-        "a workspace goes on whatever comes back",
-    ),
-];
+use crate::names;
+
+names! {
+    /// A bug that can be planted.
+    Bug {
+        /// A mailbox that was idle for hours forgets its pace.
+        AllAtOnceAfterAnOutage = "all_at_once_after_an_outage",
+        /// A mail that was refused for now is failed.
+        GivenUpAtTheFirstRefusal = "given_up_at_the_first_refusal",
+        /// Whoever waits for a text waits on when it is mended.
+        TextMendedInVain = "text_mended_in_vain",
+        /// A send without an answer is tried again.
+        NoAnswerIsNo = "no_answer_is_no",
+        /// The audit doesn't say why a campaign changed.
+        ChangeWithoutReason = "change_without_reason",
+        /// A send that evidence settled has no event.
+        SentAndNotTold = "sent_and_not_told",
+        /// Windows stand in UTC.
+        WindowInUtc = "window_in_utc",
+        /// A window is open for half an hour more.
+        WindowClosesLate = "window_closes_late",
+        /// A step is due right after the one before it.
+        DelayForgotten = "delay_forgotten",
+        /// A mailbox keeps half its minutes between sends.
+        HalfThePace = "half_the_pace",
+        /// A mail that is handed out counts nowhere.
+        NothingReserved = "nothing_reserved",
+        /// A mail that has not gone out gives back more than it took.
+        ReleasedTwice = "released_twice",
+        /// A reply ends nothing.
+        GoesOnAfterAReply = "goes_on_after_a_reply",
+        /// A follow-up answers no mail.
+        ThreadLost = "thread_lost",
+        /// A follow-up leaves from any mailbox.
+        AnyMailbox = "any_mailbox",
+        /// A suppression ends nothing that is under way.
+        SuppressedAllTheSame = "suppressed_all_the_same",
+        /// A follow-up has no List-Unsubscribe.
+        NoWayOut = "no_way_out",
+        /// What is forgotten stays so.
+        NeverSwept = "never_swept",
+        /// A campaign goes on whatever comes back.
+        NeverRests = "never_rests",
+        /// A workspace goes on whatever comes back.
+        NoShield = "no_shield",
+    }
+}
+
+impl Bug {
+    /// The rule that it breaks.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::AllAtOnceAfterAnOutage => "SAFE-1",
+            Self::GivenUpAtTheFirstRefusal | Self::TextMendedInVain => "SAFE-2",
+            Self::NoAnswerIsNo => "SAFE-3",
+            Self::ChangeWithoutReason => "SAFE-4",
+            Self::SentAndNotTold => "SAFE-5",
+            Self::WindowInUtc | Self::WindowClosesLate => "SCH-2",
+            Self::DelayForgotten => "SCH-3",
+            Self::HalfThePace => "SCH-4",
+            Self::NothingReserved | Self::ReleasedTwice => "CAP-2",
+            Self::GoesOnAfterAReply => "SEQ-3",
+            Self::ThreadLost | Self::AnyMailbox => "SEQ-4",
+            Self::SuppressedAllTheSame => "SUP-1",
+            Self::NoWayOut => "TRK-4",
+            Self::NeverSwept => "SCH-11",
+            Self::NeverRests => "SAF-1",
+            Self::NoShield => "SAF-2",
+        }
+    }
+}
 
 #[cfg(feature = "planted")]
 mod imp {
     use std::sync::OnceLock;
 
-    static PLANTED: OnceLock<&'static str> = OnceLock::new();
+    use super::Bug;
 
-    /// Plants a bug of [`BUGS`](super::BUGS) for the rest of the process. False: there is no such, or
-    /// one was planted before.
-    pub fn plant(name: &str) -> bool {
-        let mut known = super::BUGS.iter().map(|(bug, ..)| *bug);
-        known
-            .find(|bug| *bug == name)
-            .is_some_and(|bug| PLANTED.set(bug).is_ok())
+    static PLANTED: OnceLock<Bug> = OnceLock::new();
+
+    /// Plants a bug for the rest of the process. False: another was planted before.
+    pub fn plant(bug: Bug) -> bool {
+        PLANTED.set(bug).is_ok()
     }
 
     /// Whether the bug was planted.
-    pub fn planted(name: &str) -> bool {
-        debug_assert!(super::BUGS.iter().any(|(bug, ..)| *bug == name), "{name}");
-        PLANTED.get().is_some_and(|bug| *bug == name)
+    pub fn planted(bug: Bug) -> bool {
+        PLANTED.get() == Some(&bug)
     }
 }
 
 #[cfg(not(feature = "planted"))]
 mod imp {
+    use super::Bug;
+
     /// Whether the bug was planted: never, in this build.
     #[inline]
-    pub const fn planted(_: &str) -> bool {
+    pub const fn planted(_: Bug) -> bool {
         false
     }
 }

@@ -7,7 +7,11 @@ use jiff::{
     tz::{TimeZone, TimeZoneTransition},
 };
 
-use crate::{Timestamp, campaigns::Window, planted::planted};
+use crate::{
+    Timestamp,
+    campaigns::Window,
+    planted::{Bug, planted},
+};
 
 /// How far [`clamp_to_window`] looks ahead (SCH-2).
 const SCAN_DAYS: i64 = 8;
@@ -58,7 +62,7 @@ pub fn clamp_to_window(
 
 /// Whether a window is open at this moment.
 pub fn is_open(at: Timestamp, windows: &[Window], zone: &TimeZone) -> bool {
-    let late = if planted("window_closes_late") {
+    let late = if planted(Bug::WindowClosesLate) {
         1_800
     } else {
         0

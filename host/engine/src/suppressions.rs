@@ -6,7 +6,7 @@ use overture_domain::{
     ProspectId, Timestamp, WorkspaceId,
     enrollments::EnrollmentState,
     events::{Event, EventKind},
-    planted::planted,
+    planted::{Bug, planted},
     prospects::{
         Prospect, ProspectStatus, Suppression, SuppressionKind, SuppressionSource, email_key,
         email_problem,
@@ -93,7 +93,7 @@ pub async fn suppress_in(tx: &mut Tx, env: &Env, ws: WorkspaceId, what: &Suppres
     };
     let ids: Vec<ProspectId> = covered.iter().map(|prospect| prospect.id).collect();
     prospects::set_status(tx, ws, &ids, what.prospect_status(), now).await?;
-    if !planted("suppressed_all_the_same") {
+    if !planted(Bug::SuppressedAllTheSame) {
         enrollments::finish_by_prospects(tx, ws, &ids, what.enrollment_state(), why, now).await?;
     }
     events::insert(tx, &suppressed_events(env, ws, what, &covered, now)).await?;

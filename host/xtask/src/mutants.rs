@@ -15,7 +15,6 @@ use crate::workspace::Workspace;
 struct Bug {
     name: String,
     rule: String,
-    what: String,
 }
 
 /// Plants each bug by itself and simulates until a rule is found broken, so many seeds at most. Prints
@@ -46,11 +45,11 @@ pub(crate) fn run(workspace: &Workspace, only: &[String], seeds: u64, jobs: usiz
                     while let Some(bug) = next(&waiting) {
                         match hunt(&binary, &bug, seeds)? {
                             Some((seed, rules)) => println!(
-                                "{}: found by seed {seed}, as {rules} ({}: {})",
-                                bug.name, bug.rule, bug.what
+                                "{} ({}): found by seed {seed}, as {rules}",
+                                bug.name, bug.rule
                             ),
                             None => {
-                                println!("{}: LIVES ({}: {})", bug.name, bug.rule, bug.what);
+                                println!("{} ({}): LIVES", bug.name, bug.rule);
                                 lives.lock().expect("nobody panics").push(bug.name);
                             }
                         }

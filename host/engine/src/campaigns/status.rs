@@ -6,7 +6,7 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus, Pause, PauseReason},
     events::{Event, EventKind},
     people::Actor,
-    planted::planted,
+    planted::{Bug, planted},
 };
 use overture_store::{Tx, campaigns as store, campaigns::StatusChange, events};
 use serde_json::json;
@@ -85,7 +85,7 @@ async fn change_in(
         audit_id: env.id(),
         from: Some(campaign.status),
         to,
-        reason: if planted("change_without_reason") {
+        reason: if planted(Bug::ChangeWithoutReason) {
             String::new()
         } else {
             reason.to_owned()

@@ -7,7 +7,7 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus, PoolAccount, Step},
     enrollments::EnrollmentState,
     people::Actor,
-    planted::planted,
+    planted::{Bug, planted},
     variants::Variant,
 };
 use overture_store::{Tx, campaigns as store, enrollments, events, jobs};
@@ -71,7 +71,7 @@ pub async fn update(
             EnrollmentState::PendingTemplateFix,
             EnrollmentState::PendingTemplateVariableResolution,
         ] {
-            if planted("text_mended_in_vain") {
+            if planted(Bug::TextMendedInVain) {
                 continue;
             }
             let resumed = enrollments::resume_campaign(&mut tx, ws, id, state, now).await?;

@@ -12,7 +12,7 @@ use overture_domain::{
     events::{Event, EventKind},
     messages::{Attribution, Direction, Label, MailMessage, Message},
     pacing,
-    planted::planted,
+    planted::{Bug, planted},
     prospects::{Prospect, SuppressionSource, email_domain, email_key},
     windows,
 };
@@ -197,7 +197,7 @@ impl Apply<'_> {
             .campaign(tx, origin.campaign_id)
             .await?
             .is_none_or(|c| c.stop_on_reply)
-            && !planted("goes_on_after_a_reply");
+            && !planted(Bug::GoesOnAfterAReply);
         let state = enrollments::find(tx, ws, origin.enrollment_id)
             .await?
             .map(|e| e.state);

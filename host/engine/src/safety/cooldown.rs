@@ -5,7 +5,7 @@ use overture_domain::{
     accounts::{Account, AccountStatus},
     campaigns::{Campaign, CampaignStatus},
     people::Actor,
-    planted::planted,
+    planted::{Bug, planted},
     safety::{BOUNCE_PERCENT, COMPLAINTS, LEAST_SENDS, LOOK_BACK, Measure, REST},
 };
 use overture_store::{Read, Tx, accounts, campaigns as stored, safety as store};
@@ -26,7 +26,7 @@ const BY: Actor = Actor::Engine("SAF-1");
 pub(super) async fn tick(env: &Env) -> Result<(bool, Due)> {
     let now = env.now();
     let mut changed = false;
-    if planted("never_rests") {
+    if planted(Bug::NeverRests) {
         return Ok((changed, Due::WhenWoken));
     }
     // Fewer are no trouble, whatever was sent.

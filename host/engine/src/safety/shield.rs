@@ -7,7 +7,7 @@ use overture_domain::{
     WorkspaceId,
     campaigns::{CampaignStatus, PauseReason},
     people::Actor,
-    planted::planted,
+    planted::{Bug, planted},
     safety::{BounceShield, LEAST_SENDS},
 };
 use overture_store::{Read, Slice, campaigns as stored, people, safety as store};
@@ -42,7 +42,7 @@ pub async fn set_shield(env: &Env, ws: WorkspaceId, shield: &BounceShield) -> Re
 /// Trips the shields that are to trip. Whether any did.
 pub(super) async fn tick(env: &Env) -> Result<bool> {
     let mut tripped = false;
-    if planted("no_shield") {
+    if planted(Bug::NoShield) {
         return Ok(tripped);
     }
     let lately = env.now() - LATELY;

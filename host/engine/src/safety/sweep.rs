@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use overture_domain::{EnrollmentId, Timestamp, WorkspaceId, alerts::AlertCode, planted::planted};
+use overture_domain::{
+    EnrollmentId, Timestamp, WorkspaceId,
+    alerts::AlertCode,
+    planted::{Bug, planted},
+};
 use overture_store::{people, safety as store};
 
 use crate::{
@@ -66,7 +70,7 @@ impl Sweep {
 pub(super) async fn tick(env: &Env) -> Result<(bool, Due)> {
     let now = env.now();
     let (looks, next) = env.sweep.called(now);
-    let looks = looks && !planted("never_swept");
+    let looks = looks && !planted(Bug::NeverSwept);
     if looks {
         let found = look(env, now).await?;
         let causes: Vec<_> = (found.iter())

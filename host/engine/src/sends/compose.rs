@@ -12,7 +12,7 @@ use overture_domain::{
     enrollments::{Enrollment, EnrollmentState},
     messages::{Direction, MailKey, MailMessage, Message},
     people::Workspace,
-    planted::planted,
+    planted::{Bug, planted},
     prospects::Prospect,
 };
 use overture_mail::{
@@ -211,7 +211,7 @@ pub(super) fn build(env: &Env, of: &Mail, texts: &Texts) -> Result<Built, Held> 
     // What is kept is untouched: whoever reads it here is not the recipient.
     let (tracked_html, links) = tracking::write(env, key, what, &html, now).map_err(broken)?;
 
-    let way_out_is_lost = planted("no_way_out") && action.step_index > 0;
+    let way_out_is_lost = planted(Bug::NoWayOut) && action.step_index > 0;
     let mailto = format!(
         "mailto:{}?subject=unsubscribe%20{token}",
         escaped(&account.address)

@@ -13,7 +13,7 @@ use overture_domain::{
     caps::{Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
     events::{Event, EventKind},
-    planted::planted,
+    planted::{Bug, planted},
     prospects::{Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
@@ -279,7 +279,7 @@ impl<'a> Batch<'a> {
 
     /// SEQ-3, SUP-1: looked at in the sending transaction.
     fn not_to_be_written_to(&self, prospect: &Prospect) -> Option<Fate> {
-        if planted("suppressed_all_the_same") {
+        if planted(Bug::SuppressedAllTheSame) {
             return None;
         }
         let (state, reason) = match prospect.status {
@@ -324,7 +324,7 @@ impl<'a> Batch<'a> {
 
     /// The mails that this enrollment got before, oldest first (SEQ-4).
     fn thread(&self, enrollment: &Enrollment) -> Vec<Earlier> {
-        if planted("thread_lost") {
+        if planted(Bug::ThreadLost) {
             return Vec::new();
         }
         let earlier = self.world.actions.get(&enrollment.id).into_iter().flatten();
@@ -425,7 +425,7 @@ impl<'a> Batch<'a> {
         let free_at = self.slots.take(slot, limits, &*self.env.rng);
         self.writes.pacers.insert(account.id, free_at);
         self.limits_reached(enrollment, account, limits);
-        let n = i64::from(!planted("nothing_reserved"));
+        let n = i64::from(!planted(Bug::NothingReserved));
         let reserved = uses(limits, world.now, n);
         Fate::Go(Box::new(Mail {
             job: JobId::from_uuid(action.id.uuid()),

@@ -12,7 +12,7 @@ use overture_domain::{
     campaigns::{Campaign, StepKind},
     enrollments::{EnrollmentState, Lane},
     pacing,
-    planted::planted,
+    planted::{Bug, planted},
     windows,
 };
 use overture_store::{
@@ -133,7 +133,7 @@ pub(super) const OUTSIDE: &str = "outside the sending window";
 
 /// The zone in which a campaign's windows stand for a prospect: theirs where it is known (SCH-1).
 pub(super) fn zone_of(campaign: &Campaign, prospect_zone: &str) -> TimeZone {
-    if planted("window_in_utc") {
+    if planted(Bug::WindowInUtc) {
         return TimeZone::UTC;
     }
     windows::zone(prospect_zone)

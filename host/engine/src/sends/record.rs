@@ -12,7 +12,7 @@ use overture_domain::{
     messages::{MailMessage, Message},
     pacing,
     people::Actor,
-    planted::planted,
+    planted::{Bug, planted},
 };
 use overture_store::{Tx, accounts, actions, caps, caps::Use, enrollments, events, jobs};
 use serde_json::json;
@@ -355,7 +355,7 @@ impl Recorder<'_> {
             .reserved
             .iter()
             .map(|used| Use {
-                n: -used.n * if planted("released_twice") { 2 } else { 1 },
+                n: -used.n * if planted(Bug::ReleasedTwice) { 2 } else { 1 },
                 ..used.clone()
             })
             .collect();

@@ -8,7 +8,7 @@ use overture_domain::{
     enrollments::{ActionState, EnrollmentState, Outcome},
     messages::MailKey,
     people::{Actor, Audit},
-    planted::planted,
+    planted::{Bug, planted},
 };
 use overture_store::{
     Tx, enrollments, events,
@@ -170,7 +170,7 @@ pub(super) async fn settle_in(
                 Some(sent_event(env, &send.action, attempt, to, at))
             })
             .collect();
-        if !planted("sent_and_not_told") {
+        if !planted(Bug::SentAndNotTold) {
             events::insert(tx, &told).await?;
         }
     } else {

@@ -20,7 +20,7 @@ use overture_domain::{
     campaigns::{Campaign, Rotation, Window},
     caps::{Binding, Cap, Limit, Span, Usage},
     pacing,
-    planted::planted,
+    planted::{Bug, planted},
     windows,
 };
 
@@ -83,7 +83,7 @@ impl Mailbox<'_> {
     /// keep their distance.
     fn free_from(&self, at: Timestamp) -> Timestamp {
         let idle = self.account.next_send_at + Duration::from_secs(4 * 3_600) <= at;
-        if idle && planted("all_at_once_after_an_outage") {
+        if idle && planted(Bug::AllAtOnceAfterAnOutage) {
             return at;
         }
         let mut at = at.max(self.account.next_send_at);
@@ -201,7 +201,7 @@ impl<'a> Slots<'a> {
     }
 
     pub(super) fn add(&mut self, account: &'a Account, minutes_between_sends: i64, rng: &dyn Rng) {
-        let half = planted("half_the_pace");
+        let half = planted(Bug::HalfThePace);
         let mailbox = Mailbox {
             account,
             minutes_between_sends: minutes_between_sends / if half { 2 } else { 1 },

@@ -5,7 +5,10 @@
 //! record allows.
 
 use overture_domain::{
-    Timestamp, accounts::AccountStatus, enrollments::EnrollmentState, planted::planted,
+    Timestamp,
+    accounts::AccountStatus,
+    enrollments::EnrollmentState,
+    planted::{Bug, planted},
 };
 use overture_mail::smtp::{Enhanced, ReplyClass, classify_parts};
 use overture_plugin_host::{
@@ -153,7 +156,7 @@ fn by_guest(answer: &Result<Result<Sent, Problem>, CallError>) -> Verdict {
         Ok(Ok(sent)) => Verdict::Sent {
             words: sent.reply.as_ref().map(text).unwrap_or_default(),
         },
-        Ok(Err(Problem::Unclear(words))) if planted("no_answer_is_no") => {
+        Ok(Err(Problem::Unclear(words))) if planted(Bug::NoAnswerIsNo) => {
             Verdict::not_sent(NotSent::Unreachable, words)
         }
         Ok(Err(Problem::Unclear(words))) => Verdict::Unknown {

@@ -14,7 +14,7 @@ use overture_domain::{
     caps::{Cap, Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, Job},
     people::Workspace,
-    planted::planted,
+    planted::{Bug, planted},
     prospects::Prospect,
     windows,
 };
@@ -226,7 +226,7 @@ impl World {
     /// went through the same channel. A mail that was begun keeps its mailbox as well: its
     /// Message-ID carries the domain (SEQ-4).
     pub(super) fn sticky(&self, enrollment: &Enrollment) -> Option<&Account> {
-        if planted("any_mailbox") {
+        if planted(Bug::AnyMailbox) {
             return None;
         }
         let channel = self.kind(enrollment).channel();

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 #[cfg(feature = "planted")]
+use overture_domain::planted::{Bug, plant};
+#[cfg(feature = "planted")]
 use serde_json::json;
 
 use super::{note, say};
@@ -30,7 +32,7 @@ pub struct Options {
     /// A bug to be found
     #[cfg(feature = "planted")]
     #[arg(long)]
-    planted: Option<String>,
+    planted: Option<Bug>,
     /// Print the bugs that can be planted
     #[cfg(feature = "planted")]
     #[arg(long)]
@@ -49,23 +51,15 @@ pub fn simulate(options: &Options) -> Result<()> {
     };
     #[cfg(feature = "planted")]
     if options.bugs {
-        let bugs = overture_domain::planted::BUGS.iter();
-        let bugs = bugs.map(|(name, rule, what)| json!({"name": name, "rule": rule, "what": what}));
-        say(serde_json::Value::from_iter(bugs));
+        let all = Bug::ALL.iter();
+        let all = all.map(|bug| json!({"name": bug, "rule": bug.rule()}));
+        say(serde_json::Value::from_iter(all));
         return Ok(());
     }
     #[cfg(feature = "planted")]
-    if let Some(bug) = &options.planted
-        && !overture_domain::planted::plant(bug)
-    {
-        let known: Vec<_> = overture_domain::planted::BUGS
-            .iter()
-            .map(|(name, ..)| *name)
-            .collect();
-        bail!(
-            "there is no bug `{bug}` to plant; there are: {}",
-            known.join(", ")
-        );
+    if let Some(bug) = options.planted {
+        // Once a process.
+        plant(bug);
     }
     let cache = tempfile::tempdir().context("a temporary folder can't be made")?;
     let mut broken = 0;
