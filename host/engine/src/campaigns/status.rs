@@ -119,7 +119,7 @@ async fn change_in(
     Ok(())
 }
 
-/// A campaign goes on to rest: a row of the audit with what is still wrong, and no event (SAF-1).
+/// A campaign goes on to rest: a row of the audit with what is still wrong (SAF-1).
 ///
 /// # Errors
 /// Those of [`set_in`].
@@ -130,19 +130,11 @@ pub(crate) async fn rest_on_in(
     reason: &str,
     actor: &Actor,
 ) -> Result<()> {
-    let change = StatusChange {
-        audit_id: env.id(),
-        from: Some(CampaignStatus::Cooldown),
-        to: CampaignStatus::Cooldown,
-        reason: reason.to_owned(),
-        pauses: Vec::new(),
-        actor: actor.to_string(),
-        at: env.now(),
-    };
-    write(tx, campaign, &change).await
+    let stays = stays(env, campaign, (reason, Vec::new()), actor);
+    write(tx, campaign, &stays).await
 }
 
-/// What holds a paused campaign changes, and it stays paused: a row of the audit, and no event.
+/// What holds a paused campaign changes, and it stays paused: a row of the audit.
 pub(super) async fn set_pauses_in(
     tx: &mut Tx,
     env: &Env,
@@ -151,16 +143,26 @@ pub(super) async fn set_pauses_in(
     reason: &str,
     actor: &Actor,
 ) -> Result<()> {
-    let change = StatusChange {
+    let stays = stays(env, campaign, (reason, pauses), actor);
+    write(tx, campaign, &stays).await
+}
+
+/// The status stays as it is, for which there is no event.
+fn stays(
+    env: &Env,
+    campaign: &Campaign,
+    (reason, pauses): (&str, Vec<Pause>),
+    actor: &Actor,
+) -> StatusChange {
+    StatusChange {
         audit_id: env.id(),
-        from: Some(CampaignStatus::Paused),
-        to: CampaignStatus::Paused,
+        from: Some(campaign.status),
+        to: campaign.status,
         reason: reason.to_owned(),
         pauses,
         actor: actor.to_string(),
         at: env.now(),
-    };
-    write(tx, campaign, &change).await
+    }
 }
 
 async fn write(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> Result<()> {
