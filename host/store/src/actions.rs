@@ -123,15 +123,14 @@ pub async fn list_by_enrollments(
     ws: WorkspaceId,
     enrollments: &[EnrollmentId],
 ) -> Result<Vec<Action>> {
-    let rows: Vec<_> = enrollments.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
         "SELECT id, workspace_id, campaign_id, enrollment_id, step_id, step_index, variant_id, account_id, channel, kind, state, external_id,
                 deferrals, last_error, handed_out_at, done_at
-         FROM actions WHERE workspace_id = $1 AND enrollment_id IN (SELECT r.value->>'v' FROM {rows $2})
+         FROM actions WHERE workspace_id = $1 AND enrollment_id {among $2}
          ORDER BY handed_out_at, id"
     ))
     .bind(ws)
-    .bind_json(&rows)
+    .bind_ids(enrollments)
     .all(on)
     .await
 }
@@ -172,13 +171,12 @@ pub async fn attempted(
     ws: WorkspaceId,
     actions: &[ActionId],
 ) -> Result<HashMap<ActionId, AttemptId>> {
-    let rows: Vec<_> = actions.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
-        "SELECT action_id, id FROM attempts WHERE workspace_id = $1 AND action_id IN (SELECT r.value->>'v' FROM {rows $2})
+        "SELECT action_id, id FROM attempts WHERE workspace_id = $1 AND action_id {among $2}
            AND (outcome IS NULL OR outcome <> 'not_sent')"
     ))
     .bind(ws)
-    .bind_json(&rows)
+    .bind_ids(actions)
     .rows(on)
     .await?
     .iter()
@@ -189,11 +187,10 @@ pub async fn attempted(
 /// Keeps actions as they are until this transaction ends, and lets no attempt begin meanwhile. What
 /// they are.
 pub async fn lock(tx: &mut Tx, ids: &[ActionId]) -> Result<HashMap<ActionId, ActionState>> {
-    let rows: Vec<_> = ids.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
-        "SELECT id, state FROM actions WHERE id IN (SELECT r.value->>'v' FROM {rows $1}) ORDER BY id {for_update}"
+        "SELECT id, state FROM actions WHERE id {among $1} ORDER BY id {for_update}"
     ))
-    .bind_json(&rows)
+    .bind_ids(ids)
     .rows(tx)
     .await?
     .iter()

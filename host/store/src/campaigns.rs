@@ -1,9 +1,13 @@
-//! Campaigns with their steps and the pool of accounts that they send from.
+//! Campaigns, and the pool of accounts that they send from.
+
+mod steps;
+
+pub use steps::{list_steps, move_enrollments, set_steps, set_text};
 
 use overture_domain::{
-    AccountId, AuditId, CampaignId, StepId, Timestamp, WorkspaceId,
+    AccountId, AuditId, CampaignId, Timestamp, WorkspaceId,
     accounts::Channel,
-    campaigns::{Campaign, CampaignStatus, Pause, PoolAccount, Step},
+    campaigns::{Campaign, CampaignStatus, Pause, PoolAccount},
     names,
     people::Audit,
 };
@@ -48,26 +52,6 @@ impl Record for Campaign {
             finished_at: row.opt_time("finished_at")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
-        })
-    }
-}
-
-impl Record for Step {
-    const TABLE: &'static str = "steps";
-
-    fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self {
-            id: row.id("id")?,
-            workspace_id: row.id("workspace_id")?,
-            campaign_id: row.id("campaign_id")?,
-            step_index: row.int("step_index")?,
-            channel: row.parsed("channel")?,
-            kind: row.parsed("kind")?,
-            delay_minutes: row.int("delay_minutes")?,
-            subject: row.text("subject")?,
-            body_html: row.text("body_html")?,
-            body_text: row.opt_text("body_text")?,
-            variants: row.json("variants")?,
         })
     }
 }
@@ -190,17 +174,9 @@ pub async fn list_by_ids(
 ) -> Result<Vec<Campaign>> {
     query(sql!(COLUMNS))
         .push_bind(" WHERE workspace_id = ", ws)
-        .push_bind(
-            " AND id IN (SELECT r.value->>'v' FROM {rows ",
-            json!(values(ids)),
-        )
-        .push("})")
+        .push_among(" AND id ", ids)
         .all(on)
         .await
-}
-
-fn values<T: serde::Serialize>(ids: &[T]) -> Vec<serde_json::Value> {
-    ids.iter().map(|id| json!({ "v": id })).collect()
 }
 
 /// A page of the workspace's campaigns, oldest first, after `after`.
@@ -311,122 +287,6 @@ pub async fn set_status(
     Ok(n == 1)
 }
 
-/// The steps of campaigns in the order of their sequence; removed ones are left out.
-pub async fn list_steps(
-    on: &mut impl Read,
-    ws: WorkspaceId,
-    campaigns: &[CampaignId],
-) -> Result<Vec<Step>> {
-    query(sql!(
-        "SELECT id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text, variants
-         FROM steps WHERE workspace_id = $1 AND step_index IS NOT NULL AND campaign_id IN (SELECT r.value->>'v' FROM {rows $2})
-         ORDER BY campaign_id, step_index"
-    ))
-    .bind(ws)
-    .bind_json(&values(campaigns))
-    .all(on)
-    .await
-}
-
-/// Makes `steps` the sequence of the campaign. Those that are known by their id are changed in
-/// place; those that are missing leave the sequence, but stay for what was sent (SEQ-8).
-pub async fn set_steps(
-    tx: &mut Tx,
-    ws: WorkspaceId,
-    campaign: CampaignId,
-    steps: &[Step],
-    now: Timestamp,
-) -> Result<()> {
-    query(sql!(
-        "UPDATE steps SET step_index = NULL WHERE workspace_id = $1 AND campaign_id = $2"
-    ))
-    .bind(ws)
-    .bind(campaign)
-    .execute(tx)
-    .await?;
-    let rows: Vec<_> = steps
-        .iter()
-        .map(|step| {
-            json!({
-                "id": step.id,
-                "step_index": step.step_index,
-                "channel": step.channel,
-                "kind": step.kind,
-                "delay_minutes": step.delay_minutes,
-                "subject": step.subject,
-                "body_html": step.body_html,
-                "body_text": step.body_text,
-                "variants": step.variants,
-            })
-        })
-        .collect();
-    query(sql!(
-        "INSERT INTO steps (id, workspace_id, campaign_id, step_index, channel, kind, delay_minutes, subject, body_html, body_text, variants, created_at, updated_at)
-         SELECT r.value->>'id', $1, $2, CAST(r.value->>'step_index' AS BIGINT), r.value->>'channel', r.value->>'kind',
-                CAST(r.value->>'delay_minutes' AS BIGINT), r.value->>'subject', r.value->>'body_html', r.value->>'body_text', r.value->'variants', $4, $4
-         FROM {rows $3} WHERE TRUE
-         ON CONFLICT (id) DO UPDATE SET step_index = excluded.step_index, delay_minutes = excluded.delay_minutes,
-             subject = excluded.subject, body_html = excluded.body_html, body_text = excluded.body_text, variants = excluded.variants,
-             updated_at = excluded.updated_at"
-    ))
-    .bind(ws)
-    .bind(campaign)
-    .bind_json(&rows)
-    .bind(now)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Where enrollments stand after the sequence has changed: from the old place of their next step
-/// to the new one (SEQ-8).
-pub async fn move_enrollments(
-    tx: &mut Tx,
-    ws: WorkspaceId,
-    campaign: CampaignId,
-    places: &[(i64, i64)],
-) -> Result<()> {
-    let rows: Vec<_> = places
-        .iter()
-        .map(|(from, to)| json!({"from": from, "to": to}))
-        .collect();
-    query(sql!(
-        "UPDATE enrollments SET step_index = CAST(r.value->>'to' AS BIGINT) FROM {rows $3}
-         WHERE enrollments.workspace_id = $1 AND enrollments.campaign_id = $2
-           AND enrollments.step_index = CAST(r.value->>'from' AS BIGINT)"
-    ))
-    .bind(ws)
-    .bind(campaign)
-    .bind_json(&rows)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// One step's text, live (SEQ-1). False when it is not there.
-pub async fn set_text(
-    tx: &mut Tx,
-    ws: WorkspaceId,
-    id: StepId,
-    subject: &str,
-    body_html: &str,
-    body_text: Option<&str>,
-    now: Timestamp,
-) -> Result<bool> {
-    let n = query(sql!(
-        "UPDATE steps SET subject = $3, body_html = $4, body_text = $5, updated_at = $6 WHERE workspace_id = $1 AND id = $2"
-    ))
-    .bind(ws)
-    .bind(id)
-    .bind(subject)
-    .bind(body_html)
-    .bind(body_text.map(str::to_owned))
-    .bind(now)
-    .execute(tx)
-    .await?;
-    Ok(n == 1)
-}
-
 /// The pools of campaigns.
 pub async fn list_pools(
     on: &mut impl Read,
@@ -435,10 +295,10 @@ pub async fn list_pools(
 ) -> Result<Vec<(CampaignId, PoolAccount)>> {
     query(sql!(
         "SELECT campaign_id, account_id, weight, active FROM campaign_accounts
-         WHERE workspace_id = $1 AND campaign_id IN (SELECT r.value->>'v' FROM {rows $2}) ORDER BY campaign_id, account_id"
+         WHERE workspace_id = $1 AND campaign_id {among $2} ORDER BY campaign_id, account_id"
     ))
     .bind(ws)
-    .bind_json(&values(campaigns))
+    .bind_ids(campaigns)
     .rows(on)
     .await?
     .iter()
@@ -522,11 +382,11 @@ pub async fn list_paces(
 ) -> Result<Vec<(AccountId, i64)>> {
     query(sql!(
         "SELECT a.account_id, MAX(c.minutes_between_sends) AS n FROM campaign_accounts a JOIN campaigns c ON c.id = a.campaign_id
-         WHERE a.workspace_id = $1 AND a.active AND c.status = 'running' AND a.account_id IN (SELECT r.value->>'v' FROM {rows $2})
+         WHERE a.workspace_id = $1 AND a.active AND c.status = 'running' AND a.account_id {among $2}
          GROUP BY a.account_id"
     ))
     .bind(ws)
-    .bind_json(&values(accounts))
+    .bind_ids(accounts)
     .rows(on)
     .await?
     .iter()

@@ -4,6 +4,7 @@
 //! | piece | meaning |
 //! | --- | --- |
 //! | `{rows $1}` | the elements of a JSON array as rows of `r(value)`; read fields with `r.value->>'id'`, `CAST(r.value->>'n' AS BIGINT)` |
+//! | `{among $1}` | after a column of texts: whether it is one of those from [`bind_ids`](crate::query::Query::bind_ids) |
 //! | `{values 3}` | after `VALUES`: rows of so many new values each, from [`bind_rows`](crate::query::Query::bind_rows); the statement has no other parameters |
 //! | `{array a, b}` | all rows as one: a text, the JSON array of their `[a, b]`; NULL or empty without any |
 //! | `{fields p.custom}` | the names of a JSON object's fields as rows of `f(key)` |
@@ -91,6 +92,14 @@ fn piece(name: &str, dialect: Dialect) -> String {
                 // every field that is read.
                 Sqlite => format!("jsonb_each({parameter}) AS r"),
                 Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
+            }
+        }
+        (among, _) if among.starts_with("among ") => {
+            let parameter = &among["among ".len()..];
+            match dialect {
+                Sqlite => format!("IN (SELECT value FROM json_each({parameter}))"),
+                // PostgreSQL knows how long an array is, and not how many rows come of JSON.
+                Postgres => format!("= ANY({parameter})"),
             }
         }
         (values, _) if values.starts_with("values ") => {

@@ -83,11 +83,10 @@ pub async fn list(
 
 /// Those of these sends that are ambiguous.
 pub async fn find(on: &mut impl Read, ws: WorkspaceId, ids: &[ActionId]) -> Result<Vec<Ambiguous>> {
-    let ids: Vec<_> = ids.iter().map(|id| json!({"v": id})).collect();
     query(sql!(AMBIGUOUS))
         .push_bind(" AND a.workspace_id = ", ws)
-        .push_bind(" AND a.id IN (SELECT r.value->>'v' FROM {rows ", json!(ids))
-        .push("}) ORDER BY a.id")
+        .push_among(" AND a.id ", ids)
+        .push(" ORDER BY a.id")
         .all(on)
         .await
 }
@@ -194,10 +193,10 @@ pub async fn settle(
     query(sql!(
         "UPDATE jobs SET state = 'completed', host_id = NULL, leased_at = NULL, finished_at = $3
          WHERE workspace_id = $1 AND kind = 'find_send' AND state IN ('pending', 'processing')
-           AND subject_id IN (SELECT r.value->>'v' FROM {rows $2})"
+           AND subject_id {among $2}"
     ))
     .bind(ws)
-    .bind_json(&rows)
+    .bind_ids(settled.iter().map(|one| one.action_id))
     .bind(now)
     .execute(tx)
     .await?;

@@ -329,12 +329,11 @@ pub async fn release(tx: &mut Tx, ids: &[JobId]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = ids.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
         "UPDATE jobs SET state = 'pending', host_id = NULL, leased_at = NULL
-         WHERE id IN (SELECT r.value->>'v' FROM {rows $1}) AND state = 'processing'"
+         WHERE id {among $1} AND state = 'processing'"
     ))
-    .bind_json(&rows)
+    .bind_ids(ids)
     .execute(tx)
     .await?;
     Ok(())

@@ -149,14 +149,13 @@ pub async fn remove(
     list: ListId,
     prospects: &[ProspectId],
 ) -> Result<u64> {
-    let ids: Vec<_> = prospects.iter().map(|id| json!({ "v": id })).collect();
     query(sql!(
         "DELETE FROM list_members WHERE workspace_id = $1 AND list_id = $2
-           AND prospect_id IN (SELECT r.value->>'v' FROM {rows $3})"
+           AND prospect_id {among $3}"
     ))
     .bind(ws)
     .bind(list)
-    .bind_json(&ids)
+    .bind_ids(prospects)
     .execute(tx)
     .await
 }

@@ -424,13 +424,12 @@ pub async fn sent_subjects(
     if external_ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<_> = external_ids.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
         "SELECT external_id, subject FROM messages
-         WHERE workspace_id = $1 AND external_id IN (SELECT r.value->>'v' FROM {rows $2}) AND direction = 'out'"
+         WHERE workspace_id = $1 AND external_id {among $2} AND direction = 'out'"
     ))
     .bind(ws)
-    .bind_json(&rows)
+    .bind_ids(external_ids)
     .rows(on)
     .await?
     .iter()

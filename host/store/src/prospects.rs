@@ -179,11 +179,10 @@ pub async fn list_by_ids(
     ws: WorkspaceId,
     ids: &[ProspectId],
 ) -> Result<Vec<Prospect>> {
-    let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
     query(sql!(COLUMNS))
         .bind(ws)
-        .push(" AND p.id IN (SELECT r.value->>'v' FROM {rows $2})")
-        .bind_json(&ids)
+        .push(" AND p.id {among $2}")
+        .bind_ids(ids)
         .all(on)
         .await
 }
@@ -194,14 +193,10 @@ pub async fn list_by_emails(
     ws: WorkspaceId,
     emails: &[String],
 ) -> Result<Vec<Prospect>> {
-    let keys: Vec<_> = emails
-        .iter()
-        .map(|email| json!({ "v": email_key(email) }))
-        .collect();
     query(sql!(COLUMNS))
         .bind(ws)
-        .push(" AND p.email_key IN (SELECT r.value->>'v' FROM {rows $2})")
-        .bind_json(&keys)
+        .push(" AND p.email_key {among $2}")
+        .bind_ids(emails.iter().map(|email| email_key(email)))
         .all(on)
         .await
 }
@@ -345,15 +340,14 @@ pub async fn set_status(
     status: ProspectStatus,
     now: Timestamp,
 ) -> Result<u64> {
-    let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
     let set = query(sql!(
         "UPDATE prospects SET status = $2, updated_at = $3
-         WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $4}) AND status <> $2 AND status <> 'do_not_contact'"
+         WHERE workspace_id = $1 AND id {among $4} AND status <> $2 AND status <> 'do_not_contact'"
     ))
     .bind(ws)
     .bind(status.name())
     .bind(now)
-    .bind_json(&ids);
+    .bind_ids(ids);
     let set = match status {
         ProspectStatus::Active | ProspectStatus::DoNotContact | ProspectStatus::Unsubscribed => set,
         _ => set.push(" AND status <> 'unsubscribed'"),
@@ -368,13 +362,12 @@ pub async fn set_contacted(
     ids: &[ProspectId],
     at: Timestamp,
 ) -> Result<u64> {
-    let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
     query(sql!(
-        "UPDATE prospects SET last_contacted_at = $2 WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $3})"
+        "UPDATE prospects SET last_contacted_at = $2 WHERE workspace_id = $1 AND id {among $3}"
     ))
     .bind(ws)
     .bind(at)
-    .bind_json(&ids)
+    .bind_ids(ids)
     .execute(tx)
     .await
 }

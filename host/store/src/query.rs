@@ -1,6 +1,6 @@
 //! Running one SQL text on either database. This file alone chooses the driver.
 
-use std::sync::OnceLock;
+use std::{fmt::Write as _, sync::OnceLock};
 
 use overture_domain::{Id, Timestamp, id::Kind};
 use serde_json::value::{RawValue, to_raw_value};
@@ -82,6 +82,8 @@ pub enum Value {
     Bool(Option<bool>),
     Bytes(Option<Vec<u8>>),
     Json(Option<Box<RawValue>>),
+    /// For `{among $1}`.
+    Texts(Vec<String>),
 }
 
 impl Value {
@@ -118,6 +120,10 @@ values! {
     &[u8] => Bytes, <[u8]>::to_vec;
     serde_json::Value => Json, raw;
 }
+fn texts<T: std::fmt::Display>(of: impl IntoIterator<Item = T>) -> Vec<String> {
+    of.into_iter().map(|one| one.to_string()).collect()
+}
+
 fn raw(value: impl serde::Serialize) -> Box<RawValue> {
     to_raw_value(&value).expect("records serialise to JSON")
 }
@@ -147,7 +153,7 @@ pub(crate) fn in_sizes<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 macro_rules! bind {
-    ($query:expr, $values:expr) => {{
+    ($query:expr, $values:expr, $texts:expr) => {{
         let mut query = $query;
         for value in $values {
             query = match value {
@@ -157,6 +163,7 @@ macro_rules! bind {
                 Value::Bool(value) => query.bind(value),
                 Value::Bytes(value) => query.bind(value),
                 Value::Json(value) => query.bind(value.map(Json)),
+                Value::Texts(value) => query.bind($texts(value)),
             };
         }
         query
@@ -186,14 +193,16 @@ impl Statement {
         &self,
         values: Vec<Value>,
     ) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
-        bind!(sqlx::query(self.safe(Dialect::Sqlite)), values)
+        let query = sqlx::query(self.safe(Dialect::Sqlite));
+        bind!(query, values, Json::<Vec<String>>)
     }
 
     pub(crate) fn postgres(
         &self,
         values: Vec<Value>,
     ) -> sqlx::query::Query<'static, sqlx::Postgres, PgArguments> {
-        bind!(sqlx::query(self.safe(Dialect::Postgres)), values)
+        let query = sqlx::query(self.safe(Dialect::Postgres));
+        bind!(query, values, std::convert::identity::<Vec<String>>)
     }
 }
 
@@ -223,6 +232,12 @@ impl Query {
     /// A JSON value: a set for `{rows $n}`, or a JSON column.
     pub fn bind_json(mut self, value: &impl serde::Serialize) -> Self {
         self.values.push(Value::json(value));
+        self
+    }
+
+    /// What a column may be among, for `{among $n}`.
+    pub fn bind_ids<T: std::fmt::Display>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
+        self.values.push(Value::Texts(texts(ids)));
         self
     }
 
@@ -256,8 +271,22 @@ impl Query {
         let number = self.values.len();
         self = self.push(text);
         if let Text::Built(built) = &mut self.statement.0 {
-            built.push('$');
-            built.push_str(&number.to_string());
+            let _ = write!(built, "${number}");
+        }
+        self
+    }
+
+    /// Adds text that ends with a column, which is among these.
+    pub fn push_among<T: std::fmt::Display>(
+        mut self,
+        text: &'static str,
+        ids: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.values.push(Value::Texts(texts(ids)));
+        let number = self.values.len();
+        self = self.push(text);
+        if let Text::Built(built) = &mut self.statement.0 {
+            let _ = write!(built, "{{among ${number}}}");
         }
         self
     }

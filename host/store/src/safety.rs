@@ -4,7 +4,6 @@ use overture_domain::{
     AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
     safety::{BounceShield, Measure},
 };
-use serde_json::json;
 
 use crate::{
     Read, Result, Tx, counts,
@@ -228,23 +227,22 @@ pub async fn plan_anew(
     reason: &str,
     now: Timestamp,
 ) -> Result<u64> {
-    let rows: Vec<_> = ids.iter().map(|id| json!({"v": id})).collect();
     query(sql!(
         "UPDATE jobs SET state = 'expired', finished_at = $3 WHERE workspace_id = $1 AND kind = 'send_step' AND state = 'pending'
-           AND subject_id IN (SELECT r.value->>'v' FROM {rows $2})"
+           AND subject_id {among $2}"
     ))
     .bind(ws)
-    .bind_json(&rows)
+    .bind_ids(ids)
     .bind(now)
     .execute(tx)
     .await?;
     query(sql!(
         "UPDATE enrollments SET next_action_at = NULL, reason = $3, updated_at = $4
-         WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $2}) AND state IN ('queued', 'active', 'waiting')
+         WHERE workspace_id = $1 AND id {among $2} AND state IN ('queued', 'active', 'waiting')
            AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'send_step' AND j.subject_id = enrollments.id AND j.state IN ('pending', 'processing'))"
     ))
     .bind(ws)
-    .bind_json(&rows)
+    .bind_ids(ids)
     .bind(reason)
     .bind(now)
     .execute(tx)

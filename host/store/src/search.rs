@@ -83,13 +83,13 @@ pub async fn index(tx: &mut Tx, limit: i64) -> Result<usize> {
     .rows(tx)
     .await?
     .iter()
-    .map(|row| Ok(json!({ "v": row.text("prospect_id")? })))
+    .map(|row| row.text("prospect_id"))
     .collect::<Result<Vec<_>>>()?;
     // A prospect that is being changed comes later: its change stands in the queue already.
     let texts = query(sql!(
-        "SELECT p.id, p.workspace_id, p.search FROM prospects p WHERE p.id IN (SELECT r.value->>'v' FROM {rows $1}) {skip_locked}"
+        "SELECT p.id, p.workspace_id, p.search FROM prospects p WHERE p.id {among $1} {skip_locked}"
     ))
-    .bind_json(&waiting)
+    .bind_ids(&waiting)
     .rows(tx)
     .await?;
     let mut rows = Vec::with_capacity(texts.len());

@@ -41,13 +41,12 @@ impl Record for Counter {
 
 /// The counters of some caps.
 pub async fn list(on: &mut impl Read, ws: WorkspaceId, caps: &[Cap]) -> Result<Vec<Counter>> {
-    let rows: Vec<_> = caps.iter().map(|cap| json!({"v": cap})).collect();
     query(sql!(
         "SELECT kind, subject, bucket, used, carried, carried_at FROM cap_usage
-         WHERE workspace_id = $1 AND kind IN (SELECT r.value->>'v' FROM {rows $2}) ORDER BY kind, subject, bucket"
+         WHERE workspace_id = $1 AND kind {among $2} ORDER BY kind, subject, bucket"
     ))
     .bind(ws)
-    .bind_json(&rows)
+    .bind_ids(caps)
     .all(on)
     .await
 }

@@ -9,7 +9,7 @@ use overture_domain::{
 };
 use serde_json::json;
 
-use super::{COLUMNS, values};
+use super::COLUMNS;
 use crate::{
     Read, Result,
     prospects::like_literal,
@@ -26,11 +26,11 @@ pub async fn among(
 ) -> Result<HashSet<ProspectId>> {
     query(sql!(
         "SELECT prospect_id FROM enrollments WHERE workspace_id = $1 AND campaign_id = $2
-           AND prospect_id IN (SELECT r.value->>'v' FROM {rows $3})"
+           AND prospect_id {among $3}"
     ))
     .bind(ws)
     .bind(campaign)
-    .bind_json(&values(prospects))
+    .bind_ids(prospects)
     .rows(on)
     .await?
     .iter()
@@ -59,11 +59,7 @@ pub async fn list_by_ids(
 ) -> Result<Vec<Enrollment>> {
     query(sql!(COLUMNS))
         .bind(ws)
-        .push_bind(
-            " AND e.id IN (SELECT r.value->>'v' FROM {rows ",
-            json!(values(ids)),
-        )
-        .push("})")
+        .push_among(" AND e.id ", ids)
         .all(on)
         .await
 }
@@ -151,11 +147,8 @@ pub async fn list_by_prospects(
 ) -> Result<Vec<Enrollment>> {
     query(sql!(COLUMNS))
         .bind(ws)
-        .push_bind(
-            " AND e.prospect_id IN (SELECT r.value->>'v' FROM {rows ",
-            json!(values(prospects)),
-        )
-        .push("}) ORDER BY e.id")
+        .push_among(" AND e.prospect_id ", prospects)
+        .push(" ORDER BY e.id")
         .all(on)
         .await
 }
@@ -195,6 +188,7 @@ pub async fn standing(
     ws: WorkspaceId,
     campaigns: &[CampaignId],
 ) -> Result<Vec<Standing>> {
+    let rows: Vec<_> = campaigns.iter().map(|id| json!({ "v": id })).collect();
     query(sql!(
         "SELECT campaign_id, step_index, hour * 3600000000 AS since, COUNT(*) AS people FROM (
              SELECT e.campaign_id, e.step_index,
@@ -204,7 +198,7 @@ pub async fn standing(
          GROUP BY campaign_id, step_index, hour ORDER BY campaign_id, step_index, hour"
     ))
     .bind(ws)
-    .bind_json(&values(campaigns))
+    .bind_json(&rows)
     .rows(on)
     .await?
     .iter()
