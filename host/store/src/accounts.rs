@@ -16,7 +16,7 @@ use overture_domain::{
 use serde_json::json;
 
 use crate::{
-    Read, Record, Result, Row, Tx, audit,
+    Error, Read, Record, Result, Row, Tx, audit,
     query::{query, sql},
     slices::{self, Slice},
 };
@@ -97,7 +97,7 @@ impl StatusChange {
 /// status, reason and audit id are those of `change`.
 ///
 /// # Errors
-/// [`Error::Unique`](crate::Error::Unique) when the workspace has the address on that channel.
+/// [`Error::Unique`] when the workspace has the address on that channel.
 pub async fn insert(
     tx: &mut Tx,
     account: &Account,
@@ -136,7 +136,59 @@ pub async fn insert(
     Ok(())
 }
 
-const COLUMNS: &str = "SELECT id, workspace_id, channel, provider, preset, address, sender_name, status, status_reason, status_audit_id, settings, daily_limit, time_zone, signature_html, signature_text, next_send_at, backoff_until, backoff_rung, auth_failures, sync_cursor, sync_due_at, synced_at, sync_error, created_at, updated_at FROM sending_accounts WHERE deleted_at IS NULL";
+/// Gives a deleted account back to whoever connects its address again: with its id come its pace,
+/// its back-off and what it sent today, so that no day has a second quota (CAP-2). All else is that
+/// of `account`, which has its id.
+///
+/// # Errors
+/// [`Error::Unique`] when the workspace has the address on that channel, or has it back already.
+pub async fn revive(
+    tx: &mut Tx,
+    account: &Account,
+    credentials: Option<&str>,
+    change: &StatusChange,
+) -> Result<()> {
+    audit::insert(tx, &change.audit(account.workspace_id, account.id)).await?;
+    let n = query(sql!(
+        "UPDATE sending_accounts SET deleted_at = NULL, preset = $3, address = $4, sender_name = $5, status = $6, status_reason = $7,
+             status_audit_id = $8, settings = $9, credentials = $10, daily_limit = $11, time_zone = $12, signature_html = $13,
+             signature_text = $14, auth_failures = 0, sync_error = NULL, sync_due_at = $15, updated_at = $16,
+             sync_cursor = CASE WHEN provider = $17 THEN sync_cursor END, provider = $17
+         WHERE workspace_id = $1 AND id = $2 AND deleted_at IS NOT NULL"
+    ))
+    .bind(account.workspace_id)
+    .bind(account.id)
+    .bind(&account.preset)
+    .bind(&account.address)
+    .bind(&account.sender_name)
+    .bind(change.to.name())
+    .bind(change.status_reason())
+    .bind(change.audit_id)
+    .bind_json(&account.settings)
+    .bind(credentials.map(str::to_owned))
+    .bind(account.daily_limit)
+    .bind(&account.time_zone)
+    .bind(&account.signature_html)
+    .bind(&account.signature_text)
+    .bind(account.sync_due_at)
+    .bind(account.updated_at)
+    .bind(&account.provider)
+    .execute(tx)
+    .await?;
+    if n == 1 { Ok(()) } else { Err(Error::Unique) }
+}
+
+macro_rules! select {
+    ($where:literal) => {
+        concat!(
+            "SELECT id, workspace_id, channel, provider, preset, address, sender_name, status, status_reason, status_audit_id, settings, daily_limit, time_zone, signature_html, signature_text, next_send_at, backoff_until, backoff_rung, auth_failures, sync_cursor, sync_due_at, synced_at, sync_error, created_at, updated_at FROM sending_accounts WHERE ",
+            $where
+        )
+    };
+}
+
+const COLUMNS: &str = select!("deleted_at IS NULL");
+const DELETED: &str = select!("deleted_at IS NOT NULL");
 
 /// One account.
 pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: AccountId) -> Result<Option<Account>> {
@@ -158,6 +210,22 @@ pub async fn find_by_address(
         .push_bind(" AND workspace_id = ", ws)
         .push_bind(" AND channel = ", channel.name())
         .push_bind(" AND address_key = ", email_key(address))
+        .optional(on)
+        .await
+}
+
+/// The account of an address that was deleted last.
+pub async fn find_deleted(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    channel: Channel,
+    address: &str,
+) -> Result<Option<Account>> {
+    query(sql!(DELETED))
+        .push_bind(" AND workspace_id = ", ws)
+        .push_bind(" AND channel = ", channel.name())
+        .push_bind(" AND address_key = ", email_key(address))
+        .push(" ORDER BY deleted_at DESC, id DESC LIMIT 1")
         .optional(on)
         .await
 }

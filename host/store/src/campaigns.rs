@@ -6,7 +6,6 @@ pub use steps::{list_steps, move_enrollments, set_steps, set_text};
 
 use overture_domain::{
     AccountId, AuditId, CampaignId, Timestamp, WorkspaceId,
-    accounts::Channel,
     campaigns::{Campaign, CampaignStatus, Pause, PoolAccount},
     names,
     people::Audit,
@@ -347,31 +346,33 @@ pub async fn set_pool(
     Ok(())
 }
 
-/// Campaigns that are not over and whose pool had an account of this address that was deleted, and
-/// has none of it now (MB-5): their names by their ids.
-pub async fn list_left(
-    on: &mut impl Read,
+/// Takes an account from all pools. The campaigns that are not over and had it: their names by their
+/// ids (MB-5).
+pub async fn leave_pools(
+    tx: &mut Tx,
     ws: WorkspaceId,
-    channel: Channel,
-    address: &str,
+    account: AccountId,
 ) -> Result<Vec<(CampaignId, String)>> {
-    query(sql!(
-        "SELECT c.id, c.name FROM campaigns c
-         WHERE c.workspace_id = $1 AND c.status NOT IN ('completed', 'archived')
-           AND EXISTS (SELECT 1 FROM campaign_accounts a JOIN sending_accounts s ON s.id = a.account_id
-               WHERE a.campaign_id = c.id AND s.channel = $2 AND LOWER(s.address) = LOWER($3) AND s.deleted_at IS NOT NULL)
-           AND NOT EXISTS (SELECT 1 FROM campaign_accounts a JOIN sending_accounts s ON s.id = a.account_id
-               WHERE a.campaign_id = c.id AND s.channel = $2 AND LOWER(s.address) = LOWER($3) AND s.deleted_at IS NULL)
+    let left = query(sql!(
+        "SELECT c.id, c.name FROM campaign_accounts a JOIN campaigns c ON c.id = a.campaign_id
+         WHERE a.workspace_id = $1 AND a.account_id = $2 AND c.status NOT IN ('completed', 'archived')
          ORDER BY c.id"
     ))
     .bind(ws)
-    .bind(channel.name())
-    .bind(address)
-    .rows(on)
+    .bind(account)
+    .rows(tx)
     .await?
     .iter()
     .map(|row| Ok((row.id("id")?, row.text("name")?)))
-    .collect()
+    .collect::<Result<_>>()?;
+    query(sql!(
+        "DELETE FROM campaign_accounts WHERE workspace_id = $1 AND account_id = $2"
+    ))
+    .bind(ws)
+    .bind(account)
+    .execute(tx)
+    .await?;
+    Ok(left)
 }
 
 /// The longest minutes between sends among the running campaigns that share each account (SCH-4).

@@ -61,7 +61,8 @@ pub struct Connected {
     pub left: Vec<(CampaignId, String)>,
 }
 
-/// Tests a mailbox and saves it; its first sync is due at once.
+/// Tests a mailbox and saves it; its first sync is due at once. One that was deleted comes back as
+/// the same mailbox, so that what it sent today counts (CAP-2), but into no campaign by itself.
 ///
 /// # Errors
 /// [`Error::Invalid`] for what is missing or wrong, and with one detail for each leg that doesn't
@@ -80,12 +81,17 @@ pub async fn connect(
         );
         Error::Conflict(message)
     };
-    let account = account(env, ws, &new).await?;
+    let mut account = account(env, ws, &new).await?;
     if store::find_by_address(&mut env.db.reader(), ws, Channel::Mail, &account.address)
         .await?
         .is_some()
     {
         return Err(taken());
+    }
+    let on = &mut env.db.reader();
+    let former = store::find_deleted(on, ws, Channel::Mail, &account.address).await?;
+    if let Some(former) = &former {
+        account.id = former.id;
     }
     let credentials = new.password.as_ref().map(input::password);
     let legs = trial::with_credentials(env, &account, credentials.as_ref()).await?;
@@ -95,7 +101,7 @@ pub async fn connect(
     }
     let change = StatusChange {
         audit_id: account.status_audit_id,
-        from: None,
+        from: former.as_ref().map(|former| former.status),
         to: if passed {
             AccountStatus::Connected
         } else {
@@ -107,22 +113,34 @@ pub async fn connect(
             trial::reason(&legs)
         },
         actor: actor.to_string(),
-        at: account.created_at,
+        at: account.updated_at,
     };
     let sealed = credentials.map(|plain| session::seal(&env.vault, ws, account.id, &plain));
     let mut tx = env.db.begin().await?;
-    match store::insert(&mut tx, &account, sealed.as_deref(), &change).await {
+    let sealed = sealed.as_deref();
+    let (saved, left) = match former {
+        None => (
+            store::insert(&mut tx, &account, sealed, &change).await,
+            Vec::new(),
+        ),
+        Some(_) => {
+            let left = campaigns::leave_pools(&mut tx, ws, account.id).await?;
+            (
+                store::revive(&mut tx, &account, sealed, &change).await,
+                left,
+            )
+        }
+    };
+    match saved {
         Err(overture_store::Error::Unique) => return Err(taken()),
         other => other?,
     }
-    let event = status::changed(env, &account, None, change.to, &change.reason);
+    let event = status::changed(env, &account, change.from, change.to, &change.reason);
     events::insert(&mut tx, &[event]).await?;
     tx.commit().await?;
     env.wakes.wake(Part::Inboxes);
     env.wakes.wake(Part::Sends);
     let account = get(env, ws, account.id).await?;
-    let on = &mut env.db.reader();
-    let left = campaigns::list_left(on, ws, Channel::Mail, &account.address).await?;
     Ok(Connected {
         account,
         legs,

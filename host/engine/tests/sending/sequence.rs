@@ -1,10 +1,12 @@
 //! Mails of a sequence: their form, their thread, and editing it under way.
 
-use overture_domain::{enrollments::EnrollmentState, events::EventKind, people::Actor};
+use overture_domain::{
+    accounts::AccountStatus, enrollments::EnrollmentState, events::EventKind, people::Actor,
+};
 use overture_engine::{
     Config,
     campaigns::{self, CampaignPatch, StepIn},
-    mailboxes::{self, NewMailbox},
+    mailboxes::{self, MailboxChange, NewMailbox},
     unsubscribe,
 };
 use overture_store::{enrollments, messages, on_both};
@@ -165,6 +167,33 @@ on_both! {
         all_are(&world, campaign, EnrollmentState::Completed).await;
         let new = NewMailbox { address: "eve@other.test".into(), ..again };
         assert_eq!(mailboxes::connect(env, ws, new, &Actor::Cli).await.unwrap().left, []);
+    }
+
+    // CAP-2: a mailbox that is deleted and connected again on the same day has no second quota.
+    async fn a_mailbox_that_returns_has_sent_what_it_sent(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let ada = world.mailbox("ada@sender.test").await;
+        let (env, ws) = (world.env(), world.ws);
+        let two = MailboxChange { daily_limit: Some(2), ..MailboxChange::default() };
+        mailboxes::update(env, ws, ada.id, two, &Actor::Cli).await.unwrap();
+        let people = world.prospects(5).await;
+        let campaign = world.draft(&[&ada], &[("Hi", "One")]).await;
+        world.enroll(campaign, &people).await;
+        world.start(campaign).await;
+        world.run_for(HOUR * 2).await;
+        assert_eq!(world.post.taken().len(), 2);
+        mailboxes::delete(env, ws, ada.id, &Actor::Cli).await.unwrap();
+        let again = NewMailbox {
+            address: "Ada@sender.test".into(), preset: Some("post".into()), daily_limit: Some(2), ..NewMailbox::default()
+        };
+        let back = mailboxes::connect(env, ws, again, &Actor::Cli).await.unwrap();
+        assert_eq!((back.account.id, back.account.status), (ada.id, AccountStatus::Connected));
+        let pool = CampaignPatch { mailbox_ids: Some(vec![back.account.id]), ..CampaignPatch::default() };
+        campaigns::update(env, ws, campaign, &pool, &Actor::Cli).await.unwrap();
+        world.run_for(HOUR * 4).await;
+        assert_eq!(world.post.taken().len(), 2, "on the same day");
+        world.run_for(DAY).await;
+        assert_eq!(world.post.taken().len(), 4, "on the next");
     }
 
     // SEQ-8: editing a sequence never sends a done step again, and removed steps are skipped.
