@@ -8,9 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        alert, backup, campaign, demo, doctor, events, import, key, list, mail, mailbox,
-        master_key, migrate, plugin, prospect, restore, rules, send, serve, simulate, template,
-        user, why,
+        alert, backup, campaign, compile_plugin, demo, doctor, events, import, key, list, mail,
+        mailbox, master_key, migrate, plugin, prospect, restore, rules, send, serve, simulate,
+        template, user, why,
     },
     config::Config,
 };
@@ -82,6 +82,9 @@ enum Command {
     Demo(demo::Options),
     /// Campaigns on virtual time, with faults by chance and every rule checked
     Simulate(simulate::Options),
+    /// Compile the plugin on the input; for the server's own use
+    #[command(hide = true)]
+    CompilePlugin,
     /// Print the API's description
     #[command(hide = true)]
     Openapi,
@@ -156,6 +159,7 @@ impl Cli {
             Command::Simulate(options) => {
                 tokio::task::spawn_blocking(move || simulate::simulate(&options)).await?
             }
+            Command::CompilePlugin => compile_plugin::run(),
             Command::Openapi => {
                 commands_out(&overture_api::document());
                 Ok(())

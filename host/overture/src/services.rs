@@ -22,6 +22,7 @@ use overture_vault::{KeyState, OsRng, Secret, Vault};
 
 use crate::{
     clock::SystemClock,
+    commands::compile_plugin,
     config::{Config, path_if_set},
     embedded,
 };
@@ -83,6 +84,7 @@ impl Services {
             cache_folder: path_if_set(&config.plugins.cache_folder).map(Path::to_owned),
             grants: config.plugins.grants.clone(),
             secrets: config.plugins.secrets.clone(),
+            compiler: compile_plugin::compiler(),
             ..Settings::default()
         };
         let embedded = embedded::plugins()?

@@ -16,7 +16,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use wasmtime::{Engine, component::Component};
 
-use crate::error::LoadError;
+use crate::{
+    compiler::{Compiler, not_compiled},
+    error::LoadError,
+};
 
 /// Begins every file; the number changes with the form of the file.
 const MAGIC: &[u8; 8] = b"ovcwasm1";
@@ -39,25 +42,14 @@ impl CodeCache {
         }
     }
 
-    /// Compiles `plugin` into the cache, unless it is there. For a process of its own, with
-    /// limits on memory and time; [`crate::PluginHost`] then finds the code.
-    ///
-    /// # Errors
-    /// [`LoadError::Compile`]; [`LoadError::Host`] where the folder can't be written.
-    pub fn precompile(&self, plugin: &[u8]) -> Result<(), LoadError> {
-        let engine = crate::runtime::compiler()?;
-        let name = Name::of(&engine, plugin);
-        if self.read(&name).is_some() {
-            return Ok(());
-        }
-        let code = engine.precompile_component(plugin).map_err(not_compiled)?;
-        let failed = |e| LoadError::Host(format!("{}: {e}", self.folder.display()));
-        self.write(&name, &code).map_err(failed)
-    }
-
-    /// The component of `plugin` for `engine`, from the cache if it is there. A cache that can't
-    /// be written costs time, nothing else.
-    pub(crate) fn component(&self, engine: &Engine, plugin: &[u8]) -> Result<Component, LoadError> {
+    /// The component of `plugin` for `engine`: from the cache if it is there, else by `compiler`, or
+    /// in this process. A cache that can't be written costs time, nothing else.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        compiler: Option<&Compiler>,
+        plugin: &[u8],
+    ) -> Result<Component, LoadError> {
         let name = Name::of(engine, plugin);
         if let Some(code) = self.read(&name) {
             #[expect(unsafe_code, reason = "the MAC says that this host compiled it")]
@@ -69,12 +61,17 @@ impl CodeCache {
                 Err(e) => tracing::warn!("compiled plugin {} is not used: {e:#}", name.file()),
             }
         }
-        let component = compile(engine, plugin)?;
-        let written = component.serialize().map_err(io::Error::other);
-        if let Err(e) = written.and_then(|code| self.write(&name, &code)) {
+        let code = match compiler.and_then(|compiler| compiler.run(plugin)) {
+            Some(code) => code?,
+            None => engine.precompile_component(plugin).map_err(not_compiled)?,
+        };
+        if let Err(e) = self.write(&name, &code) {
             tracing::warn!("compiled plugin not kept in {}: {e}", self.folder.display());
         }
-        Ok(component)
+        #[expect(unsafe_code, reason = "this host compiled it")]
+        // SAFETY: `deserialize` trusts its input. It was made just now, by this process or by one
+        // that it started for it.
+        unsafe { Component::deserialize(engine, code) }.map_err(not_compiled)
     }
 
     fn read(&self, name: &Name) -> Option<Vec<u8>> {
@@ -122,14 +119,6 @@ impl CodeCache {
 /// Compiles without a cache.
 pub(crate) fn compile(engine: &Engine, plugin: &[u8]) -> Result<Component, LoadError> {
     Component::new(engine, plugin).map_err(not_compiled)
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err wants"
-)]
-fn not_compiled(error: wasmtime::Error) -> LoadError {
-    LoadError::Compile(format!("{error:#}"))
 }
 
 #[cfg(unix)]

@@ -15,6 +15,7 @@ use crate::{
     call::Guest,
     capabilities::Services,
     classifier::Classifier,
+    compiler::Compiler,
     error::{CallError, LoadError},
     formatter::Formatter,
     grants::Grants,
@@ -36,6 +37,8 @@ pub struct HostConfig {
     pub places: u32,
     /// Where compiled plugins are kept; none compiles at every start.
     pub cache: Option<CodeCache>,
+    /// Compiles what the cache doesn't have; none, or without a cache, this process does.
+    pub compiler: Option<Compiler>,
 }
 
 impl HostConfig {
@@ -49,6 +52,7 @@ pub struct PluginHost {
     runtimes: Arc<Runtimes>,
     services: Arc<Services>,
     cache: Option<CodeCache>,
+    compiler: Option<Compiler>,
     plugins: Arc<RwLock<BTreeMap<String, Arc<Plugin>>>>,
 }
 
@@ -66,6 +70,7 @@ impl PluginHost {
             runtimes: Arc::new(Runtimes::new(places)?),
             services: Arc::new(services),
             cache: config.cache,
+            compiler: config.compiler,
             plugins: Arc::default(),
         })
     }
@@ -82,7 +87,12 @@ impl PluginHost {
         origin: Origin,
         chosen: Option<&Capabilities>,
     ) -> Result<PluginInfo, LoadError> {
-        let checked = inspect(&self.runtimes, self.cache.as_ref(), bytes)?;
+        let checked = inspect(
+            &self.runtimes,
+            self.cache.as_ref(),
+            self.compiler.as_ref(),
+            bytes,
+        )?;
         let manifest = checked.manifest;
         let policy = Policy {
             grants: grants(&manifest, chosen),

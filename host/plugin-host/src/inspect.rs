@@ -10,6 +10,7 @@ use wasmtime::component::{
 
 use crate::{
     cache::{CodeCache, compile},
+    compiler::Compiler,
     error::LoadError,
     exports::Export,
     limiter::MAX_INSTANCES,
@@ -120,13 +121,14 @@ pub(crate) struct Checked {
 pub(crate) fn inspect(
     runtimes: &Runtimes,
     cache: Option<&CodeCache>,
+    compiler: Option<&Compiler>,
     bytes: &[u8],
 ) -> Result<Checked, LoadError> {
     let manifest = manifest(bytes)?;
     let class = Class::of(&manifest.kinds);
     let runtime = runtimes.of(class);
     let component = match cache {
-        Some(cache) => cache.component(&runtime.engine, bytes)?,
+        Some(cache) => cache.component(&runtime.engine, compiler, bytes)?,
         None => compile(&runtime.engine, bytes)?,
     };
     check_imports(runtime, class, &manifest, &component.component_type())?;

@@ -35,7 +35,7 @@ pub fn check(bytes: &[u8]) -> Result<Report, LoadError> {
     let runtimes = Runtimes::new(1)?;
     let read = manifest(bytes).ok();
     let limits = read.as_ref().map(|m| Limits::of(&m.kinds, &m.limits));
-    let problem = inspect(&runtimes, None, bytes).err();
+    let problem = inspect(&runtimes, None, None, bytes).err();
     Ok(Report {
         digest: digest(bytes),
         size: bytes.len(),

@@ -42,6 +42,7 @@ impl Registry {
         let config = HostConfig {
             places: settings.places,
             cache: None,
+            compiler: None,
         };
         let host =
             PluginHost::new(config, services).map_err(|error| Error::Outside(error.to_string()))?;

@@ -70,6 +70,7 @@ impl Registry {
                 .cache_folder
                 .as_ref()
                 .map(|folder| CodeCache::new(folder, *backing.vault.derive_key("plugin-cache"))),
+            compiler: settings.compiler.clone(),
         };
         let services = services(&backing, settings.secrets.clone());
         // Compiling takes its time.

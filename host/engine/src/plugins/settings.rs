@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use overture_plugin_host::{Capabilities, Manifest};
+use overture_plugin_host::{Capabilities, Compiler, Manifest};
 use overture_vault::Secret;
 use serde::Deserialize;
 
@@ -17,6 +17,9 @@ pub struct Settings {
     pub folder: Option<PathBuf>,
     /// Where compiled plugins are kept; without it each is compiled at every start.
     pub cache_folder: Option<PathBuf>,
+    /// What compiles them; none: this process.
+    #[serde(skip)]
+    pub compiler: Option<Compiler>,
     /// Calls at a time in each class of guest; 0 is the plugin host's own number.
     pub places: u32,
     /// What plugins of the folder may do, by their id.

@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod backup;
 pub mod campaign;
+pub mod compile_plugin;
 pub mod demo;
 pub mod doctor;
 pub mod events;
