@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 const DELIVERY: Duration = Duration::from_secs(30);
 
 on_both! {
-    // OPS-1, SAFE-1, SAFE-2, SAFE-3, SAFE-4
+    // OPS-1, OPS-4, SAFE-1, SAFE-2, SAFE-3, SAFE-4
     async fn a_restored_backup_goes_on_and_sends_nothing_twice(test: TestDatabase) {
         let servers = mail().expect("mail servers");
         let world = World::new(servers);
@@ -69,6 +69,10 @@ on_both! {
         assert!(restored.success().contains("steps that were under way: 1."), "{restored:?}");
         let twice = new.run(&["restore", &file]).await;
         assert!(twice.failure().contains("--force"), "{twice:?}");
+
+        // Under a new master key its mailbox still signs in.
+        let rotated = new.run(&["master-key", "rotate"]).await;
+        assert!(rotated.success().starts_with("1 mailboxes"), "{rotated:?}");
 
         // Nothing goes out before a person says so.
         let app = App::serve(new, key, MONDAY).await;

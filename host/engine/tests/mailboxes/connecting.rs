@@ -139,9 +139,9 @@ on_both! {
         assert_eq!(enrollment.next_action_at, Some(run_at + Duration::from_secs(3_600)));
         let mut on = env.db.reader();
         assert_eq!(accounts::credentials(&mut on, ws, id).await.unwrap(), None);
-        // The address can come back.
+        // The address can come back: as the same mailbox (CAP-2).
         let ada = NewMailbox { address: "ada@sender.test".into(), ..bob() };
-        assert_ne!(mailboxes::connect(env, ws, ada, &Actor::Cli).await.unwrap().account.id, id);
+        assert_eq!(mailboxes::connect(env, ws, ada, &Actor::Cli).await.unwrap().account.id, id);
     }
 
     // OPS-4

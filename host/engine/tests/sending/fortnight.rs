@@ -181,12 +181,18 @@ impl Fortnight {
             ..CampaignPatch::default()
         };
         match day {
-            2 => drop(campaigns::pause(env, ws, first, &Actor::Cli).await.unwrap()),
-            3 => drop(
-                campaigns::resume(env, ws, first, &Actor::Cli)
+            1 => drop(
+                campaigns::pause(env, ws, second, &Actor::Cli)
                     .await
                     .unwrap(),
             ),
+            2 => drop(campaigns::pause(env, ws, first, &Actor::Cli).await.unwrap()),
+            3 => {
+                for campaign in [first, second] {
+                    let resumed = campaigns::resume(env, ws, campaign, &Actor::Cli).await;
+                    resumed.unwrap();
+                }
+            }
             4 => drop(
                 mailboxes::status::pause(env, ws, self.mailboxes[1], &Actor::Cli)
                     .await
@@ -204,16 +210,6 @@ impl Fortnight {
             ),
             9 => drop(
                 campaigns::update(env, ws, first, &limit(40), &Actor::Cli)
-                    .await
-                    .unwrap(),
-            ),
-            10 => drop(
-                campaigns::pause(env, ws, second, &Actor::Cli)
-                    .await
-                    .unwrap(),
-            ),
-            11 => drop(
-                campaigns::resume(env, ws, second, &Actor::Cli)
                     .await
                     .unwrap(),
             ),
