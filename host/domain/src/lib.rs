@@ -14,6 +14,7 @@ pub mod events;
 pub mod experiments;
 pub mod forecast;
 pub mod id;
+pub mod linkedin;
 pub mod messages;
 pub mod names;
 pub mod pacing;

@@ -123,6 +123,8 @@ pub struct Import {
     pub duplicate_rows: i64,
     pub suppressed_rows: i64,
     pub invalid_rows: i64,
+    /// Among those created and updated: rows with a value that made no sense and was left out.
+    pub incomplete_rows: i64,
     pub created_at: Timestamp,
     /// When it finished or failed.
     pub finished_at: Option<Timestamp>,

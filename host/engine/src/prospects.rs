@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use overture_domain::{
-    ListId, ProspectId, WorkspaceId,
+    ListId, ProspectId, WorkspaceId, linkedin,
     prospects::{Prospect, custom_field_name, email_problem},
 };
 use overture_store::{lists, prospects as store};
@@ -30,14 +30,24 @@ pub struct Fields {
 }
 
 impl Fields {
-    fn check(&self, wrong: &mut Vec<FieldError>) {
+    /// Looks at what is given, and brings the LinkedIn address into its one spelling (PR-7).
+    fn check(&mut self, wrong: &mut Vec<FieldError>) {
+        if let Some(url) = self
+            .linkedin_url
+            .as_mut()
+            .filter(|url| !url.trim().is_empty())
+        {
+            match linkedin::profile_url(url) {
+                Ok(one) => *url = one,
+                Err(problem) => wrong.push(FieldError::new("linkedinUrl", "invalid", problem)),
+            }
+        }
         let texts = [
             ("firstName", &self.first_name),
             ("lastName", &self.last_name),
             ("company", &self.company),
             ("role", &self.role),
             ("phone", &self.phone),
-            ("linkedinUrl", &self.linkedin_url),
             ("website", &self.website),
             ("country", &self.country),
             ("city", &self.city),
@@ -107,7 +117,7 @@ pub async fn create(
     env: &Env,
     ws: WorkspaceId,
     email: &str,
-    fields: Fields,
+    mut fields: Fields,
     list_id: Option<ListId>,
 ) -> Result<(Prospect, bool)> {
     let mut wrong = Vec::new();
@@ -151,7 +161,7 @@ pub async fn update(
     env: &Env,
     ws: WorkspaceId,
     id: ProspectId,
-    fields: Fields,
+    mut fields: Fields,
 ) -> Result<Prospect> {
     let mut wrong = Vec::new();
     fields.check(&mut wrong);

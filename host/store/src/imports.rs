@@ -29,6 +29,7 @@ impl Record for Import {
             duplicate_rows: row.int("duplicate_rows")?,
             suppressed_rows: row.int("suppressed_rows")?,
             invalid_rows: row.int("invalid_rows")?,
+            incomplete_rows: row.int("incomplete_rows")?,
             created_at: row.time("created_at")?,
             finished_at: row.opt_time("finished_at")?,
         })
@@ -36,16 +37,22 @@ impl Record for Import {
 }
 
 names! {
-    /// Why a row did not become a prospect.
-    Rejected { Duplicate = "duplicate", Suppressed = "suppressed", Invalid = "invalid" }
+    /// What is to be said of a row: why it did not become a prospect, or that one of its values did
+    /// not come with it.
+    Trouble {
+        Duplicate = "duplicate",
+        Suppressed = "suppressed",
+        Invalid = "invalid",
+        Incomplete = "incomplete",
+    }
 }
 
-/// A row that did not become a prospect.
+/// A row that did not become a prospect, or not with all its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where the record begins in the file, from 1.
     pub line: i64,
-    pub result: Rejected,
+    pub result: Trouble,
     /// For people.
     pub reason: String,
     /// The record as it stood in the file.
@@ -60,9 +67,11 @@ pub struct Counts {
     pub duplicate: i64,
     pub suppressed: i64,
     pub invalid: i64,
+    /// Among those created and updated.
+    pub incomplete: i64,
 }
 
-const COLUMNS: &str = "SELECT i.id, i.workspace_id, i.file_name, i.list_id, i.state, i.failure, i.header, i.total_rows, i.created_rows, i.updated_rows, i.duplicate_rows, i.suppressed_rows, i.invalid_rows, i.created_at, i.finished_at FROM imports i WHERE i.workspace_id = $1";
+const COLUMNS: &str = "SELECT i.id, i.workspace_id, i.file_name, i.list_id, i.state, i.failure, i.header, i.total_rows, i.created_rows, i.updated_rows, i.duplicate_rows, i.suppressed_rows, i.invalid_rows, i.incomplete_rows, i.created_at, i.finished_at FROM imports i WHERE i.workspace_id = $1";
 
 /// A new import, which this host runs.
 pub async fn insert(tx: &mut Tx, import: &Import, host: HostId) -> Result<()> {
@@ -94,7 +103,7 @@ pub async fn record(
 ) -> Result<bool> {
     let running = query(sql!(
         "UPDATE imports SET created_rows = created_rows + $3, updated_rows = updated_rows + $4, duplicate_rows = duplicate_rows + $5,
-                suppressed_rows = suppressed_rows + $6, invalid_rows = invalid_rows + $7
+                suppressed_rows = suppressed_rows + $6, invalid_rows = invalid_rows + $7, incomplete_rows = incomplete_rows + $8
          WHERE workspace_id = $1 AND id = $2 AND state = 'running'"
     ))
     .bind(ws)
@@ -104,6 +113,7 @@ pub async fn record(
     .bind(counts.duplicate)
     .bind(counts.suppressed)
     .bind(counts.invalid)
+    .bind(counts.incomplete)
     .execute(tx)
     .await?;
     if problems.is_empty() {

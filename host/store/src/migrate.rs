@@ -37,6 +37,7 @@ migrations! {
     14 "0014_lean";
     15 "0015_safety";
     16 "0016_fewer_trees";
+    17 "0017_incomplete";
 }
 
 /// How far a database is.

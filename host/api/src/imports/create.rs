@@ -45,7 +45,8 @@ pub(super) struct How {
 /// Imports prospects from a CSV file, or the first sheet of an .xlsx workbook: the body is the file as
 /// it is. Delimiter, encoding and the usual headers are recognised; columns with other headers become custom fields. A file that can't
 /// be read, or has more rows than are allowed, is refused whole; a row that can't be taken is listed
-/// under `/imports/{id}/problems`.
+/// under `/imports/{id}/problems`, and so is one whose `linkedinUrl` is no profile: the person comes
+/// without it.
 #[utoipa::path(
     post, path = "/imports", tag = "Imports", params(How),
     request_body(content(

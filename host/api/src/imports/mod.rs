@@ -42,6 +42,9 @@ pub(crate) struct ImportOut {
     duplicate: i64,
     suppressed: i64,
     invalid: i64,
+    /// Among those created and updated: rows with a value that made no sense and was left out, such
+    /// as a `linkedinUrl` that is no profile. The problems say which.
+    incomplete: i64,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     /// When it finished or failed.
@@ -63,6 +66,7 @@ impl From<Import> for ImportOut {
             duplicate: import.duplicate_rows,
             suppressed: import.suppressed_rows,
             invalid: import.invalid_rows,
+            incomplete: import.incomplete_rows,
             created_at: import.created_at,
             finished_at: import.finished_at,
         }

@@ -28,7 +28,9 @@ pub(super) struct ProspectIn {
     role: Option<String>,
     #[serde(default)]
     phone: Option<String>,
+    /// The address of a profile in any spelling; kept as `https://www.linkedin.com/in/<user name>`.
     #[serde(default)]
+    #[schema(example = "https://www.linkedin.com/in/ada-lovelace")]
     linkedin_url: Option<String>,
     #[serde(default)]
     website: Option<String>,

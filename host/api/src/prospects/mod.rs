@@ -90,6 +90,7 @@ pub(crate) struct ProspectPatch {
     company: Option<String>,
     role: Option<String>,
     phone: Option<String>,
+    /// The address of a profile in any spelling; kept as `https://www.linkedin.com/in/<user name>`.
     linkedin_url: Option<String>,
     website: Option<String>,
     country: Option<String>,

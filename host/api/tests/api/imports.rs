@@ -31,6 +31,7 @@ on_both! {
                 "duplicate": 1,
                 "suppressed": 1,
                 "invalid": 2,
+                "incomplete": 0,
                 "createdAt": "2026-03-02T09:00:00Z",
                 "finishedAt": "2026-03-02T09:00:00Z"
               }
@@ -114,6 +115,34 @@ on_both! {
         assert_eq!((&again.data()["created"], &again.data()["duplicate"]), (&json!(2), &json!(1)), "{}", again.shown());
         let bob = api.get("/prospects?email=bob@example.com").await;
         assert_eq!(bob.data()[0]["customFields"], json!({"plan": "team"}), "without what our file added");
+    }
+
+    // PR-7: a person comes also without a profile, and the file with the row can be mended.
+    async fn a_profile_in_any_spelling(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let file = "email,linkedin\nada@example.com,linkedin.com/in/Ada-L/?x=y\nbob@example.com,https://www.linkedin.com/company/example\ncy@example.com,\nada@example.com,nonsense\n";
+        let import = api.raw("POST", "/imports", file).await;
+        let counts = ["created", "duplicate", "invalid", "incomplete"].map(|count| import.data()[count].as_i64().unwrap());
+        assert_eq!(counts, [3, 1, 0, 1]);
+        let profile = async |email: &str| {
+            let found = api.get(&format!("/prospects?email={email}")).await;
+            found.data()[0]["linkedinUrl"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(profile("ada@example.com").await, "https://www.linkedin.com/in/ada-l");
+        assert_eq!((profile("bob@example.com").await, profile("cy@example.com").await), Default::default());
+        let problems = format!("/imports/{}/problems", import.id());
+        let told = api.get(&problems).await;
+        assert_eq!((&told.data()[0]["line"], &told.data()[0]["result"]), (&json!(3), &json!("incomplete")));
+        let reason = told.data()[0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("linkedinUrl is left out: `https://www.linkedin.com/company/example`: this is the page of a company"), "{reason}");
+
+        let mended = api.get(&format!("{problems}.csv")).await.file().replace("company/example", "in/BOB/");
+        let again = api.raw("POST", "/imports?updateExisting=true", mended).await;
+        assert_eq!((&again.data()["updated"], &again.data()["incomplete"]), (&json!(2), &json!(1)), "{}", again.shown());
+        assert_eq!(profile("bob@example.com").await, "https://www.linkedin.com/in/bob");
+        let worse = api.raw("POST", "/imports?updateExisting=true", "email,linkedin,city\nbob@example.com,nonsense,Rome\n").await;
+        assert_eq!((&worse.data()["updated"], &worse.data()["incomplete"]), (&json!(1), &json!(1)));
+        assert_eq!(profile("bob@example.com").await, "https://www.linkedin.com/in/bob", "it keeps what it had");
     }
 
     // PR-2: a formula is data, and no file that we write has one.

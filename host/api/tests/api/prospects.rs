@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::kit::Api;
 
 on_both! {
-    // PR-1, API-2
+    // PR-1, PR-7, API-2: a new one is 201, a known address in any spelling 200 and unchanged.
     async fn one_is_created_once(test: TestDatabase) {
         let api = Api::new(test).await;
         let new = json!({
@@ -47,12 +47,38 @@ on_both! {
               }
             }
             "#);
-        let again = json!({"email": "ada@example.COM", "firstName": "Somebody else"});
-        let again = api.post("/prospects", again).await;
-        assert_eq!(again.status, 200);
-        assert_eq!(again.data(), first.data(), "unchanged");
+        api.outreach.kit.clock.advance(Duration::from_secs(60));
+        let other = json!({"firstName": "Somebody else", "linkedinUrl": "linkedin.com/in/other", "tags": [], "customFields": {}});
+        for email in ["ada@example.COM", " ADA@example.com "] {
+            let mut again = other.clone();
+            again["email"] = json!(email);
+            let again = api.post("/prospects", again).await;
+            assert_eq!((again.status, again.data()), (200, first.data()), "unchanged");
+        }
         let found = api.get(&format!("/prospects/{}", first.id())).await;
         assert_eq!((found.status, found.data()), (200, first.data()));
+        assert_eq!(api.get("/prospects").await.data().as_array().map(Vec::len), Some(1));
+    }
+
+    // PR-7
+    async fn a_profile_has_one_spelling(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let new = json!({"email": "ada@example.com", "linkedinUrl": " https://de.linkedin.com/in/Ada-L/?trk=x#y"});
+        let ada = api.post("/prospects", new).await;
+        assert_eq!((ada.status, &ada.data()["linkedinUrl"]), (201, &json!("https://www.linkedin.com/in/ada-l")));
+        let path = format!("/prospects/{}", ada.id());
+        let patch = |url: &str| json!({"linkedinUrl": url});
+        assert_eq!(api.patch(&path, patch("linkedin.com/in/ADA-B/")).await.data()["linkedinUrl"], "https://www.linkedin.com/in/ada-b");
+        for refused in [
+            api.patch(&path, patch("https://www.linkedin.com/company/example")).await,
+            api.post("/prospects", json!({"email": "b@example.com", "linkedinUrl": "https://example.com/in/b"})).await,
+        ] {
+            assert_eq!(refused.refusal(), (400, "validation_error", vec!["linkedinUrl"]));
+            let message = refused.body["error"]["message"].as_str().unwrap();
+            assert!(message.contains("give the address of the person's profile"), "{message}");
+        }
+        assert_eq!(api.get(&path).await.data()["linkedinUrl"], "https://www.linkedin.com/in/ada-b");
+        assert_eq!(api.patch(&path, patch(" ")).await.data()["linkedinUrl"], "");
     }
 
     // PR-1

@@ -51,7 +51,7 @@ fn harmless(value: &str) -> std::borrow::Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use overture_store::imports::Rejected;
+    use overture_store::imports::Trouble;
 
     use super::*;
 
@@ -79,7 +79,7 @@ mod tests {
         let header = ["email".to_owned(), "name".to_owned()];
         let problem = |line, record: &[&str]| Problem {
             line,
-            result: Rejected::Invalid,
+            result: Trouble::Invalid,
             reason: "no @".into(),
             record: record.iter().map(|value| (*value).to_owned()).collect(),
         };

@@ -2,7 +2,8 @@
 //!
 //! The file is read twice. First it is looked through: one that can't be imported is refused whole,
 //! with nothing written. Then its rows go in by batches, each with its counts and its rejected rows
-//! in one transaction; a rejected row keeps its line, its reason and its content. Neither the file
+//! in one transaction; a rejected row keeps its line, its reason and its content, and so does one of
+//! which a value was left out. Neither the file
 //! nor its rows are held in memory. An import whose process dies says so ([`fail_of_dead`]), and
 //! can be done again: who is there already counts as a duplicate.
 
@@ -89,6 +90,7 @@ pub async fn begin<F: Read + Seek + Send + 'static>(
         duplicate_rows: 0,
         suppressed_rows: 0,
         invalid_rows: 0,
+        incomplete_rows: 0,
         created_at: env.now(),
         finished_at: None,
     };

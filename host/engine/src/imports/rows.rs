@@ -8,10 +8,10 @@ use std::{
 };
 
 use overture_domain::{
-    WorkspaceId,
+    WorkspaceId, linkedin,
     prospects::{Prospect, email_key, email_problem},
 };
-use overture_store::imports::{Counts, Problem, Rejected};
+use overture_store::imports::{Counts, Problem, Trouble};
 
 use super::{
     Columns, sheet,
@@ -147,6 +147,8 @@ pub(super) struct Candidate {
     pub(super) key: String,
     /// The address seems to stand further up in the file.
     pub(super) again: bool,
+    /// Which value of the row makes no sense and stays out, and why (PR-7).
+    pub(super) left_out: Option<String>,
     pub(super) row: FileRow,
 }
 
@@ -186,7 +188,7 @@ impl Batch {
                 record.len(),
                 columns.len()
             );
-            return self.reject(row, Rejected::Invalid, reason);
+            return self.note(row, Trouble::Invalid, reason);
         }
         let is_long =
             |value: &str| value.len() > LONGEST_VALUE && value.chars().count() > LONGEST_VALUE;
@@ -195,28 +197,31 @@ impl Batch {
                 "column {} holds more than {LONGEST_VALUE} characters",
                 long + 1
             );
-            return self.reject(row, Rejected::Invalid, reason);
+            return self.note(row, Trouble::Invalid, reason);
         }
-        let prospect = columns.prospect(record, env.id(), ws, env.now());
+        let mut prospect = columns.prospect(record, env.id(), ws, env.now());
         if let Some(problem) = email_problem(&prospect.email) {
             let reason = format!("`{}`: {problem}", prospect.email);
-            return self.reject(row, Rejected::Invalid, reason);
+            return self.note(row, Trouble::Invalid, reason);
         }
+        let left_out = normalise_profile(&mut prospect);
         let key = email_key(&prospect.email);
         self.people.push(Candidate {
             again: seen.again(&key),
+            left_out,
             prospect,
             key,
             row,
         });
     }
 
-    /// Notes a row that becomes no prospect.
-    pub(super) fn reject(&mut self, row: FileRow, result: Rejected, reason: String) {
+    /// Notes what became of a row that is no prospect now, or an incomplete one.
+    pub(super) fn note(&mut self, row: FileRow, result: Trouble, reason: String) {
         match result {
-            Rejected::Duplicate => self.counts.duplicate += 1,
-            Rejected::Suppressed => self.counts.suppressed += 1,
-            Rejected::Invalid => self.counts.invalid += 1,
+            Trouble::Duplicate => self.counts.duplicate += 1,
+            Trouble::Suppressed => self.counts.suppressed += 1,
+            Trouble::Invalid => self.counts.invalid += 1,
+            Trouble::Incomplete => self.counts.incomplete += 1,
         }
         self.problems.push(Problem {
             line: row.line,
@@ -224,5 +229,21 @@ impl Batch {
             reason,
             record: row.record,
         });
+    }
+}
+
+/// Brings the LinkedIn address into its one spelling (PR-7). One that is no profile stays out: the
+/// person comes without it, and the row is told with the answer.
+fn normalise_profile(prospect: &mut Prospect) -> Option<String> {
+    let given = std::mem::take(&mut prospect.linkedin_url);
+    if given.is_empty() {
+        return None;
+    }
+    match linkedin::profile_url(&given) {
+        Ok(url) => {
+            prospect.linkedin_url = url;
+            None
+        }
+        Err(problem) => Some(format!("linkedinUrl is left out: `{given}`: {problem}")),
     }
 }

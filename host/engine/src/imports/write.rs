@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use overture_domain::prospects::{Import, Prospect, ProspectStatus, email_key};
 use overture_store::{
     Tx,
-    imports::{self as store, Rejected},
+    imports::{self as store, Trouble},
     lists, prospects, suppressions,
 };
 
-use super::rows::{Batch, Candidate};
+use super::rows::{Batch, Candidate, FileRow};
 use crate::{Env, Error, Result, sends};
 
 /// Writes a batch: who is suppressed and who is there already is asked in its transaction.
@@ -31,7 +31,12 @@ pub(super) async fn write(
     let added = prospects::add(tx, &new).await?;
     batch.counts.created += i64::try_from(added.len()).unwrap_or(i64::MAX);
     let mut on_list: Vec<_> = added.iter().copied().collect();
-    people.retain(|person| !added.contains(&person.prospect.id));
+    let (created, people): (Vec<_>, Vec<_>) = people
+        .into_iter()
+        .partition(|person| added.contains(&person.prospect.id));
+    for person in created {
+        note_left_out(&mut batch, person.row, person.left_out);
+    }
 
     let keys: Vec<_> = people.iter().map(|person| person.key.clone()).collect();
     let known: HashMap<_, _> = prospects::list_by_emails(tx, ws, &keys)
@@ -46,16 +51,17 @@ pub(super) async fn write(
         on_list.push(known.id);
         if person.again {
             let reason = "the address stands further up in this file".to_owned();
-            batch.reject(row, Rejected::Duplicate, reason);
+            batch.note(row, Trouble::Duplicate, reason);
         } else if known.status != ProspectStatus::Active {
             let reason = format!("the prospect is {} here", known.status);
-            batch.reject(row, Rejected::Suppressed, reason);
+            batch.note(row, Trouble::Suppressed, reason);
         } else if update {
             batch.counts.updated += 1;
+            note_left_out(&mut batch, row, person.left_out);
             updated.push(merged(known, person.prospect));
         } else {
             let reason = "a prospect with this address is there already".to_owned();
-            batch.reject(row, Rejected::Duplicate, reason);
+            batch.note(row, Trouble::Duplicate, reason);
         }
     }
     if !updated.is_empty() {
@@ -69,6 +75,12 @@ pub(super) async fn write(
     match store::record(tx, ws, import.id, batch.counts, &batch.problems).await? {
         true => Ok(()),
         false => Err(Error::Conflict("the import has been ended".into())),
+    }
+}
+
+fn note_left_out(batch: &mut Batch, row: FileRow, left_out: Option<String>) {
+    if let Some(reason) = left_out {
+        batch.note(row, Trouble::Incomplete, reason);
     }
 }
 
@@ -89,7 +101,7 @@ async fn without_suppressed(
         .partition(|person| suppressed.contains(&person.key));
     for person in out {
         let reason = "the address or its domain is suppressed".to_owned();
-        batch.reject(person.row, Rejected::Suppressed, reason);
+        batch.note(person.row, Trouble::Suppressed, reason);
     }
     Ok(people)
 }

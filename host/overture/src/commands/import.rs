@@ -63,6 +63,12 @@ pub async fn run(client: &Client, options: &Options) -> Result<()> {
         import["suppressed"],
         import["invalid"]
     ));
+    if rows(&import, &["incomplete"]) > 0 {
+        say(format_args!(
+            "{} of those created and updated lack a value that made no sense",
+            import["incomplete"]
+        ));
+    }
     if let Some(list) = import["listId"].as_str() {
         say(format_args!("list: {list}"));
     }
@@ -118,7 +124,8 @@ async fn list_problems(client: &Client, id: &str, import: &Value) -> Result<()> 
         ));
     }
     let listed = problems.as_array().map_or(0, Vec::len) as u64;
-    let more = rows(import, &["duplicate", "suppressed", "invalid"]).saturating_sub(listed);
+    let told = ["duplicate", "suppressed", "invalid", "incomplete"];
+    let more = rows(import, &told).saturating_sub(listed);
     if more > 0 {
         say(format_args!(
             "  and {more} more: --problems FILE writes all of them"

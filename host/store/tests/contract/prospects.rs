@@ -55,6 +55,7 @@ fn import(ws: WorkspaceId, rng: &SeededRng) -> Import {
         duplicate_rows: 0,
         suppressed_rows: 0,
         invalid_rows: 0,
+        incomplete_rows: 0,
         created_at: NOW,
         finished_at: None,
     }
@@ -181,8 +182,8 @@ on_both! {
         let rng = SeededRng::new(4);
         let ws = workspace(&test.db, &rng).await;
         let import = import(ws, &rng);
-        let problem = imports::Problem { line: 3, result: imports::Rejected::Invalid, reason: "no @".into(), record: vec!["x".into(), "y".into()] };
-        let counts = imports::Counts { created: 5, invalid: 1, ..Default::default() };
+        let problem = imports::Problem { line: 3, result: imports::Trouble::Invalid, reason: "no @".into(), record: vec!["x".into(), "y".into()] };
+        let counts = imports::Counts { created: 5, invalid: 1, incomplete: 1, ..Default::default() };
         let mut tx = test.db.begin().await.unwrap();
         let (own, other) = (HostId::new(NOW, &rng), HostId::new(NOW, &rng));
         imports::insert(&mut tx, &import, own).await.unwrap();
@@ -194,7 +195,7 @@ on_both! {
         imports::insert(&mut tx, &dying, other).await.unwrap();
         tx.commit().await.unwrap();
         let mut on = test.db.reader();
-        let done = Import { state: ImportState::Finished, created_rows: 5, invalid_rows: 1, duplicate_rows: 2, finished_at: Some(NOW), ..import.clone() };
+        let done = Import { state: ImportState::Finished, created_rows: 5, invalid_rows: 1, incomplete_rows: 1, duplicate_rows: 2, finished_at: Some(NOW), ..import.clone() };
         assert_eq!(imports::find(&mut on, ws, import.id).await.unwrap().as_ref(), Some(&done));
         let mut tx = test.db.begin().await.unwrap();
         assert_eq!(imports::fail_dead(&mut tx, other, Timestamp::MAX, "gone", NOW).await.unwrap(), 0, "its own");

@@ -47,7 +47,14 @@ const WALLS: &[Wall] = &[
     Wall {
         folder: "domain",
         may_use: &[],
-        outside: Outside::Only(&["jiff", "serde", "serde_json", "thiserror", "uuid"]),
+        outside: Outside::Only(&[
+            "jiff",
+            "percent-encoding",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "uuid",
+        ]),
     },
     Wall {
         folder: "template",
