@@ -2,8 +2,8 @@
 
 use std::io::{self, Read, Write};
 
-use anyhow::{Context, Result};
-use overture_plugin_host::{Compiler, compile};
+use anyhow::{Context, Result, anyhow};
+use overture_plugin_host::{Compiler, LoadError, compile};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// As the command line has it.
@@ -38,7 +38,11 @@ pub fn run() -> Result<()> {
     io::stdin()
         .read_to_end(&mut plugin)
         .context("the plugin can't be read")?;
-    let code = compile(&plugin)?;
+    let code = compile(&plugin).map_err(|error| match error {
+        // Whoever reads it says that it is about compiling.
+        LoadError::Compile(words) => anyhow!(words),
+        other => other.into(),
+    })?;
     io::stdout()
         .write_all(&code)
         .context("the code can't be written")
