@@ -255,7 +255,7 @@ pub async fn take_back(
     .await?;
     query(sql!(
         "UPDATE attempts SET outcome = 'not_sent', outcome_at = $3, detail = $4
-         WHERE workspace_id = $1 AND action_id = $2 AND outcome = 'sent'"
+         WHERE workspace_id = $1 AND action_id = $2 AND (outcome IS NULL OR outcome <> 'not_sent') AND outcome = 'sent'"
     ))
     .bind(ws)
     .bind(id)

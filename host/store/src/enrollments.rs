@@ -213,7 +213,7 @@ pub async fn step_back(
     // Whoever claims the job waits for this transaction, or was here first.
     let planned = query(sql!(
         "UPDATE jobs SET state = 'expired', finished_at = $3
-         WHERE workspace_id = $1 AND kind = 'send_step' AND subject_id = $2 AND state = 'pending'"
+         WHERE workspace_id = $1 AND kind = 'send_step' AND subject_id = $2 AND state IN ('pending', 'processing') AND state = 'pending'"
     ))
     .bind(ws)
     .bind(id)
@@ -253,7 +253,7 @@ pub async fn leave_account(
 ) -> Result<u64> {
     query(sql!(
         "UPDATE jobs SET run_at = CASE WHEN run_at > $3 THEN run_at ELSE $3 END + 3600000000, lane = NULL
-         WHERE workspace_id = $1 AND kind = 'send_step' AND state = 'pending'
+         WHERE workspace_id = $1 AND kind = 'send_step' AND state IN ('pending', 'processing') AND state = 'pending'
            AND subject_id IN (SELECT e.id FROM enrollments e WHERE e.workspace_id = $1 AND e.account_id = $2
                AND e.state IN ('queued', 'active', 'waiting'))"
     ))

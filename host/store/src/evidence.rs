@@ -183,7 +183,8 @@ pub async fn settle(
     .collect::<Result<_>>()?;
     query(sql!(
         "UPDATE attempts SET outcome = r.value->>'outcome', outcome_at = $3, detail = r.value->>'detail'
-         FROM {rows $2} WHERE attempts.workspace_id = $1 AND attempts.action_id = r.value->>'v' AND attempts.outcome = 'ambiguous'"
+         FROM {rows $2} WHERE attempts.workspace_id = $1 AND attempts.action_id = r.value->>'v'
+           AND (attempts.outcome IS NULL OR attempts.outcome <> 'not_sent') AND attempts.outcome = 'ambiguous'"
     ))
     .bind(ws)
     .bind_json(&rows)

@@ -228,7 +228,7 @@ pub async fn plan_anew(
     now: Timestamp,
 ) -> Result<u64> {
     query(sql!(
-        "UPDATE jobs SET state = 'expired', finished_at = $3 WHERE workspace_id = $1 AND kind = 'send_step' AND state = 'pending'
+        "UPDATE jobs SET state = 'expired', finished_at = $3 WHERE workspace_id = $1 AND kind = 'send_step' AND state IN ('pending', 'processing') AND state = 'pending'
            AND subject_id {among $2}"
     ))
     .bind(ws)

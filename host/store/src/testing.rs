@@ -125,6 +125,16 @@ impl TestDatabase {
         }
     }
 
+    /// How SQLite goes about a statement: a line for each table.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn plan(&self, sql: &'static Sql) -> crate::Result<Vec<String>> {
+        let text = format!("EXPLAIN QUERY PLAN {}", sql.text(Dialect::Sqlite));
+        let rows = self.db.sqlite_alone(text).await?;
+        rows.iter().map(|row| row.text("detail")).collect()
+    }
+
     /// Lets the database parse and plan a statement without running it.
     pub async fn prepare(&self, sql: &'static Sql) -> crate::Result<()> {
         self.db.prepare(sql.text(self.db.dialect())).await

@@ -93,7 +93,7 @@ pub async fn hold(
     .await?;
     let moved = query(sql!(
         "UPDATE jobs SET state = 'expired', finished_at = $4
-         WHERE workspace_id = $1 AND kind = 'send_step' AND subject_id = $2 AND state = 'pending' AND run_at < $3"
+         WHERE workspace_id = $1 AND kind = 'send_step' AND subject_id = $2 AND state IN ('pending', 'processing') AND state = 'pending' AND run_at < $3"
     ))
     .bind(ws)
     .bind(id)
