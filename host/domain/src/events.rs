@@ -24,6 +24,7 @@ names! {
         LinkedinAccountDisconnected = "linkedin.account_disconnected",
         WebhookTest = "webhook.test",
         // Below: for timelines and statistics.
+        ProspectStatusChanged = "prospect.status_changed",
         EnrollmentCreated = "enrollment.created",
         EnrollmentParked = "enrollment.parked",
         EnrollmentResumed = "enrollment.resumed",

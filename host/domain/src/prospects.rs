@@ -39,6 +39,8 @@ pub struct Prospect {
     /// csv, api, hand, lead...
     pub source: String,
     pub status: ProspectStatus,
+    /// Why, where that is known: [`NO_MX`]; otherwise empty.
+    pub status_reason: String,
     pub last_contacted_at: Option<Timestamp>,
     pub last_replied_at: Option<Timestamp>,
     pub created_at: Timestamp,
@@ -73,11 +75,17 @@ impl Prospect {
             custom: BTreeMap::new(),
             source: source.to_owned(),
             status: ProspectStatus::Active,
+            status_reason: String::new(),
             last_contacted_at: None,
             last_replied_at: None,
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// Why the prospect has its status, in words for people, where that is known.
+    pub fn status_words(&self) -> Option<String> {
+        (self.status_reason == NO_MX).then(|| no_mx_words(&email_domain(&self.email)))
     }
 
     /// First and last name, as far as they are known.
@@ -87,6 +95,19 @@ impl Prospect {
         known.join(" ")
     }
 }
+
+/// The reason of a prospect's status whose domain takes no mail (PR-7).
+pub const NO_MX: &str = "no_mx";
+
+/// The same in words for people.
+pub fn no_mx_words(domain: &str) -> String {
+    format!(
+        "no mail can reach {domain}: the DNS names no mail server for it (no MX, A or AAAA record, or a null MX); the domain is looked at again every week"
+    )
+}
+
+/// Where the addresses stand of people whose address nobody knows: no mail goes there (PR-1).
+pub const NO_ADDRESS_DOMAIN: &str = "noemail.invalid";
 
 /// A named list of prospects (PR-3).
 #[derive(Clone, Debug, PartialEq, Eq)]

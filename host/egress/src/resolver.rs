@@ -12,6 +12,7 @@ use hickory_resolver::{
         ResolverOpts,
     },
     net::{NetError, runtime::TokioRuntimeProvider},
+    proto::rr::{RData, RecordType},
 };
 use url::Host;
 
@@ -115,6 +116,52 @@ impl Resolver {
                 host: name,
                 reason: error.to_string(),
             }),
+        }
+    }
+}
+
+impl Resolver {
+    /// Whether the DNS knows where mails to a domain go: to its mail servers, or where it names
+    /// none, to its own address (RFC 5321 §5.1). A null MX says that it takes none (RFC 7505).
+    ///
+    /// # Errors
+    /// [`DnsError::Unanswered`] when nothing can be said now.
+    pub async fn takes_mail(&self, domain: &str) -> Result<bool, DnsError> {
+        // What is no name stands in no DNS, and a mail to a bare address is written otherwise.
+        let Ok(Host::Domain(name)) = parse_host(domain) else {
+            return Ok(false);
+        };
+        // With the root's dot nothing is looked for in the domains of the system.
+        let name = format!("{}.", name.trim_end_matches('.'));
+        let unanswered = |error: NetError| DnsError::Unanswered {
+            host: domain.to_owned(),
+            reason: error.to_string(),
+        };
+        match self.dns.lookup(name.as_str(), RecordType::MX).await {
+            Ok(found) => {
+                let mut servers = found
+                    .answers()
+                    .iter()
+                    .filter_map(|record| match &record.data {
+                        RData::MX(mx) => Some(&mx.exchange),
+                        _ => None,
+                    });
+                let first = servers.next();
+                if first.is_some() {
+                    return Ok(first
+                        .into_iter()
+                        .chain(servers)
+                        .any(|server| !server.is_root()));
+                }
+            }
+            Err(error) if error.is_nx_domain() => return Ok(false),
+            Err(error) if error.is_no_records_found() => {}
+            Err(error) => return Err(unanswered(error)),
+        }
+        match self.dns.lookup_ip(name.as_str()).await {
+            Ok(found) => Ok(found.iter().next().is_some()),
+            Err(error) if error.is_nx_domain() || error.is_no_records_found() => Ok(false),
+            Err(error) => Err(unanswered(error)),
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Config {
     pub concurrent_sends: usize,
     /// SMTP connections between mails.
     pub connections: ConnectionLimits,
+    /// Whether the DNS is asked which domains take mail (PR-7).
+    pub check_routing: bool,
     /// Mailboxes that this process reads at a time.
     pub concurrent_syncs: usize,
     /// Deliveries of webhooks under way at a time in this process; one endpoint has at most a
@@ -35,6 +37,7 @@ impl Default for Config {
             import_max_rows: 10_000,
             concurrent_sends: 32,
             connections: ConnectionLimits::default(),
+            check_routing: true,
             concurrent_syncs: 32,
             concurrent_deliveries: 256,
             host_dead_after: Duration::from_secs(30),

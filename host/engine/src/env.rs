@@ -24,6 +24,8 @@ pub struct Env {
     pub vault: Arc<Vault>,
     /// HTTP to webhooks and plugin hosts.
     pub http: overture_egress::Client,
+    /// Asked which domains take mail (PR-7).
+    pub resolver: overture_egress::Resolver,
     /// Connections to mail servers.
     pub dialer: overture_mail::Dialer,
     /// The mail providers, by the id in an account's row.

@@ -26,6 +26,7 @@ pub mod imports;
 pub mod inbox;
 pub mod leases;
 pub mod lists;
+mod mail_domains;
 pub mod mailboxes;
 pub mod master_key;
 pub mod networks;

@@ -9,8 +9,8 @@ use overture_domain::{Timestamp, names};
 use tokio::sync::Notify;
 
 use crate::{
-    Env, Result, alerts, campaigns, counters, inbox, leases, safety, search, sends, tracking,
-    webhooks,
+    Env, Result, alerts, campaigns, counters, inbox, leases, mail_domains, safety, search, sends,
+    tracking, webhooks,
 };
 
 names! {
@@ -40,6 +40,8 @@ names! {
         Counters = "counters",
         /// What an admin must see to is looked for (OPS-7).
         Alerts = "alerts",
+        /// Domains of prospects: do they take mail? (PR-7)
+        MailDomains = "mail_domains",
         /// The index of the search follows the prospects (PR-3).
         Search = "search",
     }
@@ -70,6 +72,7 @@ pub async fn tick(env: &Env, part: Part) -> Result<Due> {
         Part::Tracking => tracking::tick(env).await,
         Part::Counters => counters::tick(env).await,
         Part::Alerts => alerts::tick(env).await,
+        Part::MailDomains => mail_domains::tick(env).await,
         Part::Search => search::tick(env).await,
     }
 }

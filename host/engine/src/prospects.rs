@@ -150,6 +150,9 @@ pub async fn create(
         lists::add(&mut tx, ws, list, &[prospect.id], now).await?;
     }
     tx.commit().await?;
+    if new {
+        env.wakes.wake(Part::MailDomains);
+    }
     Ok((prospect, new))
 }
 

@@ -16,6 +16,8 @@ mod journal;
 mod lanes;
 #[path = "sending/limits.rs"]
 mod limits;
+#[path = "sending/mail_domains.rs"]
+mod mail_domains;
 #[path = "sending/outcomes.rs"]
 mod outcomes;
 #[path = "sending/parking.rs"]

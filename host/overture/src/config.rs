@@ -74,6 +74,7 @@ pub struct Mail {
     pub allowed_networks: Vec<ipnet::IpNet>,
     pub allowed_ports: Vec<u16>,
     pub extra_ca_file: PathBuf,
+    pub check_routing: bool,
     pub connections: overture_engine::mailboxes::ConnectionLimits,
     pub timeouts: overture_mail::Timeouts,
 }
@@ -202,6 +203,7 @@ impl Config {
             import_max_rows: self.engine.import_max_rows,
             concurrent_sends: self.engine.concurrent_sends,
             connections: self.mail.connections,
+            check_routing: self.mail.check_routing,
             concurrent_syncs: self.engine.concurrent_syncs,
             concurrent_deliveries: self.engine.concurrent_deliveries,
             host_dead_after: Duration::from_secs(self.engine.host_dead_after_seconds),

@@ -101,6 +101,7 @@ impl Services {
             rng,
             vault,
             http,
+            resolver: resolver.clone(),
             dialer: dialer(config, resolver)?,
             providers: Arc::new(plugins.clone()),
             networks: Arc::new(plugins.clone()),

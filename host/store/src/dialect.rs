@@ -16,6 +16,7 @@
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
 //! | `{bytewise}` | sorts and compares a text by its bytes |
 //! | `{tagged $1}` | whether the JSON array `p.tags` holds a text |
+//! | `{domain_of p.email_key}` | what stands behind the `@` of an address |
 //! | `{search_found $1}` | prospects under all trigrams, as rows of `id`; what is asked for comes from [`search`](crate::search) |
 //! | `{search_rows $1}`, `{search_index $1}` | two whole statements that bring texts into the index |
 //! | `{clock}` | what the database's clock shows, in microseconds |
@@ -145,6 +146,13 @@ fn piece(name: &str, dialect: Dialect) -> String {
                     format!("EXISTS (SELECT 1 FROM json_each(p.tags) t WHERE t.value = {parameter})")
                 }
                 Postgres => format!("jsonb_exists(p.tags, {parameter})"),
+            }
+        }
+        (domain, _) if domain.starts_with("domain_of ") => {
+            let address = &domain["domain_of ".len()..];
+            match dialect {
+                Sqlite => format!("substr({address}, instr({address}, '@') + 1)"),
+                Postgres => format!("split_part({address}, '@', 2)"),
             }
         }
         (search, _) if search.starts_with("search_") => {

@@ -34,6 +34,7 @@ pub mod imports;
 pub mod jobs;
 pub mod lanes;
 pub mod lists;
+pub mod mail_domains;
 pub mod messages;
 mod migrate;
 pub mod outcomes;

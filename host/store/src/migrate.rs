@@ -38,6 +38,7 @@ migrations! {
     15 "0015_safety";
     16 "0016_fewer_trees";
     17 "0017_incomplete";
+    18 "0018_mail_domains";
 }
 
 /// How far a database is.

@@ -12,7 +12,7 @@ use overture_domain::{
 use serde_json::json;
 
 use crate::{
-    Read, Record, Result, Row, Tx,
+    Read, Record, Result, Row, Tx, mail_domains,
     query::{Query, Value, in_sizes, query, sql},
     search,
     slices::{self, Slice},
@@ -22,7 +22,7 @@ macro_rules! select {
     ($from:literal) => {
         concat!(
             "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, \
-             p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, \
+             p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, p.status_reason, \
              p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM ",
             $from
         )
@@ -57,6 +57,7 @@ impl Record for Prospect {
             custom: row.json("custom")?,
             source: row.text("source")?,
             status: row.parsed("status")?,
+            status_reason: row.text("status_reason")?,
             last_contacted_at: row.opt_time("last_contacted_at")?,
             last_replied_at: row.opt_time("last_replied_at")?,
             created_at: row.time("created_at")?,
@@ -114,6 +115,7 @@ pub async fn add(tx: &mut Tx, prospects: &[impl Borrow<Prospect>]) -> Result<Has
     }
     let new = prospects.iter().map(Borrow::borrow);
     let new = new.filter(|prospect| added.contains(&prospect.id));
+    mail_domains::note(tx, new.clone()).await?;
     search::queue(tx, new.map(|prospect| (prospect.id, prospect.workspace_id))).await?;
     Ok(added)
 }
@@ -341,7 +343,7 @@ pub async fn set_status(
     now: Timestamp,
 ) -> Result<u64> {
     let set = query(sql!(
-        "UPDATE prospects SET status = $2, updated_at = $3
+        "UPDATE prospects SET status = $2, status_reason = '', updated_at = $3
          WHERE workspace_id = $1 AND id {among $4} AND status <> $2 AND status <> 'do_not_contact'"
     ))
     .bind(ws)

@@ -9,7 +9,7 @@ use std::{
 
 use hickory_resolver::proto::{
     op::{Message, ResponseCode},
-    rr::{RData, Record, RecordType},
+    rr::{Name, RData, Record, RecordType, rdata::MX},
 };
 use tokio::net::UdpSocket;
 
@@ -21,6 +21,8 @@ pub enum Answer {
     /// One list after the other, a step at each query for IPv4 addresses, the last one for ever:
     /// what a rebinding attack does. The time to live is 0.
     InTurn(Vec<Vec<IpAddr>>),
+    /// These mail servers, in their order, and no address; `.` for a null MX (RFC 7505).
+    MailServers(Vec<String>),
     /// There is no such name.
     NoSuchName,
     /// The server has a fault (SERVFAIL).
@@ -41,8 +43,8 @@ pub struct DnsServer {
 #[derive(Debug, Default)]
 struct Zone {
     answers: HashMap<String, Answer>,
-    /// How often the IPv4 addresses of a name were asked for.
-    asked: HashMap<String, usize>,
+    /// How often records of a type were asked for.
+    asked: HashMap<(String, RecordType), usize>,
 }
 
 impl DnsServer {
@@ -74,7 +76,17 @@ impl DnsServer {
 
     /// How often the IPv4 addresses of the name were asked for.
     pub fn asked(&self, name: &str) -> usize {
-        lock(&self.zone).asked.get(name).copied().unwrap_or(0)
+        self.asked_for(name, RecordType::A)
+    }
+
+    /// How often the mail servers of the name were asked for.
+    pub fn asked_for_mail(&self, name: &str) -> usize {
+        self.asked_for(name, RecordType::MX)
+    }
+
+    fn asked_for(&self, name: &str, kind: RecordType) -> usize {
+        let asked = &lock(&self.zone).asked;
+        asked.get(&(name.to_owned(), kind)).copied().unwrap_or(0)
     }
 }
 
@@ -115,14 +127,25 @@ fn reply(query: &Message, zone: &mut Zone) -> Option<Message> {
     reply.metadata.recursion_available = true;
     reply.add_query(question.clone());
 
-    let asked = zone.asked.entry(name.to_owned()).or_default();
-    *asked += usize::from(kind == RecordType::A);
-    let turn = asked.saturating_sub(1);
+    *zone.asked.entry((name.to_owned(), kind)).or_default() += 1;
+    let of_addresses = zone.asked.get(&(name.to_owned(), RecordType::A));
+    let turn = of_addresses.map_or(0, |asked| asked - 1);
     let (addresses, ttl) = match zone.answers.get(name) {
         Some(Answer::Addresses(addresses)) => (addresses.clone(), 60),
         Some(Answer::InTurn(turns)) => {
             let addresses = turns.get(turn).or(turns.last());
             (addresses.cloned().unwrap_or_default(), 0)
+        }
+        Some(Answer::MailServers(servers)) => {
+            for (nth, server) in servers.iter().enumerate() {
+                let exchange = Name::from_ascii(server).ok()?;
+                let preference = u16::try_from(nth).unwrap_or(u16::MAX);
+                let data = RData::MX(MX::new(preference, exchange));
+                if kind == RecordType::MX {
+                    reply.add_answer(Record::from_rdata(question.name().clone(), 60, data));
+                }
+            }
+            return Some(reply);
         }
         Some(Answer::Silence) => return None,
         Some(Answer::Failure) => {

@@ -103,6 +103,7 @@ pub fn services(db: Database, clock: Arc<ManualClock>) -> Env {
         clock,
         vault: Arc::new(Vault::ephemeral(rng.clone())),
         rng,
+        resolver: resolver.clone(),
         http: Client::new(
             resolver,
             AddressPolicy::http(loopback(), true),

@@ -90,6 +90,7 @@ fn for_overture(mail: &MailServers) -> String {
   allowed_networks = [\"127.0.0.0/8\"]
   allowed_ports = [{smtp}, {imap}]
   extra_ca_file = \"{ca_file}\"
+  check_routing = false
 
   overture mailbox add {address} --smtp localhost:{smtp} --smtp-tls starttls \\
       --imap localhost:{imap} --imap-tls implicit --password {password}

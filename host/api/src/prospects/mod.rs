@@ -43,6 +43,10 @@ pub(crate) struct ProspectOut {
     source: String,
     /// active, bounced, unsubscribed, suppressed, invalid or do_not_contact.
     status: String,
+    /// Why, where that is known: `no_mx`, the domain takes no mail.
+    status_reason: Option<String>,
+    /// The same for people.
+    status_message: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     last_contacted_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -57,6 +61,8 @@ impl From<Prospect> for ProspectOut {
     fn from(prospect: Prospect) -> Self {
         Self {
             id: prospect.id.to_string(),
+            status_message: prospect.status_words(),
+            status_reason: Some(prospect.status_reason).filter(|reason| !reason.is_empty()),
             email: prospect.email,
             first_name: prospect.first_name,
             last_name: prospect.last_name,

@@ -102,3 +102,48 @@ async fn without_servers_the_system_is_asked() {
             .contains(&"127.0.0.1".parse().unwrap())
     );
 }
+
+// PR-7: mail servers, else the domain's own address (RFC 5321 §5.1); a null MX is none (RFC 7505).
+#[tokio::test]
+async fn a_domain_takes_mail_or_none_or_nobody_knows() {
+    let kit = Kit::start().await;
+    let servers =
+        |names: &[&str]| Answer::MailServers(names.iter().map(|name| (*name).to_owned()).collect());
+    kit.dns.set(
+        "served.test",
+        servers(&["mx1.other.test.", "mx2.other.test."]),
+    );
+    kit.dns.set("null.test", servers(&["."]));
+    kit.dns.set("bare.test", servers(&[]));
+    kit.dns.set("gone.test", Answer::NoSuchName);
+    kit.dns
+        .set("xn--bcher-kva.test", servers(&["mx.other.test."]));
+    kit.name("six.test", &["2a01:4f8::1"]);
+    for (domain, takes) in [
+        ("served.test", true),
+        ("Served.TEST", true),
+        ("b\u{fc}cher.test", true),
+        ("plain.test", true),
+        ("six.test", true),
+        ("null.test", false),
+        ("bare.test", false),
+        ("gone.test", false),
+        ("192.0.2.1", false),
+        ("no name", false),
+    ] {
+        assert_eq!(kit.resolver.takes_mail(domain).await, Ok(takes), "{domain}");
+    }
+    let asked = (
+        kit.dns.asked_for_mail("served.test"),
+        kit.dns.asked("served.test"),
+    );
+    assert_eq!(asked, (1, 0), "its address is nobody's business");
+    for (domain, answer) in [
+        ("broken.test", Answer::Failure),
+        ("silent.test", Answer::Silence),
+    ] {
+        kit.dns.set(domain, answer);
+        let error = kit.resolver.takes_mail(domain).await.unwrap_err();
+        assert!(matches!(error, DnsError::Unanswered { .. }), "{error}");
+    }
+}

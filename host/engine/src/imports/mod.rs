@@ -129,6 +129,7 @@ impl Begun {
         let import = store::find(&mut tx, ws, id).await?;
         tx.commit().await?;
         env.wakes.wake(Part::Sends);
+        env.wakes.wake(Part::MailDomains);
         ended?;
         import.ok_or(Error::NotFound("import"))
     }

@@ -14,7 +14,7 @@ use overture_domain::{
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
     events::{Event, EventKind},
     planted::{Bug, planted},
-    prospects::{Prospect, ProspectStatus, email_domain, email_key},
+    prospects::{NO_MX, Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
 use overture_store::{accounts, caps, caps::Use, lanes::Look, people};
@@ -292,6 +292,10 @@ impl<'a> Batch<'a> {
                 )
             }
             ProspectStatus::Active => return None,
+            ProspectStatus::Invalid if prospect.status_reason == NO_MX => {
+                let why = prospect.status_words().unwrap_or_default();
+                return Some(Fate::Park(EnrollmentState::InvalidProspect, why));
+            }
             ProspectStatus::Bounced => (EnrollmentState::Bounced, "the address bounced".to_owned()),
             ProspectStatus::Unsubscribed => (
                 EnrollmentState::Unsubscribed,
