@@ -62,15 +62,11 @@ pub(crate) async fn note(tx: &mut Tx, prospects: impl Iterator<Item = &Prospect>
     if domains.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = domains
-        .iter()
-        .map(|domain| json!({ "v": domain }))
-        .collect();
     query(sql!(
         "UPDATE mail_domains SET news = news + 1
-         WHERE route = 'no_mx' AND domain IN (SELECT r.value->>'v' FROM {rows $1})"
+         WHERE route = 'no_mx' AND domain {among $1}"
     ))
-    .bind_json(&rows)
+    .bind_ids(&domains)
     .execute(tx)
     .await?;
     Ok(())
@@ -157,18 +153,18 @@ pub async fn unsettled(
     news: &[News],
     limit: i64,
 ) -> Result<Vec<(WorkspaceId, ProspectId, String)>> {
-    let of = |route: Route| -> Vec<_> {
-        let domains = news.iter().filter(|one| one.route == route);
-        domains.map(|one| json!({ "v": one.domain })).collect()
+    let of = |route: Route| {
+        let domains = news.iter().filter(move |one| one.route == route);
+        domains.map(|one| &one.domain)
     };
     query(sql!(
         "SELECT p.workspace_id, p.id, {domain_of p.email_key} AS domain FROM prospects p
-         WHERE (p.status = 'active' AND {domain_of p.email_key} IN (SELECT r.value->>'v' FROM {rows $1}))
-            OR (p.status = 'invalid' AND p.status_reason = 'no_mx' AND {domain_of p.email_key} IN (SELECT r.value->>'v' FROM {rows $2}))
+         WHERE (p.status = 'active' AND {domain_of p.email_key} {among $1})
+            OR (p.status = 'invalid' AND p.status_reason = 'no_mx' AND {domain_of p.email_key} {among $2})
          LIMIT $3"
     ))
-    .bind_json(&of(Route::Missing))
-    .bind_json(&of(Route::Found))
+    .bind_ids(of(Route::Missing))
+    .bind_ids(of(Route::Found))
     .bind(limit)
     .rows(on)
     .await?
@@ -201,20 +197,19 @@ pub async fn set_route(
     route: Route,
     now: Timestamp,
 ) -> Result<Vec<ProspectId>> {
-    let rows: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();
     let set = match route {
         Route::Missing => query(sql!(
             "UPDATE prospects SET status = 'invalid', status_reason = 'no_mx', updated_at = $2
-             WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $3}) AND status = 'active' RETURNING id"
+             WHERE workspace_id = $1 AND id {among $3} AND status = 'active' RETURNING id"
         )),
         Route::Found => query(sql!(
             "UPDATE prospects SET status = 'active', status_reason = '', updated_at = $2
-             WHERE workspace_id = $1 AND id IN (SELECT r.value->>'v' FROM {rows $3}) AND status = 'invalid' AND status_reason = 'no_mx' RETURNING id"
+             WHERE workspace_id = $1 AND id {among $3} AND status = 'invalid' AND status_reason = 'no_mx' RETURNING id"
         )),
     };
     set.bind(ws)
         .bind(now)
-        .bind_json(&rows)
+        .bind_ids(ids)
         .rows(tx)
         .await?
         .iter()
