@@ -29,6 +29,7 @@ mod prospects;
 mod rates;
 mod request_id;
 mod sends;
+mod shield;
 mod suppressions;
 mod tracking;
 mod unsubscribe;

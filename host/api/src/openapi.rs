@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     alerts, campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages,
-    prospects, sends, suppressions, webhooks, why,
+    prospects, sends, shield, suppressions, webhooks, why,
 };
 
 #[derive(OpenApi)]
@@ -60,6 +60,7 @@ pub(crate) fn routes() -> OpenApiRouter<Env> {
         .merge(alerts::routes())
         .merge(mailboxes::routes())
         .merge(campaigns::routes())
+        .merge(shield::routes())
         .merge(messages::routes())
         .merge(sends::routes())
         .merge(why::routes())

@@ -33,6 +33,8 @@ names! {
         MailboxUnhealthy = "mailbox_unhealthy",
         /// The Bounce Shield of a workspace holds campaigns (SAF-2).
         BounceShield = "bounce_shield",
+        /// A campaign gets fewer replies than its floor; from 200 mails on it is paused (SAF-1).
+        FewReplies = "few_replies",
         /// Steps were due and nobody looked at them; they were planned anew (SCH-11).
         StepsForgotten = "steps_forgotten",
     }
@@ -51,6 +53,7 @@ impl AlertCode {
             | Self::MailHostUnreachable
             | Self::CampaignCooldown
             | Self::MailboxUnhealthy
+            | Self::FewReplies
             | Self::StepsForgotten => Severity::Warning,
         }
     }
@@ -84,6 +87,9 @@ impl AlertCode {
             }
             Self::BounceShield => {
                 "have the addresses of the workspace's lists verified, then resume its campaigns one by one"
+            }
+            Self::FewReplies => {
+                "look at the campaign's texts and at whom it writes to; then resume it, or lower its floor of replies"
             }
             Self::StepsForgotten => {
                 "nothing, if it stays the only time; if it comes again, it is a fault of Overture to report"

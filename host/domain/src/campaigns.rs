@@ -6,6 +6,7 @@ use crate::{
     AccountId, AuditId, CampaignId, EnrollmentId, StepId, Timestamp, VariantId, WorkspaceId,
     accounts::Channel,
     names,
+    safety::Thresholds,
     variants::{self, Text, Variant},
 };
 
@@ -61,6 +62,8 @@ names! {
         Restored = "restored",
         /// Too many mails of the workspace came back (SAF-2).
         BounceShield = "bounce_shield",
+        /// Too few people reply (SAF-1).
+        FewReplies = "few_replies",
         /// None of its LinkedIn accounts is connected (LI-2).
         LinkedinAccountDisconnected = "linkedin_account_disconnected",
     }
@@ -70,9 +73,12 @@ impl PauseReason {
     /// What ends it without a person; None: it waits for one.
     pub const fn ends_when(self) -> Option<&'static str> {
         match self {
-            Self::Manual | Self::Api | Self::NotStartable | Self::Restored | Self::BounceShield => {
-                None
-            }
+            Self::Manual
+            | Self::Api
+            | Self::NotStartable
+            | Self::Restored
+            | Self::BounceShield
+            | Self::FewReplies => None,
             Self::LinkedinAccountDisconnected => Some("one of its LinkedIn accounts is connected"),
         }
     }
@@ -139,6 +145,8 @@ pub struct Campaign {
     pub track_opens: bool,
     /// Links lead through this instance (TRK-1); off by default: links stay untouched.
     pub track_clicks: bool,
+    /// When it stops by itself (SAF-1).
+    pub safety: Thresholds,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
     pub started_at: Option<Timestamp>,

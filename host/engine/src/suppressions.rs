@@ -67,11 +67,6 @@ impl Suppress {
 /// it changes nothing.
 pub async fn suppress_in(tx: &mut Tx, env: &Env, ws: WorkspaceId, what: &Suppress) -> Result<()> {
     let now = env.now();
-    // SAFE-2: whoever looks at an enrollment finds why it ended.
-    let why = match what.reason.trim() {
-        "" => "the address is suppressed",
-        reason => reason,
-    };
     let rows: Vec<_> = what
         .values
         .iter()
@@ -86,7 +81,25 @@ pub async fn suppress_in(tx: &mut Tx, env: &Env, ws: WorkspaceId, what: &Suppres
         })
         .collect();
     store::insert(tx, &rows).await?;
+    let covered = end_in(tx, env, ws, what).await?;
+    events::insert(tx, &suppressed_events(env, ws, what, &covered, now)).await?;
+    Ok(())
+}
 
+/// Nothing more goes to those whom it is about, in the caller's transaction: the prospects' status and
+/// the end of all their enrollments that are not through. Who they are.
+pub(crate) async fn end_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    what: &Suppress,
+) -> Result<Vec<Prospect>> {
+    let now = env.now();
+    // SAFE-2: whoever looks at an enrollment finds why it ended.
+    let why = match what.reason.trim() {
+        "" => "the address is suppressed",
+        reason => reason,
+    };
     let covered = match what.kind {
         SuppressionKind::Email => prospects::list_by_emails(tx, ws, &what.values).await?,
         SuppressionKind::Domain => prospects::list_by_domains(tx, ws, &what.values).await?,
@@ -96,8 +109,7 @@ pub async fn suppress_in(tx: &mut Tx, env: &Env, ws: WorkspaceId, what: &Suppres
     if !planted(Bug::SuppressedAllTheSame) {
         enrollments::finish_by_prospects(tx, ws, &ids, what.enrollment_state(), why, now).await?;
     }
-    events::insert(tx, &suppressed_events(env, ws, what, &covered, now)).await?;
-    Ok(())
+    Ok(covered)
 }
 
 fn suppressed_events(

@@ -9,8 +9,8 @@ use crate::{
     client::Server,
     commands::{
         alert, backup, campaign, compile_plugin, demo, doctor, events, import, key, list, mail,
-        mailbox, master_key, migrate, plugin, prospect, restore, rules, send, serve, simulate,
-        template, user, why,
+        mailbox, master_key, migrate, plugin, prospect, restore, rules, send, serve, shield,
+        simulate, template, user, why,
     },
     config::Config,
 };
@@ -76,6 +76,8 @@ enum Command {
     /// What an admin must see to, through the API
     #[command(subcommand_required = true)]
     Alert(Remote<alert::Command>),
+    /// The Bounce Shield: campaigns stop when too many mails come back
+    Shield(Remote<shield::Command>),
     /// What happened, through the API
     Events(RemoteArgs<events::Options>),
     /// A small campaign in the sandbox, on virtual time
@@ -151,13 +153,16 @@ impl Cli {
             Command::Send(remote) => send::run(&remote.server.connect()?, remote.command).await,
             Command::Why(remote) => why::run(&remote.server.connect()?, &remote.options).await,
             Command::Alert(remote) => alert::run(&remote.server.connect()?, remote.command).await,
+            Command::Shield(remote) => shield::run(&remote.server.connect()?, remote.command).await,
             Command::Events(remote) => {
                 events::run(&remote.server.connect()?, &remote.options).await
             }
             Command::Demo(options) => demo::run(options).await,
             // It has runtimes of its own.
             Command::Simulate(options) => {
-                tokio::task::spawn_blocking(move || simulate::simulate(&options)).await?
+                let config = options.campaign.map(|_| config()).transpose()?;
+                let work = move || simulate::simulate(&options, config.as_ref());
+                tokio::task::spawn_blocking(work).await?
             }
             Command::CompilePlugin => compile_plugin::run(),
             Command::Openapi => {

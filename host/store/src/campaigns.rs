@@ -18,7 +18,7 @@ use crate::{
     slices::{self, Slice},
 };
 
-const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, pauses, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation, track_opens, track_clicks, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
+const COLUMNS: &str = "SELECT id, workspace_id, name, kind, status, status_audit_id, pauses, time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation, track_opens, track_clicks, safety, start_at, end_at, started_at, finished_at, created_at, updated_at FROM campaigns";
 
 impl Record for Campaign {
     const TABLE: &'static str = "campaigns";
@@ -45,6 +45,7 @@ impl Record for Campaign {
             rotation: row.parsed("rotation")?,
             track_opens: row.bool("track_opens")?,
             track_clicks: row.bool("track_clicks")?,
+            safety: row.json("safety")?,
             start_at: row.opt_time("start_at")?,
             end_at: row.opt_time("end_at")?,
             started_at: row.opt_time("started_at")?,
@@ -93,8 +94,8 @@ pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> 
     query(sql!(
         "INSERT INTO campaigns (id, workspace_id, name, kind, status, status_audit_id, time_zone, windows, daily_send_limit,
              max_sends_per_mailbox_per_day, minutes_between_sends, stop_on_reply, stop_on_bounce, track_opens, track_clicks,
-             start_at, end_at, created_at, updated_at, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19, $20, $21, $22)"
+             start_at, end_at, created_at, updated_at, stop_on_company_reply, new_prospects_per_day, follow_ups_first, rotation, safety)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19, $20, $21, $22, $23)"
     ))
     .bind(campaign.id)
     .bind(campaign.workspace_id)
@@ -118,6 +119,7 @@ pub async fn insert(tx: &mut Tx, campaign: &Campaign, change: &StatusChange) -> 
     .bind(campaign.new_prospects_per_day)
     .bind(campaign.follow_ups_first)
     .bind(campaign.rotation.name())
+    .bind_json(&campaign.safety)
     .execute(tx)
     .await?;
     Ok(())
@@ -129,7 +131,7 @@ pub async fn update(tx: &mut Tx, campaign: &Campaign) -> Result<bool> {
         "UPDATE campaigns SET name = $3, time_zone = $4, windows = $5, daily_send_limit = $6, max_sends_per_mailbox_per_day = $7,
              minutes_between_sends = $8, stop_on_reply = $9, stop_on_bounce = $10, track_opens = $11, track_clicks = $12,
              start_at = $13, end_at = $14, updated_at = $15, stop_on_company_reply = $16, new_prospects_per_day = $17,
-             follow_ups_first = $18, rotation = $19
+             follow_ups_first = $18, rotation = $19, safety = $20
          WHERE workspace_id = $1 AND id = $2"
     ))
     .bind(campaign.workspace_id)
@@ -151,6 +153,7 @@ pub async fn update(tx: &mut Tx, campaign: &Campaign) -> Result<bool> {
     .bind(campaign.new_prospects_per_day)
     .bind(campaign.follow_ups_first)
     .bind(campaign.rotation.name())
+    .bind_json(&campaign.safety)
     .execute(tx)
     .await?;
     Ok(n == 1)

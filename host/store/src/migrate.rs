@@ -39,6 +39,7 @@ migrations! {
     16 "0016_fewer_trees";
     17 "0017_incomplete";
     18 "0018_mail_domains";
+    19 "0019_thresholds";
 }
 
 /// How far a database is.

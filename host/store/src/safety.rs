@@ -1,8 +1,10 @@
 //! What sending does to its reputation (SAF-1, SAF-2), and steps that nobody looks at (SCH-11).
 
+use std::time::Duration;
+
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, Timestamp, WorkspaceId,
-    safety::{BounceShield, Measure},
+    safety::{BounceShield, Measure, Thresholds},
 };
 
 use crate::{
@@ -10,25 +12,56 @@ use crate::{
     query::{query, sql},
 };
 
-/// Running campaigns in which so many mails came back or were reported since a moment (SAF-1).
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Running campaigns in which mails came back or were reported since a moment, with how many and with
+/// what they are allowed (SAF-1).
 pub async fn list_suspects(
     on: &mut impl Read,
     since: Timestamp,
-    least: i64,
-) -> Result<Vec<(WorkspaceId, CampaignId)>> {
+) -> Result<Vec<(WorkspaceId, CampaignId, i64, Thresholds)>> {
     query(sql!(
-        "SELECT c.workspace_id, c.id FROM campaigns c
-         WHERE c.status = 'running' AND (SELECT SUM(k.n) FROM event_counts k
-             WHERE k.campaign_id = c.id AND k.kind IN ('email.bounced', 'email.complained') AND k.hour >= $1) >= $2
-         ORDER BY c.id"
+        "SELECT q.workspace_id, q.id, q.safety, q.n FROM (
+             SELECT c.workspace_id, c.id, c.safety, CAST((SELECT SUM(k.n) FROM event_counts k
+                 WHERE k.campaign_id = c.id AND k.kind IN ('email.bounced', 'email.complained') AND k.hour >= $1) AS BIGINT) AS n
+             FROM campaigns c WHERE c.status = 'running') q
+         WHERE q.n > 0 ORDER BY q.id"
     ))
     .bind(counts::hour_of(since))
-    .bind(least)
     .rows(on)
     .await?
     .iter()
-    .map(|row| Ok((row.id("workspace_id")?, row.id("id")?)))
+    .map(|row| {
+        Ok((
+            row.id("workspace_id")?,
+            row.id("id")?,
+            row.int("n")?,
+            row.json("safety")?,
+        ))
+    })
     .collect()
+}
+
+/// Running campaigns with a floor of replies, and what became of their mails in the whole hours since
+/// they run (SAF-1).
+pub async fn list_with_floor(
+    on: &mut impl Read,
+) -> Result<Vec<(WorkspaceId, CampaignId, Thresholds, Measure)>> {
+    let rows = query(sql!(
+        "SELECT c.workspace_id, c.id, c.safety, a.at FROM campaigns c JOIN audit a ON a.id = c.status_audit_id
+         WHERE c.status = 'running' AND c.safety->>'replyPercent' IS NOT NULL ORDER BY c.id"
+    ))
+    .rows(on)
+    .await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let (ws, campaign) = (row.id("workspace_id")?, row.id("id")?);
+        let since = row.time("at")? + HOUR;
+        let by_mailbox = measure_campaign(on, ws, campaign, since).await?;
+        let measure = by_mailbox.into_iter().map(|(_, measure)| measure).sum();
+        found.push((ws, campaign, row.json("safety")?, measure));
+    }
+    Ok(found)
 }
 
 /// What became of a campaign's mails since a moment, by the mailbox that sent them.
@@ -41,9 +74,11 @@ pub async fn measure_campaign(
     query(sql!(
         "SELECT account_id, CAST(SUM(CASE WHEN kind = 'email.sent' THEN n ELSE 0 END) AS BIGINT) AS sends,
              CAST(SUM(CASE WHEN kind = 'email.bounced' THEN n ELSE 0 END) AS BIGINT) AS bounces,
-             CAST(SUM(CASE WHEN kind = 'email.complained' THEN n ELSE 0 END) AS BIGINT) AS complaints
+             CAST(SUM(CASE WHEN kind = 'email.complained' THEN n ELSE 0 END) AS BIGINT) AS complaints,
+             CAST(SUM(CASE WHEN kind = 'reply.received' THEN n ELSE 0 END) AS BIGINT) AS replies
          FROM event_counts
-         WHERE workspace_id = $1 AND campaign_id = $2 AND kind IN ('email.sent', 'email.bounced', 'email.complained') AND hour >= $3
+         WHERE workspace_id = $1 AND campaign_id = $2 AND kind IN ('email.sent', 'email.bounced', 'email.complained', 'reply.received')
+           AND hour >= $3
            AND account_id <> ''
          GROUP BY account_id ORDER BY account_id"
     ))
@@ -58,6 +93,7 @@ pub async fn measure_campaign(
             sends: row.int("sends")?,
             bounces: row.int("bounces")?,
             complaints: row.int("complaints")?,
+            replies: row.int("replies")?,
         };
         Ok((row.id("account_id")?, measure))
     })
@@ -181,7 +217,7 @@ pub async fn measure_last(
     Ok(Measure {
         sends: row.int("sends")?,
         bounces: row.int("bounces")?,
-        complaints: 0,
+        ..Measure::default()
     })
 }
 

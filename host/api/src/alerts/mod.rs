@@ -24,7 +24,7 @@ struct AlertOut {
     id: String,
     /// counter_drift, counter_without_event, webhook_dead_letters, plugin_failing,
     /// mailbox_disconnected, mail_host_unreachable, campaign_cooldown, mailbox_unhealthy,
-    /// bounce_shield or steps_forgotten.
+    /// bounce_shield, few_replies or steps_forgotten.
     #[schema(example = "mailbox_disconnected")]
     code: String,
     /// warning or critical.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     CampaignDetailsOut, MailboxSettingsBody, StepBody, mailbox_ids, mailbox_settings, rotation,
+    safety::SafetyBody,
     steps,
     window::{WindowOut, windows},
 };
@@ -67,6 +68,7 @@ pub(super) struct CampaignBody {
     track_opens: Option<bool>,
     /// Links lead through this instance, which tells that they were clicked; off by default.
     track_clicks: Option<bool>,
+    safety: Option<SafetyBody>,
     #[schema(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -107,6 +109,7 @@ pub(super) async fn create(
         mailbox_settings: mailbox_settings(body.mailbox_settings)?,
         track_opens: body.track_opens,
         track_clicks: body.track_clicks,
+        safety: body.safety.map(Into::into),
         start_at: body.start_date,
         end_at: body.end_date,
     };

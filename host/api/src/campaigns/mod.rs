@@ -8,6 +8,7 @@ mod get;
 mod list;
 mod pause;
 mod resume;
+mod safety;
 mod start;
 mod stats;
 mod unenroll;
@@ -30,6 +31,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Error;
+use safety::SafetyOut;
 use window::WindowOut;
 
 pub(crate) fn routes() -> OpenApiRouter<Env> {
@@ -81,6 +83,7 @@ pub(crate) struct CampaignOut {
     rotation: String,
     track_opens: bool,
     track_clicks: bool,
+    safety: SafetyOut,
     #[schema(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -118,6 +121,7 @@ impl From<Campaign> for CampaignOut {
             rotation: campaign.rotation.to_string(),
             track_opens: campaign.track_opens,
             track_clicks: campaign.track_clicks,
+            safety: campaign.safety.into(),
             start_date: campaign.start_at,
             end_date: campaign.end_at,
             started_at: campaign.started_at,
@@ -132,7 +136,8 @@ impl From<Campaign> for CampaignOut {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PauseOut {
-    /// manual, api, not_startable or linkedin_account_disconnected.
+    /// manual, api, not_startable, restored, bounce_shield, few_replies or
+    /// linkedin_account_disconnected.
     #[schema(example = "manual")]
     reason: String,
     /// What happened.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     CampaignDetailsOut, MailboxSettingsBody, StepBody, mailbox_ids, mailbox_settings, rotation,
+    safety::SafetyBody,
     steps,
     window::{WindowOut, windows},
 };
@@ -49,6 +50,7 @@ pub(super) struct CampaignPatchBody {
     track_opens: Option<bool>,
     /// Links lead through this instance, which tells that they were clicked; off by default.
     track_clicks: Option<bool>,
+    safety: Option<SafetyBody>,
     /// Null removes it.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -106,6 +108,7 @@ pub(super) async fn update(
         mailbox_settings: mailbox_settings(body.mailbox_settings)?,
         track_opens: body.track_opens,
         track_clicks: body.track_clicks,
+        safety: body.safety.map(Into::into),
         start_at: body.start_date,
         end_at: body.end_date,
     };

@@ -65,6 +65,11 @@ on_both! {
                 "rotation": "round_robin",
                 "trackOpens": false,
                 "trackClicks": false,
+                "safety": {
+                  "bouncePercent": 5,
+                  "complaints": 3,
+                  "replyPercent": null
+                },
                 "startDate": null,
                 "endDate": null,
                 "startedAt": null,
@@ -158,6 +163,11 @@ on_both! {
                 "rotation": "round_robin",
                 "trackOpens": false,
                 "trackClicks": false,
+                "safety": {
+                  "bouncePercent": 5,
+                  "complaints": 3,
+                  "replyPercent": null
+                },
                 "startDate": "2026-03-10T08:00:00Z",
                 "endDate": "2026-03-31T22:00:00Z",
                 "startedAt": null,

@@ -22,6 +22,7 @@ mod openapi;
 mod operations;
 mod prospects;
 mod sends;
+mod shield;
 mod slices;
 mod suppressions;
 mod tracking;

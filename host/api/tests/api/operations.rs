@@ -38,6 +38,13 @@ pub(crate) fn all() -> Vec<Operation> {
         ),
         ("GET", "/suppressions", "suppressions:read", None),
         ("GET", "/campaigns/{id}/forecast", "campaigns:read", None),
+        ("GET", "/bounce-shield", "campaigns:read", None),
+        (
+            "PATCH",
+            "/bounce-shield",
+            "campaigns:write",
+            Some(json!({})),
+        ),
         ("GET", "/lists", "prospects:read", None),
         (
             "POST",

@@ -59,6 +59,7 @@ pub async fn create(
         rotation: given.rotation.unwrap_or(Rotation::RoundRobin),
         track_opens: given.track_opens.unwrap_or(false),
         track_clicks: given.track_clicks.unwrap_or(false),
+        safety: given.safety.clone().unwrap_or_default(),
         start_at: given.start_at,
         end_at: given.end_at,
         started_at: None,

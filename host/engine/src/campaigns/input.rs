@@ -4,6 +4,7 @@ use overture_domain::{
     AccountId, StepId, Timestamp, VariantId,
     accounts::Channel,
     campaigns::{Campaign, Rotation, StepKind, Window},
+    safety::Thresholds,
     variants::{MAX_VARIANTS, MAX_WEIGHT, Text},
     windows,
 };
@@ -126,6 +127,8 @@ pub struct CampaignIn {
     pub track_opens: Option<bool>,
     /// TRK-1; off by default.
     pub track_clicks: Option<bool>,
+    /// SAF-1.
+    pub safety: Option<Thresholds>,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
 }
@@ -158,6 +161,8 @@ pub struct CampaignPatch {
     pub track_opens: Option<bool>,
     /// TRK-1; off by default.
     pub track_clicks: Option<bool>,
+    /// SAF-1.
+    pub safety: Option<Thresholds>,
     /// `Some(None)` removes it.
     pub start_at: Option<Option<Timestamp>>,
     /// `Some(None)` removes it.
@@ -215,6 +220,9 @@ pub(super) fn check(campaign: &Campaign, dates_given: bool, now: Timestamp) -> V
             "out_of_range",
             "0 to 1,440 minutes lie between two mails of a mailbox",
         );
+    }
+    if let Some((field, problem)) = campaign.safety.problem() {
+        add(&format!("safety.{field}"), "out_of_range", problem);
     }
     if dates_given {
         if campaign.end_at.is_some_and(|end| end <= now) {

@@ -137,6 +137,7 @@ async fn holds(on: &mut impl Read, found: &CampaignDetails, reason: PauseReason)
         PauseReason::Manual
         | PauseReason::Api
         | PauseReason::NotStartable
+        | PauseReason::FewReplies
         | PauseReason::Restored
         | PauseReason::BounceShield => Ok(false),
         PauseReason::LinkedinAccountDisconnected => {

@@ -120,6 +120,7 @@ fn changed(before: &Campaign, patch: &CampaignPatch, now: Timestamp) -> Campaign
         rotation,
         track_opens,
         track_clicks,
+        safety,
         start_at,
         end_at
     );

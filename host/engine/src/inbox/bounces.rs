@@ -7,12 +7,12 @@ use overture_domain::{
     events::{Event, EventKind},
     prospects::SuppressionSource,
 };
-use overture_store::{Tx, enrollments, events};
+use overture_store::{Tx, enrollments, events, safety};
 use serde_json::json;
 
 use crate::{
     Env, Result,
-    suppressions::{Suppress, suppress_in},
+    suppressions::{Suppress, end_in, suppress_in},
 };
 
 /// A mail that came back, and why.
@@ -47,7 +47,8 @@ impl Passing {
     }
 }
 
-/// The address doesn't exist: its enrollment is bounced, its prospect invalid and suppressed, and
+/// The address doesn't exist: its enrollment is bounced, its prospect invalid and, unless the workspace
+/// doesn't want that (SAF-2), suppressed, and
 /// `email.bounced` tells of it, once per prospect, campaign and day (API-6).
 ///
 /// # Errors
@@ -63,7 +64,12 @@ pub async fn hard_in(tx: &mut Tx, env: &Env, bounce: &Bounce<'_>) -> Result<()> 
         SuppressionSource::Bounce,
         bounce.reason,
     );
-    suppress_in(tx, env, ws, &what).await?;
+    let shield = safety::find_shield(tx, ws).await?.unwrap_or_default();
+    if shield.blocks_addresses {
+        suppress_in(tx, env, ws, &what).await?;
+    } else {
+        end_in(tx, env, ws, &what).await?;
+    }
     let day = now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date();
     let (campaign, prospect) = (bounce.campaign_id, bounce.prospect_id);
     let key = format!("bounced:{campaign}:{prospect}:{day}");

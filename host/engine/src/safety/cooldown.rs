@@ -6,7 +6,7 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus},
     people::Actor,
     planted::{Bug, planted},
-    safety::{BOUNCE_PERCENT, COMPLAINTS, LEAST_SENDS, LOOK_BACK, Measure, REST},
+    safety::{LEAST_SENDS, LOOK_BACK, Measure, REST, Thresholds},
 };
 use overture_store::{Read, Tx, accounts, campaigns as stored, safety as store};
 
@@ -29,10 +29,11 @@ pub(super) async fn tick(env: &Env) -> Result<(bool, Due)> {
     if planted(Bug::NeverRests) {
         return Ok((changed, Due::WhenWoken));
     }
-    // Fewer are no trouble, whatever was sent.
-    let least = COMPLAINTS.min(LEAST_SENDS * BOUNCE_PERCENT / 100 + 1);
-    let suspects = store::list_suspects(&mut env.db.reader(), now - LOOK_BACK, least).await?;
-    for (ws, campaign) in suspects {
+    let suspects = store::list_suspects(&mut env.db.reader(), now - LOOK_BACK).await?;
+    for (ws, campaign, n, allowed) in suspects {
+        if n < allowed.least() {
+            continue;
+        }
         while let Some(whole) = stop(env, ws, campaign).await? {
             changed = true;
             if whole {
@@ -57,6 +58,7 @@ pub(super) async fn tick(env: &Env) -> Result<(bool, Due)> {
 /// What a campaign's mailboxes have done of late that still send for it. What another has done
 /// can't go on.
 struct Health {
+    allowed: Thresholds,
     mailboxes: Vec<(Account, Measure)>,
 }
 
@@ -74,6 +76,7 @@ impl Health {
             .into_iter()
             .filter(|account| account.status == AccountStatus::Connected);
         Ok(Self {
+            allowed: found.campaign.safety.clone(),
             mailboxes: sending
                 .map(|account| (account.clone(), of(account.id)))
                 .collect(),
@@ -84,15 +87,19 @@ impl Health {
         self.mailboxes.iter().map(|(_, measure)| *measure).sum()
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.all().trouble(&self.allowed)
+    }
+
     /// The mailbox that causes the trouble alone: without it the others are healthy, and have sent
     /// enough to tell.
     fn cause(&self) -> Option<(&Account, String)> {
         let all = self.all();
         self.mailboxes.iter().find_map(|(account, measure)| {
             let others = all.without(measure);
-            let healthy = others.sends >= LEAST_SENDS && others.trouble().is_none();
+            let healthy = others.sends >= LEAST_SENDS && others.trouble(&self.allowed).is_none();
             measure
-                .trouble()
+                .trouble(&self.allowed)
                 .filter(|_| healthy)
                 .map(|why| (account, why))
         })
@@ -107,7 +114,7 @@ async fn stop(env: &Env, ws: WorkspaceId, id: CampaignId) -> Result<Option<bool>
         return Ok(None);
     };
     let health = Health::of(&mut tx, &found, env.now()).await?;
-    let Some(trouble) = health.all().trouble() else {
+    let Some(trouble) = health.trouble() else {
         return Ok(None);
     };
     let whole = match health.cause() {
@@ -144,11 +151,7 @@ async fn read_again(env: &Env, ws: WorkspaceId, id: CampaignId) -> Result<()> {
     if campaign.status != CampaignStatus::Cooldown {
         return Ok(());
     }
-    match Health::of(&mut tx, &found, env.now())
-        .await?
-        .all()
-        .trouble()
-    {
+    match Health::of(&mut tx, &found, env.now()).await?.trouble() {
         Some(trouble) => campaigns::rest_on_in(&mut tx, env, campaign, &trouble, &BY).await?,
         None => {
             let reason = "its numbers are good again";

@@ -3,10 +3,12 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `cooldown` | campaigns that rest, mailboxes that are paused alone (SAF-1) |
+//! | `replies` | campaigns below their floor of replies (SAF-1) |
 //! | `shield` | the Bounce Shield of a workspace (SAF-2) |
 //! | `sweep` | steps that are due and that nobody looks at (SCH-11) |
 
 mod cooldown;
+mod replies;
 mod shield;
 mod sweep;
 
@@ -18,7 +20,7 @@ use crate::{
     alerts::{self, Cause},
 };
 
-pub use shield::set_shield;
+pub use shield::{ShieldPatch, set_shield, shield};
 pub use sweep::Sweep;
 
 /// Looks at what mails have led to, and for what is forgotten.
@@ -27,10 +29,11 @@ pub use sweep::Sweep;
 /// Only the store's; what was done before stays done.
 pub async fn tick(env: &Env) -> Result<Due> {
     let (stopped, resting) = cooldown::tick(env).await?;
+    let silent = replies::tick(env).await?;
     let tripped = shield::tick(env).await?;
     let (swept, next) = sweep::tick(env).await?;
     // A look that finds nothing writes nothing, but at times for what people have done meanwhile.
-    if stopped || tripped || swept {
+    if stopped || silent || tripped || swept {
         tell(env).await?;
     }
     Ok(resting.or(next))
@@ -51,8 +54,10 @@ async fn tell(env: &Env) -> Result<()> {
             ..Cause::of(ws, &mailbox)
         })
         .collect();
+    let silent = replies::below(on).await?;
     let held = shield::held(on).await?;
     alerts::tell(env, AlertCode::CampaignCooldown, &resting).await?;
     alerts::tell(env, AlertCode::MailboxUnhealthy, &paused).await?;
+    alerts::tell(env, AlertCode::FewReplies, &silent).await?;
     alerts::tell(env, AlertCode::BounceShield, &held).await
 }

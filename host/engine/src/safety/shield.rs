@@ -17,26 +17,49 @@ use crate::{Env, Error, Result, alerts::Cause, campaigns};
 /// A workspace is looked at while mails have come back within that time.
 const LATELY: Duration = Duration::from_secs(48 * 3_600);
 
+/// Changes of a Bounce Shield; None leaves a setting as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShieldPatch {
+    pub enabled: Option<bool>,
+    pub threshold_percent: Option<i64>,
+    pub window: Option<i64>,
+    pub pauses_campaigns: Option<bool>,
+    pub blocks_addresses: Option<bool>,
+}
+
+/// The Bounce Shield of a workspace.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn shield(env: &Env, ws: WorkspaceId) -> Result<BounceShield> {
+    let found = store::find_shield(&mut env.db.reader(), ws).await?;
+    found.ok_or(Error::NotFound("workspace"))
+}
+
 /// Changes the Bounce Shield of a workspace; when it tripped stays as it is.
 ///
 /// # Errors
 /// [`Error::Invalid`] for what is out of its range, [`Error::NotFound`].
-pub async fn set_shield(env: &Env, ws: WorkspaceId, shield: &BounceShield) -> Result<()> {
-    if let Some((field, problem)) = shield.problem() {
-        return Err(Error::field(field, "out_of_range", problem));
-    }
+pub async fn set_shield(env: &Env, ws: WorkspaceId, patch: &ShieldPatch) -> Result<BounceShield> {
     let mut tx = env.db.begin().await?;
     people::lock_workspace(&mut tx, ws).await?;
     let before = store::find_shield(&mut tx, ws).await?;
     let before = before.ok_or(Error::NotFound("workspace"))?;
     let after = BounceShield {
+        enabled: patch.enabled.unwrap_or(before.enabled),
+        threshold_percent: patch.threshold_percent.unwrap_or(before.threshold_percent),
+        window: patch.window.unwrap_or(before.window),
+        pauses_campaigns: patch.pauses_campaigns.unwrap_or(before.pauses_campaigns),
+        blocks_addresses: patch.blocks_addresses.unwrap_or(before.blocks_addresses),
         tripped_at: before.tripped_at,
-        ..shield.clone()
     };
+    if let Some((field, problem)) = after.problem() {
+        return Err(Error::field(field, "out_of_range", problem));
+    }
     store::set_shield(&mut tx, ws, &after).await?;
     tx.commit().await?;
     env.wakes.wake(crate::Part::Safety);
-    Ok(())
+    Ok(after)
 }
 
 /// Trips the shields that are to trip. Whether any did.

@@ -9,14 +9,17 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus, PauseReason},
     events::{Event, EventKind},
     people::Actor,
-    safety::BounceShield,
+    prospects::ProspectStatus,
+    safety::{BounceShield, Thresholds},
 };
 use overture_engine::{
-    Due, Error, campaigns, safety,
+    Due, Error,
+    campaigns::{self, CampaignPatch},
+    safety::{self, ShieldPatch},
     sends::{About, why},
 };
 use overture_plugin_host::{Problem, capabilities::mailbox::Reply};
-use overture_store::{alerts, events, on_both};
+use overture_store::{Slice, alerts, events, on_both, prospects, suppressions};
 use overture_testkit::{Outreach, outreach::Fate};
 
 use super::{DAY, HOUR, monday};
@@ -195,15 +198,105 @@ on_both! {
         campaigns::resume(env, ws, one, &Actor::Cli).await.unwrap();
         safety::tick(env).await.unwrap();
         assert_eq!(campaign(&world, one).await.status, CampaignStatus::Running, "the same mails don't trip it again");
-        let shield = BounceShield { pauses_campaigns: false, ..BounceShield::default() };
-        safety::set_shield(env, ws, &shield).await.unwrap();
+        let patch = ShieldPatch { pauses_campaigns: Some(false), ..ShieldPatch::default() };
+        let before = safety::shield(env, ws).await.unwrap();
+        let after = safety::set_shield(env, ws, &patch).await.unwrap();
+        assert_eq!(after, BounceShield { pauses_campaigns: false, ..before }, "the rest stays");
         world.run_for(MINUTE).await;
         told(&world, EventKind::EmailSent, bob.id, other, 50).await;
         told(&world, EventKind::EmailBounced, bob.id, other, 50).await;
         safety::tick(env).await.unwrap();
         assert_eq!(campaign(&world, one).await.status, CampaignStatus::Running, "it was told not to");
-        let wrong = BounceShield { threshold_percent: 21, ..BounceShield::default() };
+        let wrong = ShieldPatch { threshold_percent: Some(21), ..ShieldPatch::default() };
         assert!(matches!(safety::set_shield(env, ws, &wrong).await.unwrap_err(), Error::Invalid(_)));
+    }
+
+    // SAF-1: the thresholds of a campaign are its own.
+    async fn a_campaign_has_thresholds_of_its_own(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let (env, ws) = (world.env(), world.ws);
+        let ada = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(5).await;
+        let id = world.running(&[&ada], &people).await;
+        let off = ShieldPatch { enabled: Some(false), ..ShieldPatch::default() };
+        safety::set_shield(env, ws, &off).await.unwrap();
+        let given = Thresholds { bounce_percent: 10, complaints: 5, reply_percent: None };
+        let patch = CampaignPatch { safety: Some(given.clone()), ..CampaignPatch::default() };
+        campaigns::update(env, ws, id, &patch, &Actor::Cli).await.unwrap();
+        assert_eq!(campaign(&world, id).await.safety, given, "also while it runs");
+        told(&world, EventKind::EmailSent, ada.id, id, 50).await;
+        told(&world, EventKind::EmailBounced, ada.id, id, 5).await;
+        told(&world, EventKind::EmailComplained, ada.id, id, 4).await;
+        safety::tick(env).await.unwrap();
+        assert_eq!(campaign(&world, id).await.status, CampaignStatus::Running);
+        told(&world, EventKind::EmailBounced, ada.id, id, 1).await;
+        safety::tick(env).await.unwrap();
+        assert_eq!(campaign(&world, id).await.status, CampaignStatus::Cooldown);
+        let wrong = Thresholds { complaints: 0, ..given };
+        let patch = CampaignPatch { safety: Some(wrong), ..CampaignPatch::default() };
+        let refused = campaigns::update(env, ws, id, &patch, &Actor::Cli).await.unwrap_err();
+        let Error::Invalid(fields) = refused else { panic!("{refused}") };
+        assert_eq!(fields[0].field, "safety.complaints");
+    }
+
+    // SAF-1, SEQ-10: below its floor of replies a campaign is told of from 100 mails on, and waits for a
+    // person from 200; a resumed one begins anew.
+    async fn a_campaign_to_which_nobody_replies_waits_for_a_person(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let (env, ws) = (world.env(), world.ws);
+        let ada = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(5).await;
+        let id = world.running(&[&ada], &people).await;
+        let floor = Thresholds { reply_percent: Some(2), ..Thresholds::default() };
+        let patch = CampaignPatch { safety: Some(floor), ..CampaignPatch::default() };
+        campaigns::update(env, ws, id, &patch, &Actor::Cli).await.unwrap();
+        // Of the hour in which it began nothing counts.
+        world.kit.clock.advance(HOUR * 2);
+        told(&world, EventKind::EmailSent, ada.id, id, 100).await;
+        told(&world, EventKind::ReplyReceived, ada.id, id, 1).await;
+        safety::tick(env).await.unwrap();
+        assert_eq!(campaign(&world, id).await.status, CampaignStatus::Running);
+        assert_eq!(codes(&world).await, [AlertCode::FewReplies]);
+        told(&world, EventKind::ReplyReceived, ada.id, id, 1).await;
+        safety::tick(env).await.unwrap();
+        told(&world, EventKind::EmailSent, ada.id, id, 120).await;
+        safety::tick(env).await.unwrap();
+        let held = campaign(&world, id).await;
+        assert_eq!(held.status, CampaignStatus::Paused);
+        assert_eq!(held.pauses[0].reason, PauseReason::FewReplies);
+        assert!(held.pauses[0].detail.starts_with("2 replies to "), "{}", held.pauses[0].detail);
+        world.kit.clock.advance(HOUR);
+        campaigns::resume(env, ws, id, &Actor::Cli).await.unwrap();
+        safety::tick(env).await.unwrap();
+        assert_eq!(campaign(&world, id).await.status, CampaignStatus::Running, "what went before counts no more");
+    }
+
+    // SAF-2, SAF-4: an address that doesn't exist is suppressed, unless the workspace doesn't want that;
+    // its prospect is bounced in any case.
+    async fn bounced_addresses_are_suppressed_where_that_is_wanted(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let (env, ws) = (world.env(), world.ws);
+        let ada = world.mailbox("ada@sender.test").await;
+        for n in 0..2 {
+            world.post.next(&format!("p{n}@d{}.test", n % 2), [unknown_person()]);
+        }
+        let people = world.prospects(2).await;
+        let listed = async || {
+            let on = &mut env.db.reader();
+            suppressions::list(on, ws, None, &Slice::first(10)).await.unwrap().len()
+        };
+        world.running(&[&ada], &people[..1]).await;
+        world.run_for(HOUR).await;
+        assert_eq!(listed().await, 1);
+        let patch = ShieldPatch { blocks_addresses: Some(false), ..ShieldPatch::default() };
+        safety::set_shield(env, ws, &patch).await.unwrap();
+        world.running(&[&ada], &people[1..]).await;
+        world.run_for(HOUR).await;
+        assert_eq!(listed().await, 1, "it doesn't want that");
+        for id in &people {
+            let found = prospects::find(&mut env.db.reader(), ws, *id).await.unwrap().unwrap();
+            assert_eq!(found.status, ProspectStatus::Invalid);
+        }
     }
 
     // SCH-11, SAFE-1, SAFE-3: whoever was due and isn't looked at is found, told and planned anew;

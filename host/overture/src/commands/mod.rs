@@ -20,6 +20,7 @@ pub mod restore;
 pub mod rules;
 pub mod send;
 pub mod serve;
+pub mod shield;
 pub mod simulate;
 pub mod template;
 pub mod user;

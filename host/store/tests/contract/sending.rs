@@ -58,6 +58,7 @@ fn campaign(ws: WorkspaceId, n: u64) -> Campaign {
         new_prospects_per_day: None,
         follow_ups_first: true,
         rotation: Rotation::RoundRobin,
+        safety: Default::default(),
         track_opens: false,
         track_clicks: false,
         start_at: Some(later(60)),

@@ -394,6 +394,7 @@ fn campaign(rng: &SeededRng) -> Campaign {
         new_prospects_per_day: None,
         follow_ups_first: true,
         rotation: Rotation::RoundRobin,
+        safety: Default::default(),
         track_opens: false,
         track_clicks: false,
         start_at: None,

@@ -1,0 +1,2 @@
+-- When a campaign stops by itself (SAF-1): what differs from the defaults.
+ALTER TABLE campaigns ADD COLUMN safety TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(safety));
