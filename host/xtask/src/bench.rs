@@ -49,6 +49,13 @@ const BENCHES: &[Bench] = &[
         peer: None,
     },
     Bench {
+        name: "fairness",
+        example: "bench_fairness",
+        plugins: true,
+        program: false,
+        peer: None,
+    },
+    Bench {
         name: "idle",
         example: "bench_idle",
         plugins: true,

@@ -14,16 +14,13 @@
 
 mod front;
 mod peers;
+mod sink;
 mod world;
 
-use std::{
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use overture_server_kit::{Durability, start_postgres};
+use sink::Sink;
 use world::World;
 
 const RUNS: usize = 5;
@@ -107,42 +104,6 @@ fn print(json: bool, name: &str, unit: &str, mut values: Vec<f64>, peer: Option<
         );
     } else {
         println!("send.{name:24} {value:>12.2} {unit:5} ({min:.2} to {max:.2})");
-    }
-}
-
-/// Takes mails and throws them away.
-struct Sink {
-    process: Child,
-    port: u16,
-}
-
-impl Sink {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let process = Command::new("/usr/sbin/smtp-sink")
-            .args(["-u", "nobody", &format!("127.0.0.1:{port}"), "200"])
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("smtp-sink comes with Postfix: apt-get install -y postfix");
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { process, port }
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
