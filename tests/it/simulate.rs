@@ -1,8 +1,12 @@
 //! `overture simulate`: no rule is broken under faults, and a seed gives the same events again
 //! (OPS-5).
 
-use overture_testkit::app::{Installation, driven_binary};
-use serde_json::Value;
+use overture_testkit::{
+    App, MONDAY,
+    app::{Installation, driven_binary},
+    on_both,
+};
+use serde_json::{Value, json};
 
 async fn simulate(seed: &str) -> Value {
     let ran = Installation::bare(driven_binary())
@@ -50,4 +54,51 @@ async fn a_scenario_that_is_none_is_refused() {
     .await;
     let nobody = "days = 3\n[[workspace]]\n[[workspace.mailbox]]\n[[workspace.campaign]]\npeople = 3\npersonas = { robot = 9 }";
     check(nobody, "there is no persona `robot`; there are: silent").await;
+}
+
+on_both! {
+    // OPS-5, SCH-9: a campaign of this instance is run through on a copy, beside a server; the original
+    // stays as it is.
+    async fn a_campaign_is_run_through_on_a_copy(test: TestDatabase) {
+        let app = App::start(Installation::new(driven_binary(), "", &test.url), MONDAY).await;
+        let mailbox = json!({"emailAddress": "ada@example.com", "provider": "provider-sandbox", "preset": "sandbox"});
+        let mailbox = app.api.post("/mailboxes", &mailbox).await["id"].clone();
+        let mut people = Vec::new();
+        for n in 0..10 {
+            let person = json!({"email": format!("reply.p{n}@d{n}.example.com")});
+            people.push(app.api.post("/prospects", &person).await["id"].clone());
+        }
+        let step = |n: usize| json!({"stepIndex": n, "subject": if n == 0 { "Hello" } else { "" }, "bodyHtml": "<p>Hello</p>"});
+        let always = json!([{"days": [0, 1, 2, 3, 4, 5, 6], "start": "00:00", "end": "00:00"}]);
+        let campaign = json!({
+            "name": "Spring", "steps": [step(0), step(1)], "mailboxIds": [mailbox], "prospectIds": people,
+            "timezone": "UTC", "windows": always, "dailySendLimit": 4, "minutesBetweenSends": 1,
+        });
+        let id = app.api.post("/campaigns", &campaign).await["id"].as_str().expect("an id").to_owned();
+        let path = format!("/campaigns/{id}");
+        let before = app.api.get(&path).await;
+        let forecast = app.api.get(&format!("{path}/forecast")).await;
+
+        let ran = app.installation.run(&["simulate", "--campaign", &id, "--json"]).await;
+        let found: Value = serde_json::from_str(ran.success()).expect("one JSON object");
+        let keys = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&found), keys(&forecast));
+        assert_eq!(found["mailsLeft"], 0);
+        let days = found["days"].as_array().expect("days");
+        let sends: Vec<i64> = days.iter().map(|day| day["sends"].as_i64().expect("a number")).collect();
+        assert_eq!(sends.iter().sum::<i64>(), 20, "nobody answers: {found}");
+        assert!(sends.iter().all(|n| *n <= 4), "{found}");
+        let (last, others) = days.split_last().expect("days");
+        assert_eq!((&last["binding"], &last["date"]), (&json!("nothing"), &found["finishesOn"]));
+        for day in others.iter().filter(|day| day["sends"] == 4) {
+            assert_eq!(day["binding"], "campaign_limit", "{found}");
+        }
+
+        assert_eq!(app.api.get(&path).await, before);
+        assert_eq!(app.api.get(&format!("{path}/stats")).await["sent"], 0);
+        let words = app.installation.run(&["simulate", "--campaign", &id]).await;
+        assert!(words.success().contains("Through on "), "{words:?}");
+        let other = app.installation.run(&["simulate", "--campaign", "cmp_01kjq5t3k8e9v8z2m4n6p7r8s9"]).await;
+        assert!(other.failure().contains("there is no campaign"), "{other:?}");
+    }
 }

@@ -141,6 +141,13 @@ impl ManualClock {
             .fetch_max(now.as_micros(), std::sync::atomic::Ordering::SeqCst);
     }
 
+    /// Puts the clock back, as one that was set: simulations alone do that.
+    pub fn put_back(&self, length: Duration) {
+        let length = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
+        self.0
+            .fetch_sub(length, std::sync::atomic::Ordering::SeqCst);
+    }
+
     /// Moves the clock forward.
     pub fn advance(&self, length: Duration) {
         self.advance_to(self.now() + length);

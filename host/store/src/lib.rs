@@ -45,6 +45,7 @@ pub mod prospects;
 mod query;
 mod row;
 pub mod safety;
+pub mod scratch;
 pub mod search;
 mod slices;
 pub mod suppressions;

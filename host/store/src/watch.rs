@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-
 use crate::{
     Database, Result,
     dialect::Dialect,
@@ -104,23 +102,6 @@ fn on_postgres() -> Vec<String> {
         ));
     }
     texts
-}
-
-/// Makes an empty database on a server of PostgreSQL, in place of one with that name; its URL.
-///
-/// # Errors
-/// What the server says.
-pub async fn fresh_database(server: &str, name: &str) -> Result<String> {
-    let mut connection = PgConnection::connect(server).await?;
-    for text in [
-        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-        format!("CREATE DATABASE {name}"),
-    ] {
-        connection.execute(AssertSqlSafe(text)).await?;
-    }
-    connection.close().await?;
-    let (before, _) = server.rsplit_once('/').unwrap_or((server, ""));
-    Ok(format!("{before}/{name}"))
 }
 
 /// Ends waiting jobs of enrollments that somebody else might have ended: their steps are forgotten

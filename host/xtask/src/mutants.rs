@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::command::{cargo, lines, output, run as run_command};
-use crate::plugins;
+use crate::command::{lines, output};
+use crate::simulate;
 use crate::workspace::Workspace;
 
 /// A bug, as `overture simulate --bugs` tells.
@@ -20,12 +20,7 @@ struct Bug {
 /// Plants each bug by itself and simulates until a rule is found broken, so many seeds at most. Prints
 /// the seed and the rules for each, and fails where one lives.
 pub(crate) fn run(workspace: &Workspace, only: &[String], seeds: u64, jobs: usize) -> Result<()> {
-    plugins::run(workspace)?;
-    let build =
-        "build --release -p overture --bin overture --features overture/planted --target-dir";
-    let target = workspace.target().join("mutants");
-    run_command(cargo(&workspace.root, build).arg(&target))?;
-    let binary = target.join("release/overture");
+    let binary = simulate::build(workspace, "planted")?;
     let bugs = output(Command::new(&binary).args(["simulate", "--bugs"]))?;
     let bugs: Vec<Bug> = serde_json::from_str(&bugs).context("the list of bugs can't be read")?;
     if let Some(unknown) = only

@@ -1,6 +1,6 @@
 //! `cargo xtask simulate`
 
-use std::{collections::BTreeMap, process::Command, sync::Mutex, thread};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Mutex, thread};
 
 use anyhow::{Context, Result, bail};
 use overture_server_kit::{Durability, start_postgres};
@@ -19,6 +19,18 @@ pub(crate) enum Database {
     Postgres,
 }
 
+/// Builds the program to simulate with in release, with a feature of it, in a folder of its own; where
+/// it is. A build with another feature overwrites it.
+pub(crate) fn build(workspace: &Workspace, feature: &str) -> Result<PathBuf> {
+    plugins::run(workspace)?;
+    let target = workspace.target().join("simulate");
+    let features = format!("overture/{feature}");
+    let build = "build --release -p overture --bin overture --target-dir";
+    let mut build = cargo(&workspace.root, build);
+    run_command(build.arg(&target).args(["--features", &features]))?;
+    Ok(target.join("release/overture"))
+}
+
 /// Simulates so many seeds in a release build that can die, in `jobs` processes, and prints what
 /// was seen how often. Fails where a rule was broken, or something was never seen that a report
 /// lists.
@@ -29,12 +41,7 @@ pub(crate) fn run(
     jobs: u64,
     database: Database,
 ) -> Result<()> {
-    plugins::run(workspace)?;
-    let build =
-        "build --release -p overture --bin overture --features overture/test-clock --target-dir";
-    let target = workspace.target().join("simulate");
-    run_command(cargo(&workspace.root, build).arg(&target))?;
-    let binary = target.join("release/overture");
+    let binary = build(workspace, "test-clock")?;
     let server = match database {
         Database::Sqlite => None,
         Database::Postgres => Some(start_postgres(Durability::Off)?),
@@ -114,6 +121,16 @@ impl Seen {
                 .collect();
             println!("{what}: {}", list.join(", "));
         }
+        let deaths = self.counts.get("deaths").into_iter().flatten();
+        let of = |parts: &[&str]| -> u64 {
+            let deaths = deaths.clone();
+            let of = deaths.filter(|(place, _)| parts.iter().any(|part| place.starts_with(part)));
+            of.map(|(_, n)| n).sum()
+        };
+        let (all, sending) = (of(&[""]), of(&["sends ", "evidence "]));
+        println!(
+            "the process died {all} times, {sending} of them while it sent or looked for what was sent"
+        );
         let never: Vec<_> = (self.counts.iter())
             .flat_map(|(what, counts)| counts.iter().map(move |(name, n)| (what, name, *n)))
             .filter(|(.., n)| *n == 0)

@@ -44,12 +44,12 @@ pub async fn deliver(env: &Env) -> Result<Due> {
 }
 
 async fn send_due(env: &Env) -> Result<Due> {
-    let all = env.config.concurrent_deliveries.max(2);
+    let all = env.config.concurrent_deliveries.max(1);
     let per_webhook = all.div_ceil(ENDPOINTS_SHARE).max(2) as i64;
     loop {
         let (out, struggling) = env.couriers.count();
         let room = all.saturating_sub(out);
-        let struggling = (all / 2).saturating_sub(struggling).min(room);
+        let struggling = all.div_ceil(2).saturating_sub(struggling).min(room);
         let lanes: &[Lane] = match (room, struggling) {
             // Whoever comes back wakes this part.
             (0, _) => return Ok(Due::WhenWoken),

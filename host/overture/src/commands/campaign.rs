@@ -95,7 +95,12 @@ async fn turn(client: &Client, id: &str, how: &str) -> Result<()> {
 }
 
 async fn forecast(client: &Client, id: &str) -> Result<()> {
-    let found = client.get(&format!("/campaigns/{id}/forecast")).await?;
+    print_calendar(&client.get(&format!("/campaigns/{id}/forecast")).await?);
+    Ok(())
+}
+
+/// A campaign's days, and when it is through.
+pub fn print_calendar(found: &Value) {
     for day in found["days"].as_array().into_iter().flatten() {
         let binding = match text(&day["binding"]) {
             "nothing" => "",
@@ -109,7 +114,6 @@ async fn forecast(client: &Client, id: &str) -> Result<()> {
         (None, Some(0) | None) => say("Nothing lies ahead."),
         (None, Some(left)) => say(format_args!("{left} mails will not go out.")),
     }
-    Ok(())
 }
 
 async fn make(client: &Client, create: Create) -> Result<()> {

@@ -2,18 +2,25 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use overture_domain::CampaignId;
 #[cfg(feature = "planted")]
 use overture_domain::planted::{Bug, plant};
-#[cfg(feature = "planted")]
 use serde_json::json;
 
-use super::{note, say};
-use crate::simulate::{Report, Scenario, run};
+use super::{campaign, note, say};
+use crate::{
+    config::Config,
+    simulate::{Report, Scenario, calendar, run, scratch},
+};
 
 #[derive(Debug, Args)]
 pub struct Options {
     /// The scenario (TOML); without one, scenarios by chance
     file: Option<PathBuf>,
+    /// A campaign of this instance in place of a scenario: when it will be finished and what binds on
+    /// which day, by the engine itself on a copy of the database. Nothing leaves, and nobody answers
+    #[arg(long, value_name = "ID", conflicts_with_all = ["file", "seeds", "server", "until_broken"])]
+    pub campaign: Option<CampaignId>,
     /// All chance follows from it
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -40,7 +47,15 @@ pub struct Options {
 }
 
 /// `overture simulate`
-pub fn simulate(options: &Options) -> Result<()> {
+pub fn simulate(options: &Options, config: Option<&Config>) -> Result<()> {
+    if let (Some(id), Some(config)) = (options.campaign, config) {
+        let found = calendar(config, id, options.seed)?;
+        match options.json {
+            true => say(found),
+            false => campaign::print_calendar(&found),
+        }
+        return Ok(());
+    }
     let given = match &options.file {
         None => None,
         Some(file) => {
@@ -61,16 +76,25 @@ pub fn simulate(options: &Options) -> Result<()> {
         // Once a process.
         plant(bug);
     }
-    let cache = tempfile::tempdir().context("a temporary folder can't be made")?;
+    let cache = scratch()?;
     let mut broken = 0;
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
         let scenario = given.clone().unwrap_or_else(|| Scenario::random(seed));
-        let report = run(&scenario, seed, cache.path(), options.server.as_deref())
-            .with_context(|| format!("seed {seed}: the engine could not go on"))?;
-        broken += usize::from(!report.broken.is_empty());
-        match options.json {
-            true => say(serde_json::to_string(&report)?),
-            false => print(&report),
+        let report = run(&scenario, seed, cache.path(), options.server.as_deref());
+        broken += usize::from(report.as_ref().map_or(true, |it| !it.broken.is_empty()));
+        match (report, options.json) {
+            (Ok(report), true) => say(serde_json::to_string(&report)?),
+            (Ok(report), false) => print(&report),
+            // The other seeds go on.
+            (Err(error), true) => {
+                let what = format!("the engine could not go on: {error:#}");
+                say(json!({ "seed": seed, "broken": [{ "rule": "none", "what": what }] }));
+            }
+            (Err(error), false) => {
+                note(format_args!(
+                    "seed {seed}: the engine could not go on: {error:#}"
+                ));
+            }
         }
         if broken > 0 && options.until_broken {
             break;

@@ -88,11 +88,17 @@ impl Coverage {
         self.0.entry(kind).or_default().extend(names);
     }
 
-    /// Adds what a database has noted, and the faults of the world outside.
+    /// Adds what a database has noted, and of the world outside: the faults, and where the process
+    /// died.
     ///
     /// # Errors
     /// Only the store's.
-    pub async fn add(&mut self, env: &Env, faults: &BTreeMap<Fault, u64>) -> Result<()> {
+    pub async fn add(
+        &mut self,
+        env: &Env,
+        faults: &BTreeMap<Fault, u64>,
+        deaths: BTreeMap<String, u64>,
+    ) -> Result<()> {
         for ((what, was, became), n) in seen(env).await? {
             let change = format!("{was} to {became}");
             match what.as_str() {
@@ -121,6 +127,7 @@ impl Coverage {
         for (fault, n) in faults {
             self.count("faults", fault.to_string(), *n);
         }
+        self.0.insert("deaths", deaths);
         Ok(())
     }
 
@@ -164,23 +171,6 @@ pub async fn watch(env: &Env) -> Result<()> {
 #[cfg(feature = "test-clock")]
 async fn seen(env: &Env) -> Result<Seen> {
     Ok(overture_store::watch::seen(&env.db).await?)
-}
-
-/// An empty database of this process's own on a server, where this build can; its URL.
-///
-/// # Errors
-/// Only the server's.
-#[cfg(feature = "test-clock")]
-pub async fn fresh_database(server: &str) -> Result<String> {
-    let name = format!("simulation_{}", std::process::id());
-    Ok(overture_store::watch::fresh_database(server, &name).await?)
-}
-
-/// An empty database of this process's own on a server, where this build can.
-#[cfg(not(feature = "test-clock"))]
-#[expect(clippy::unused_async, reason = "the other build waits for its server")]
-pub async fn fresh_database(_: &str) -> Result<String> {
-    anyhow::bail!("only builds with the feature `test-clock` simulate on PostgreSQL")
 }
 
 /// Loses jobs, where this build can. Whether there were any.

@@ -1,7 +1,9 @@
 //! The process dies: a commit or an effect never comes back, and whoever holds the life is told to
 //! drop it. Only builds with the feature `test-clock` can die.
 
-pub use imp::{arm, at_effect, died, reborn};
+use overture_engine::Part;
+
+pub use imp::{arm, at_effect, died, enter, reborn};
 
 /// Where the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,17 @@ pub enum Place {
     Effect(u64),
 }
 
+impl Place {
+    #[cfg(feature = "test-clock")]
+    const fn words(self) -> &'static str {
+        match self {
+            Self::BeforeCommit(_) => "before a commit",
+            Self::AfterCommit(_) => "after a commit",
+            Self::Effect(_) => "beside an effect",
+        }
+    }
+}
+
 #[cfg(feature = "test-clock")]
 mod imp {
     use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,17 +34,43 @@ mod imp {
     use overture_store::crash as commits;
     use tokio::sync::Notify;
 
-    use super::Place;
+    use super::{Part, Place};
 
     static EFFECTS: Mutex<Option<u64>> = Mutex::new(None);
     static DIED: Notify = Notify::const_new();
+    static ARMED: Mutex<Armed> = Mutex::new(Armed {
+        place: None,
+        of: None,
+        within: None,
+    });
+
+    struct Armed {
+        place: Option<Place>,
+        /// The part that is to die; any where it is None.
+        of: Option<Part>,
+        /// The part that works now.
+        within: Option<Part>,
+    }
 
     fn effects() -> MutexGuard<'static, Option<u64>> {
         EFFECTS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The process will die there.
-    pub fn arm(place: Place) {
+    fn armed() -> MutexGuard<'static, Armed> {
+        ARMED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The process will die there: in that part alone, where one is given, and then counted from
+    /// when the part is called.
+    pub fn arm(place: Place, of: Option<Part>) {
+        let mut armed = armed();
+        (armed.place, armed.of) = (Some(place), of);
+        if of.is_none() {
+            load(place);
+        }
+    }
+
+    fn load(place: Place) {
         match place {
             Place::BeforeCommit(n) => commits::arm(n, false),
             Place::AfterCommit(n) => commits::arm(n, true),
@@ -39,16 +78,35 @@ mod imp {
         }
     }
 
-    /// Waits for the death of this life.
-    pub async fn died() {
+    /// A part is called, or, with None, none is any more.
+    pub fn enter(part: Option<Part>) {
+        let mut armed = armed();
+        armed.within = part;
+        if let (Some(place), Some(of)) = (armed.place, armed.of) {
+            *effects() = None;
+            commits::disarm();
+            if part == Some(of) {
+                load(place);
+            }
+        }
+    }
+
+    /// Waits for the death of this life; where it died, in words.
+    pub async fn died() -> String {
         tokio::select! {
             () = commits::died() => {}
             () = DIED.notified() => {}
         }
+        let armed = armed();
+        let within = armed.within.map_or("no part", Part::name);
+        let place = armed.place.map_or("", Place::words);
+        format!("{within} {place}")
     }
 
     /// A new life begins: nothing is armed.
     pub fn reborn() {
+        let mut armed = armed();
+        (armed.place, armed.of, armed.within) = (None, None, None);
         *effects() = None;
         commits::disarm();
     }
@@ -73,12 +131,14 @@ mod imp {
 
 #[cfg(not(feature = "test-clock"))]
 mod imp {
-    use super::Place;
+    use super::{Part, Place};
 
-    pub fn arm(_: Place) {}
+    pub fn arm(_: Place, _: Option<Part>) {}
 
-    pub async fn died() {
-        std::future::pending::<()>().await;
+    pub fn enter(_: Option<Part>) {}
+
+    pub async fn died() -> String {
+        std::future::pending().await
     }
 
     pub fn reborn() {}

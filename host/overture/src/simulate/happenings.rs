@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
 use overture_domain::{Rng, Timestamp, caps::Cap, rng::SeededRng};
-use overture_engine::Env;
+use overture_engine::{Env, Part};
 
 use super::{
     crash::{self, Place},
@@ -20,11 +20,14 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Something that happens at its moment.
 #[derive(Clone, Debug)]
 enum Happening {
-    Crash(Place),
+    /// In that part alone, where one is given.
+    Crash(Place, Option<Part>),
     /// The process is gone until then.
     Outage(Timestamp),
     /// The clock shows that moment at once.
     Jump(Timestamp),
+    /// The clock is put back by so much.
+    Back(Duration),
     Deed(Deed),
 }
 
@@ -34,6 +37,8 @@ pub enum Then {
     On,
     /// From that moment on.
     From(Timestamp),
+    /// From so much earlier on.
+    Back(Duration),
     /// In another process, from that moment on.
     Anew(Timestamp),
 }
@@ -89,9 +94,10 @@ impl Happenings {
             }
             // It happens again where the process dies meanwhile.
             let counted = match &what {
-                Happening::Crash(_) => None,
+                Happening::Crash(..) => None,
                 Happening::Outage(_) => Some(Fault::Outage),
                 Happening::Jump(_) => Some(Fault::ClockJumped),
+                Happening::Back(_) => Some(Fault::ClockPutBack),
                 Happening::Deed(deed) => deeds::act(env, deed, &self.log).await?,
             };
             self.list.remove(&key);
@@ -99,9 +105,10 @@ impl Happenings {
                 outside::lock(&self.log).count(fault);
             }
             match what {
-                Happening::Crash(place) => crash::arm(place),
+                Happening::Crash(place, part) => crash::arm(place, part),
                 Happening::Outage(until) => return Ok(Then::Anew(until)),
                 Happening::Jump(to) => return Ok(Then::From(to)),
+                Happening::Back(by) => return Ok(Then::Back(by)),
                 Happening::Deed(_) => {}
             }
         }
@@ -141,13 +148,15 @@ impl Lots<'_> {
     fn process(&self, all: &mut Happenings) {
         let faults = self.scenario.faults;
         for _ in 0..faults.crashes {
-            let n = self.rng.below(30);
+            // Most of them while mails go out.
+            let part = (self.rng.below(3) > 0).then_some(Part::Sends);
+            let n = self.rng.below(if part.is_some() { 6 } else { 30 });
             let place = match self.rng.below(3) {
                 0 => Place::BeforeCommit(n),
                 1 => Place::AfterCommit(n),
-                _ => Place::Effect(n / 6),
+                _ => Place::Effect(n / 3),
             };
-            all.add(self.moment(), Happening::Crash(place));
+            all.add(self.moment(), Happening::Crash(place, part));
         }
         for _ in 0..faults.outages {
             let at = self.moment();
@@ -157,6 +166,11 @@ impl Lots<'_> {
             let at = self.moment();
             let minutes = 2 + self.rng.below(300);
             all.add(at, Happening::Jump(at + Duration::from_secs(60 * minutes)));
+        }
+        for _ in 0..faults.clock_put_back {
+            let minutes = 1 + self.rng.below(90);
+            let by = Duration::from_secs(60 * minutes);
+            all.add(self.moment(), Happening::Back(by));
         }
     }
 

@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | `scenario` | who writes to whom, and how much breaks |
 //! | `world` | a life of the process, and time |
+//! | `sink` | the endpoint of webhooks with its faults, and what truly came |
 //! | `outside` | the providers with their faults, and what truly went out |
 //! | `by_chance` | scenarios by chance |
 //! | `happenings`, `deeds` | people who pause and edit; crashes, outages, wrong counters |
 //! | `crash` | the death of the process at a commit or an effect |
 //! | `check` | the rules, held against what happened |
+//! | `own` | a workspace's own campaign, before it runs |
 //! | `coverage` | what a run must have shown |
 //!
 //! One thing happens at a time, and all chance comes from the seed: the same seed gives the same
@@ -23,7 +25,9 @@ mod crash;
 mod deeds;
 mod happenings;
 mod outside;
+mod own;
 mod scenario;
+mod sink;
 mod world;
 
 use std::{
@@ -38,10 +42,11 @@ use overture_domain::{
     CampaignId, ProspectId, Rng, Timestamp, events::EventPosition, people::Actor, rng::SeededRng,
     time::ManualClock,
 };
-use overture_engine::{Env, Secret, campaigns, imports, mailboxes, people};
-use overture_store::{Slice, accounts, audit, events, prospects};
+use overture_engine::{Env, Secret, campaigns, imports, mailboxes, people, webhooks};
+use overture_store::{Slice, accounts, audit, events, prospects, scratch as store_scratch};
 use serde::Serialize;
 use serde_json::json;
+use tempfile::TempDir;
 
 use check::{Ended, Evidence};
 use coverage::Coverage;
@@ -49,8 +54,10 @@ use happenings::Happenings;
 use world::{Cast, Placed, World};
 
 pub use check::Broken;
+pub use own::calendar;
 use scenario::Fault;
 pub use scenario::Scenario;
+use sink::Sink;
 
 /// What a simulation showed.
 #[derive(Debug, Serialize)]
@@ -78,10 +85,13 @@ pub struct Report {
 /// When the engine can't go on: a bug as well, but one without a rule.
 pub fn run(scenario: &Scenario, seed: u64, cache: &Path, server: Option<&str>) -> Result<Report> {
     let database = match server {
-        Some(server) => Some(life(coverage::fresh_database(server))??),
+        Some(server) => {
+            let name = format!("simulation_{}", std::process::id());
+            Some(life(store_scratch::fresh_database(server, &name))??)
+        }
         None => None,
     };
-    let folder = tempfile::tempdir().context("a temporary folder can't be made")?;
+    let folder = scratch()?;
     let world = World {
         // On PostgreSQL they share the work (SCH-7).
         hosts: if database.is_some() { 2 } else { 1 },
@@ -93,11 +103,15 @@ pub fn run(scenario: &Scenario, seed: u64, cache: &Path, server: Option<&str>) -
         log: outside::Shared::default(),
     };
     let end = scenario.start + Duration::from_secs(u64::from(scenario.days) * 86_400);
+    let (clock, log) = (world.clock.clone(), Arc::clone(&world.log));
+    let sink = Sink::start(clock, world.faults, seed, log)?;
     crash::reborn();
     let cast = life(async {
         let env = world.open().await?;
         coverage::watch(&env).await?;
-        set_up(&env, scenario, seed, &world.log).await
+        let cast = set_up(&env, scenario, seed, &world.log).await?;
+        listen(&env, &cast, &sink).await?;
+        Ok::<_, anyhow::Error>(cast)
     })??;
     let mut happenings = Happenings::of(scenario, &cast, seed, Arc::clone(&world.log));
     loop {
@@ -106,8 +120,10 @@ pub fn run(scenario: &Scenario, seed: u64, cache: &Path, server: Option<&str>) -
             tokio::select! {
                 // Whoever dies and is through at the same moment has died.
                 biased;
-                () = crash::died() => {
-                    outside::lock(&world.log).count(Fault::Crash);
+                place = crash::died() => {
+                    let mut log = outside::lock(&world.log);
+                    log.count(Fault::Crash);
+                    *log.deaths.entry(place).or_default() += 1;
                     Ok(false)
                 }
                 lived = world.live(&envs, &mut happenings, end) => lived,
@@ -120,8 +136,19 @@ pub fn run(scenario: &Scenario, seed: u64, cache: &Path, server: Option<&str>) -
     }
     life(async {
         let env = world.open().await?;
-        report(&env, scenario, seed, &world, &cast, end).await
+        report(&env, scenario, seed, (&world, &sink), &cast, end).await
     })?
+}
+
+/// A folder in memory, where there is one: processes die here, and never a machine.
+///
+/// # Errors
+/// When none can be made.
+pub fn scratch() -> Result<TempDir> {
+    let in_memory = tempfile::tempdir_in("/dev/shm");
+    in_memory
+        .or_else(|_| tempfile::tempdir())
+        .context("a temporary folder can't be made")
 }
 
 /// Runs a life on a runtime of its own and drops everything that it left behind.
@@ -211,6 +238,35 @@ async fn set_up(env: &Env, scenario: &Scenario, seed: u64, log: &outside::Shared
     Ok(cast)
 }
 
+/// Each workspace tells the sink of its events.
+async fn listen(env: &Env, cast: &Cast, sink: &Sink) -> Result<()> {
+    for (place, workspace) in cast.workspaces.iter().enumerate() {
+        let new = webhooks::WebhookIn {
+            url: sink.url(place),
+            events: sink::EVENTS.map(|kind| kind.to_string()).to_vec(),
+            ..webhooks::WebhookIn::default()
+        };
+        let (_, secret) = webhooks::create(env, workspace.id, new).await?;
+        sink.knows(place, &secret)?;
+    }
+    Ok(())
+}
+
+/// Hands each workspace what its webhook was told. Whether any event came after a later one.
+fn hear(evidence: &mut Evidence, requests: &[sink::Request]) -> bool {
+    let mut out_of_order = false;
+    for (place, workspace) in evidence.workspaces.iter_mut().enumerate() {
+        let of = requests.iter().filter(|one| one.workspace == place);
+        workspace.requests = of.cloned().collect();
+        let ids = workspace.events.iter().map(|event| event.id.to_string());
+        let places: BTreeMap<String, usize> = ids.zip(0..).collect();
+        let taken = workspace.requests.iter().filter(|one| one.taken);
+        let taken: Vec<_> = taken.filter_map(|one| places.get(&one.id)).collect();
+        out_of_order |= !taken.is_sorted();
+    }
+    out_of_order
+}
+
 async fn launch(
     env: &Env,
     placed: &Placed,
@@ -257,7 +313,7 @@ async fn report(
     env: &Env,
     scenario: &Scenario,
     seed: u64,
-    world: &World,
+    (world, sink): (&World, &Sink),
     cast: &Cast,
     end: Timestamp,
 ) -> Result<Report> {
@@ -276,11 +332,20 @@ async fn report(
         evidence.delivered.clone_from(&log.delivered);
         evidence.limits.clone_from(&log.limits);
         evidence.mended.clone_from(&log.mended);
+        evidence.twice.clone_from(&log.twice);
+        evidence.deaths = usize::try_from(log.deaths.values().sum::<u64>())?;
+    }
+    let out_of_order = hear(&mut evidence, &sink.requests());
+    if out_of_order {
+        outside::lock(&world.log).count(Fault::WebhookOutOfOrder);
     }
     let broken = check::check(&evidence);
     let mut coverage = Coverage::expected();
-    let faults = outside::lock(&world.log).faults.clone();
-    coverage.add(env, &faults).await?;
+    let (faults, deaths) = {
+        let log = outside::lock(&world.log);
+        (log.faults.clone(), log.deaths.clone())
+    };
+    coverage.add(env, &faults, deaths).await?;
     let mut told = BTreeMap::new();
     let mut digest = blake(&[]);
     for workspace in &evidence.workspaces {
@@ -353,6 +418,8 @@ async fn ended(env: &Env, placed: &Placed, given: &scenario::Workspace) -> Resul
             ended.enrollments.push((enrollment, email));
         }
     }
+    let hooks = webhooks::list(env, ws, None, i64::MAX).await?;
+    ended.hook_disabled = hooks.iter().any(|hook| !hook.active);
     for subject in subjects {
         ended.audit.extend(audit::list(on, ws, &subject).await?);
     }

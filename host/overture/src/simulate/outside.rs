@@ -23,7 +23,7 @@ use super::{
 };
 
 /// A mailbox in which nothing was is looked into again after that time.
-const SEEN_WITHIN: Duration = Duration::from_secs(3_600);
+const SEEN_WITHIN: Duration = Duration::from_secs(3 * 3_600);
 
 /// A mail that the outside world took.
 #[derive(Clone, Debug)]
@@ -42,6 +42,10 @@ pub struct Log {
     pub limits: Vec<(Timestamp, CampaignId, i64)>,
     /// When texts of campaigns were mended.
     pub mended: Vec<(Timestamp, CampaignId)>,
+    /// Spans that the clock has shown twice.
+    pub twice: Vec<(Timestamp, Timestamp)>,
+    /// Where the process died, and how often.
+    pub deaths: BTreeMap<String, u64>,
     /// Mailboxes whose password is another than the host's.
     pub locked: BTreeSet<String>,
     /// How often each fault occurred.
@@ -128,6 +132,17 @@ impl Outside {
         Fate::Taken
     }
 
+    /// Whether a look into a mailbox brings the newest first.
+    fn reversed(&self) -> bool {
+        let mut log = lock(&self.log);
+        let lot = SeededRng::new(self.seed ^ (log.syncs << 24)).below(1_000);
+        let reversed = lot < self.faults.sync_reversed;
+        if reversed {
+            log.count(Fault::MailsOutOfOrder);
+        }
+        reversed
+    }
+
     async fn deliver(
         &self,
         ws: WorkspaceId,
@@ -151,7 +166,7 @@ impl Outside {
 }
 
 /// FNV-1a, for a number that follows from a text alone.
-fn fold(text: &str) -> u64 {
+pub fn fold(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
@@ -314,6 +329,12 @@ impl MailProviders for Outside {
         let cursor = cursor.as_deref();
         let mut page = self.inner.sync(ws, provider, session, cursor).await;
         crash::at_effect().await;
+        if let Ok(Ok(page)) = &mut page
+            && page.mails.len() > 1
+            && self.reversed()
+        {
+            page.mails.reverse();
+        }
         // Looking in vain every few minutes costs much and shows nothing.
         if let Ok(Ok(page)) = &mut page
             && page.mails.is_empty()

@@ -91,11 +91,19 @@ names! {
         SyncFailed = "sync_failed",
         SyncTrapped = "sync_trapped",
         MailsCameTwice = "mails_came_twice",
+        MailsOutOfOrder = "mails_out_of_order",
+        WebhookRefused = "webhook_refused",
+        WebhookAnswerLost = "webhook_answer_lost",
+        WebhookNeverTaken = "webhook_never_taken",
+        WebhookLate = "webhook_late",
+        WebhookTwice = "webhook_twice",
+        WebhookOutOfOrder = "webhook_out_of_order",
         PasswordChanged = "password_changed",
         PasswordMended = "password_mended",
         Crash = "crash",
         Outage = "outage",
         ClockJumped = "clock_jumped",
+        ClockPutBack = "clock_put_back",
         CampaignPaused = "campaign_paused",
         CampaignResumed = "campaign_resumed",
         MailboxPaused = "mailbox_paused",
@@ -132,12 +140,22 @@ pub struct Faults {
     pub sync_failed: u64,
     /// Looks into a mailbox that bring what an earlier one has brought.
     pub sync_repeated: u64,
+    /// Looks into a mailbox that bring the newest first.
+    pub sync_reversed: u64,
+    /// Requests to a webhook that its endpoint refuses.
+    pub webhook_refused: u64,
+    /// Requests to a webhook that its endpoint takes without a word.
+    pub webhook_answer_lost: u64,
+    /// Events that the endpoint of a webhook never takes.
+    pub webhook_never: u64,
     /// Times that the process dies between two writes or beside an effect, and begins anew.
     pub crashes: u32,
     /// Times that the process dies and begins anew hours later.
     pub outages: u32,
     /// Times that the clock jumps ahead by minutes or hours.
     pub clock_jumps: u32,
+    /// Times that the clock is put back by minutes or an hour and a half.
+    pub clock_put_back: u32,
     /// Times that a campaign is paused for hours.
     pub pauses: u32,
     /// Times that a mailbox is paused for hours.

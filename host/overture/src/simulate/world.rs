@@ -1,7 +1,7 @@
 //! A life of the process in a simulation: the services on a virtual clock, and time that jumps to
 //! wherever something is due.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use overture_domain::{
@@ -10,8 +10,9 @@ use overture_domain::{
 use overture_engine::{Due, Env, Part, leases, parts};
 
 use super::{
+    crash,
     happenings::{Happenings, Then},
-    outside::{Outside, Shared},
+    outside::{self, Outside, Shared},
     scenario::Faults,
 };
 use crate::{config::Config, services::Services};
@@ -49,12 +50,13 @@ pub struct Placed {
 
 impl World {
     /// The settings of a simulation: a database, where none is given, and what else is kept in
-    /// `folder`, one thing at a time, so that a seed reproduces a run.
+    /// `folder`, one thing at a time, so that a seed reproduces a run. The key lies beside the compiled
+    /// plugins: they are an instance's own.
     pub fn config(folder: &Path, cache: &Path, database: Option<String>) -> Result<Config> {
         let mut config = Config::defaults()?;
         let own = || format!("sqlite:{}", folder.join("overture.db").display());
         config.database.url = database.unwrap_or_else(own);
-        config.vault.master_key_file = folder.join("master.key");
+        config.vault.master_key_file = cache.join("master.key");
         config.plugins.folder = folder.join("plugins");
         config.plugins.cache_folder = cache.to_owned();
         // Its people live at made-up domains.
@@ -62,6 +64,9 @@ impl World {
         config.engine.concurrent_sends = 1;
         config.engine.concurrent_syncs = 1;
         config.engine.concurrent_deliveries = 1;
+        // Its webhooks lead to this machine.
+        config.egress.allowed_networks = vec!["127.0.0.0/8".parse()?];
+        config.egress.allow_http = true;
         Ok(config)
     }
 
@@ -109,10 +114,8 @@ impl World {
         end: Timestamp,
     ) -> Result<bool> {
         let env = envs.first().context("a world has a process")?;
-        let mut hosts = Hosts {
-            parts: envs.iter().map(|_| Parts::default()).collect(),
-            rng: SeededRng::new(self.seed ^ env.now().as_micros().unsigned_abs()),
-        };
+        let seed = self.seed ^ env.now().as_micros().unsigned_abs();
+        let mut hosts = Hosts::of(Part::ALL, envs.len(), seed);
         loop {
             let next = hosts.settle(envs).await?;
             let next = [next, happenings.next()].into_iter().flatten().min();
@@ -124,6 +127,10 @@ impl World {
             match happenings.happen(env, next).await? {
                 Then::On => {}
                 Then::From(at) => self.clock.advance_to(at.min(end)),
+                Then::Back(by) => {
+                    self.clock.put_back(by);
+                    outside::lock(&self.log).twice.push((next - by, next));
+                }
                 Then::Anew(at) => {
                     self.clock.advance_to(at.min(end));
                     return Ok(false);
@@ -149,8 +156,8 @@ impl Default for Parts {
 }
 
 impl Parts {
-    /// A part with something to do now.
-    fn due(&self, env: &Env) -> Option<Part> {
+    /// One of these parts with something to do now.
+    fn due(&self, env: &Env, parts: &[Part]) -> Option<Part> {
         let now = env.now();
         let due = |part: &Part| {
             let (due, seen) = (self.due[*part as usize], self.seen[*part as usize]);
@@ -161,12 +168,12 @@ impl Parts {
             };
             at || env.wakes.count(*part) != seen
         };
-        Part::ALL.iter().copied().find(due)
+        parts.iter().copied().find(due)
     }
 
-    /// When something is due next.
-    fn next(&self) -> Option<Timestamp> {
-        let moments = Part::ALL.iter().filter(|part| !part.is_real());
+    /// When something of these parts is due next.
+    fn next(&self, parts: &[Part]) -> Option<Timestamp> {
+        let moments = parts.iter().filter(|part| !part.is_real());
         let moments = moments.filter_map(|part| match self.due[*part as usize] {
             Due::At(at) => Some(at),
             Due::Now | Due::WhenWoken => None,
@@ -175,30 +182,65 @@ impl Parts {
     }
 }
 
+/// When a part is called again, unless it is woken: what looks through everything each time does so
+/// less often than it would, for a life of weeks shall take seconds.
+fn rarely(part: Part, due: Due, now: Timestamp) -> Due {
+    let least = match part {
+        Part::Alerts => 1,
+        Part::Counters => 4,
+        _ => return due,
+    };
+    let soonest = now + Duration::from_secs(3_600 * least);
+    match due {
+        Due::At(at) => Due::At(at.max(soonest)),
+        Due::Now | Due::WhenWoken => due,
+    }
+}
+
 /// The processes of a life, and whose turn it is by chance.
-struct Hosts {
+pub struct Hosts {
+    /// The parts that they have.
+    of: &'static [Part],
     parts: Vec<Parts>,
     rng: SeededRng,
 }
 
 impl Hosts {
+    /// So many processes with these parts.
+    pub fn of(of: &'static [Part], hosts: usize, seed: u64) -> Self {
+        Self {
+            of,
+            parts: (0..hosts).map(|_| Parts::default()).collect(),
+            rng: SeededRng::new(seed),
+        }
+    }
+
     /// Does all that is due now, one part of one process at a time; when something is due next.
-    async fn settle(&mut self, envs: &[Env]) -> Result<Option<Timestamp>> {
+    ///
+    /// # Errors
+    /// When a part fails, or they don't come to rest.
+    pub async fn settle(&mut self, envs: &[Env]) -> Result<Option<Timestamp>> {
         for _ in 0..MOST_TICKS {
             let due = envs.iter().zip(&self.parts).enumerate();
             let due: Vec<_> = due
-                .filter_map(|(host, (env, parts))| Some((host, parts.due(env)?)))
+                .filter_map(|(host, (env, parts))| Some((host, parts.due(env, self.of)?)))
                 .collect();
             let (host, part) = match due.as_slice() {
-                [] => return Ok(self.parts.iter().filter_map(Parts::next).min()),
+                [] => {
+                    let next = self.parts.iter().filter_map(|parts| parts.next(self.of));
+                    return Ok(next.min());
+                }
                 [only] => *only,
                 all => all[self.rng.below(all.len() as u64) as usize],
             };
             let (env, parts) = (&envs[host], &mut self.parts[host]);
             parts.seen[part as usize] = env.wakes.count(part);
+            crash::enter(Some(part));
             let due = parts::tick(env, part).await;
-            parts.due[part as usize] = due.with_context(|| format!("the part {part} failed"))?;
+            let due = due.with_context(|| format!("the part {part} failed"))?;
+            parts.due[part as usize] = rarely(part, due, env.now());
             env.under_way.settled().await;
+            crash::enter(None);
         }
         let now = envs.first().map(Env::now).unwrap_or_default();
         bail!("the engine did not come to rest at {now}")

@@ -21,7 +21,10 @@ impl Checked<'_, '_> {
             let of = mails.filter(|mail| mail.enrollment.campaign_id == campaign.id);
             for mail in of {
                 let at = mail.taken.at;
-                if !spans.iter().any(|(from, to)| *from <= at && at <= *to) {
+                let runs = |(from, to): &(Timestamp, Timestamp)| {
+                    (*from <= at || self.at_once(*from, at)) && (at <= *to || self.at_once(at, *to))
+                };
+                if !spans.iter().any(runs) {
                     let what = format!(
                         "{} was written to at {at}; {} did not run",
                         mail.taken.to, campaign.name

@@ -21,7 +21,7 @@ impl Checked<'_, '_> {
             let stopped = mail.enrollment.finished_at.filter(|_| stopped);
             let ends = [self.known(&kinds, mail.enrollment.id), stopped];
             let ends = ends.into_iter().flatten().min();
-            if let Some(end) = ends.filter(|end| *end < mail.taken.at) {
+            if let Some(end) = ends.filter(|end| self.before(*end, mail.taken.at)) {
                 broken.push(format!(
                     "{} was written to at {} after {end}",
                     mail.taken.to, mail.taken.at
@@ -45,7 +45,7 @@ impl Checked<'_, '_> {
         }
         for mail in &self.mails {
             let since = suppressed.get(&mail.enrollment.prospect_id);
-            if let Some(since) = since.filter(|since| **since < mail.taken.at) {
+            if let Some(since) = since.filter(|since| self.before(**since, mail.taken.at)) {
                 let what = format!(
                     "{} is suppressed since {since} and was written to at {}",
                     mail.taken.to, mail.taken.at
@@ -76,7 +76,10 @@ impl Checked<'_, '_> {
                 .collect();
             while !rows.is_empty() {
                 // Several changes may stand at one moment of the clock.
-                let same = rows.iter().take_while(|row| row.at == rows[0].at);
+                let first = rows[0].at;
+                let same = rows
+                    .iter()
+                    .take_while(|row| row.at == first || self.at_once(first, row.at));
                 let next = same
                     .clone()
                     .position(|row| row.from_status.as_deref() == now);

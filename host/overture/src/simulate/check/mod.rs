@@ -6,11 +6,13 @@
 //! | --- | --- |
 //! | `mails` | each mail that went out: once, in its hours, at its pace, under its caps, in its thread |
 //! | `lives` | what became of people, campaigns and mailboxes |
+//! | `told` | what the endpoints of webhooks were told |
 //! | `harm` | sending that stops because it does harm |
 
 mod harm;
 mod lives;
 mod mails;
+mod told;
 
 use std::{collections::HashMap, fmt::Display, time::Duration};
 
@@ -24,7 +26,7 @@ use overture_domain::{
     people::Audit,
 };
 
-use super::outside::Delivered;
+use super::{outside::Delivered, sink::Request};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -39,6 +41,10 @@ pub struct Ended {
     /// In their order.
     pub events: Vec<Event>,
     pub audit: Vec<Audit>,
+    /// What its webhook was told, in that order.
+    pub requests: Vec<Request>,
+    /// It was disabled.
+    pub hook_disabled: bool,
 }
 
 /// Everything that the checker sees.
@@ -50,6 +56,10 @@ pub struct Evidence {
     pub limits: Vec<(Timestamp, CampaignId, i64)>,
     /// When texts of campaigns were mended.
     pub mended: Vec<(Timestamp, CampaignId)>,
+    /// Spans that the clock has shown twice.
+    pub twice: Vec<(Timestamp, Timestamp)>,
+    /// How often the process died.
+    pub deaths: usize,
     /// How many steps each campaign has.
     pub steps: HashMap<CampaignId, u32>,
     pub end: Timestamp,
@@ -142,9 +152,21 @@ impl<'a, 'b> Checked<'a, 'b> {
         self.while_it_runs();
         self.after_too_much_came_back();
         self.under_the_shield();
+        self.events_told();
         self.audited();
         self.counted();
         self.alive();
+    }
+
+    /// Whether one moment came before the other: nobody knows of two that the clock has shown while
+    /// it showed the same span twice.
+    fn before(&self, one: Timestamp, other: Timestamp) -> bool {
+        one < other && !self.at_once(one, other)
+    }
+
+    fn at_once(&self, one: Timestamp, other: Timestamp) -> bool {
+        let mut twice = self.evidence.twice.iter();
+        twice.any(|(from, to)| (*from..=*to).contains(&one) && (*from..=*to).contains(&other))
     }
 
     fn campaign(&self, id: CampaignId) -> Option<&'a (Campaign, u32, i64)> {
