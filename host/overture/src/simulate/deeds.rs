@@ -200,17 +200,15 @@ async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
         ..mailboxes::NewMailbox::default()
     };
     let connected = mailboxes::connect(env, at.ws, new, &Actor::Cli).await?;
-    let found = campaigns::get(env, at.ws, at.campaign).await?;
-    let pool = found.pool.iter().map(|account| account.account_id);
-    let patch = CampaignPatch {
-        mailbox_ids: Some(
-            pool.filter(|id| *id != at.mailbox)
-                .chain([connected.account.id])
-                .collect(),
-        ),
-        ..CampaignPatch::default()
-    };
-    campaigns::update(env, at.ws, at.campaign, &patch, &Actor::Cli).await?;
+    for (campaign, _) in connected.left {
+        let found = campaigns::get(env, at.ws, campaign).await?;
+        let pool = found.pool.iter().map(|account| account.account_id);
+        let patch = CampaignPatch {
+            mailbox_ids: Some(pool.chain([connected.account.id]).collect()),
+            ..CampaignPatch::default()
+        };
+        campaigns::update(env, at.ws, campaign, &patch, &Actor::Cli).await?;
+    }
     Ok(Some(Fault::MailboxReturned))
 }
 

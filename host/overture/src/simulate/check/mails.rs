@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::tz::TimeZone;
-use overture_domain::{EnrollmentId, Timestamp, events::EventKind};
+use overture_domain::{EnrollmentId, Timestamp, accounts::Account, events::EventKind};
 
 use super::{Checked, DAY, Mail, zone};
 
@@ -175,10 +175,13 @@ impl Checked<'_, '_> {
                             ),
                         ));
                     }
-                    let mailboxes = self.of.mailboxes.iter();
-                    let mut there = mailboxes.filter(|one| one.created_at < seen[0].taken.at);
-                    let same = last.taken.from == mail.taken.from;
-                    if !same && there.any(|one| one.address == last.taken.from) {
+                    let mut there = self.of.mailboxes.iter();
+                    let stays = |one: &Account| {
+                        one.address == last.taken.from
+                            && one.created_at < seen[0].taken.at
+                            && !self.was_deleted(one, (last.taken.at, mail.taken.at))
+                    };
+                    if last.taken.from != mail.taken.from && there.any(stays) {
                         broken.push((
                             "SEQ-4",
                             format!(
@@ -211,6 +214,13 @@ impl Checked<'_, '_> {
         for (rule, what) in broken {
             self.found.add(rule, what);
         }
+    }
+
+    /// Whether a mailbox was deleted in this span, and came back since (MB-5).
+    fn was_deleted(&self, mailbox: &Account, (from, to): (Timestamp, Timestamp)) -> bool {
+        let id = mailbox.id.to_string();
+        let mut rows = self.of.audit.iter().filter(|row| row.subject_id == id);
+        rows.any(|row| row.reason == "deleted by hand" && from <= row.at && row.at <= to)
     }
 
     /// TRK-4
