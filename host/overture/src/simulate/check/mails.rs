@@ -71,10 +71,15 @@ impl Checked<'_, '_> {
         for mailbox in &self.of.mailboxes {
             let times: Vec<_> = self.times(|mail| mail.taken.from == mailbox.address);
             for pair in times.windows(2) {
+                // What ran in a span that the clock has shown twice isn't known.
+                if self.at_once(pair[0], pair[1]) {
+                    continue;
+                }
+                // One that began at the moment of the first may not have shared it.
                 let run = |spans: &[(Timestamp, Timestamp)]| {
                     spans
                         .iter()
-                        .any(|(from, to)| *from <= pair[0] && pair[1] <= *to)
+                        .any(|(from, to)| *from < pair[0] && pair[1] <= *to)
                 };
                 let sharing = running.iter().filter(|(_, spans)| run(spans));
                 let pace = sharing.map(|(minutes, _)| *minutes).max().unwrap_or(0);
