@@ -15,6 +15,15 @@ use wasmtime::UpdateDeadline;
 
 use crate::{capabilities::Stop, error::CallError, runtime::TICK, state::GuestState};
 
+/// A guest looks at its meter at each tick, so a slice is a tick long, or a few where the ticks come
+/// late. A clock that says more counts what the guest had no part in: a virtual machine may stand
+/// still meanwhile, and its threads' clocks go on.
+const LONGEST_SLICE: Duration = TICK.saturating_mul(4);
+
+fn charged(nanos: u64) -> Duration {
+    Duration::from_nanos(nanos).min(LONGEST_SLICE)
+}
+
 /// One call's meter, in nanoseconds. Only the thread that polls the call writes it.
 #[derive(Debug, Default)]
 pub(crate) struct CpuMeter {
@@ -32,7 +41,7 @@ impl CpuMeter {
 
     fn running(&self) -> Duration {
         let begun = self.slice.load(Relaxed);
-        Duration::from_nanos(thread_cpu_nanos().saturating_sub(begun))
+        charged(thread_cpu_nanos().saturating_sub(begun))
     }
 
     fn begin(&self) {
@@ -104,4 +113,18 @@ fn thread_cpu_nanos() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "limits of guests are real time")]
     let now = std::time::Instant::now;
     START.get_or_init(now).elapsed().as_nanos() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // PLG-3: a call of microseconds was ended for 200 ms that its thread's clock had jumped.
+    #[test]
+    fn a_jump_of_the_clock_is_not_charged() {
+        assert_eq!(charged(80_000), Duration::from_micros(80));
+        assert_eq!(charged(200_000_000), LONGEST_SLICE);
+        let mut limits = [100, 200].map(Duration::from_millis).into_iter();
+        assert!(limits.all(|limit| LONGEST_SLICE < limit));
+    }
 }
