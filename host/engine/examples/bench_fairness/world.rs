@@ -7,18 +7,13 @@ use std::{
 
 use async_trait::async_trait;
 use overture_domain::{
-    AccountId, CampaignId, Clock, ProspectId, Timestamp, WorkspaceId,
-    accounts::{AccountStatus, MailServer, TlsMode},
-    campaigns::Window,
-    people::Actor,
-    prospects::Prospect,
-    time::ManualClock,
+    AccountId, CampaignId, Clock, ProspectId, Timestamp, WorkspaceId, campaigns::Window,
+    people::Actor, prospects::Prospect, time::ManualClock,
 };
 use overture_engine::{
     Due, Env, MailProviders, Part, ProviderPreset,
     campaigns::{self, CampaignIn, Enroll, StepIn},
     leases,
-    mailboxes::{self, NewMailbox, status},
     plugins::{Backing, Registry, Settings},
     sends,
 };
@@ -29,10 +24,9 @@ use overture_plugin_host::{
 };
 use overture_store::{Database, prospects};
 use overture_testkit::{services, workspace};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use crate::front::Front;
+use crate::front::{self, Front};
 
 /// Relays of a workspace, and its mailboxes at each: 30 mails a minute go through one.
 const RELAYS: usize = 20;
@@ -146,32 +140,8 @@ impl World {
         let mut ids = Vec::new();
         for n in 0..RELAYS * MAILBOXES {
             let relay = format!("relay{}.{name}.example.com", n % RELAYS);
-            let server = |port| MailServer {
-                host: relay.clone(),
-                port,
-                tls: TlsMode::Implicit,
-            };
-            let new = NewMailbox {
-                address: format!("ada@{name}{n}.test"),
-                preset: Some("custom".into()),
-                user_name: Some("relay".into()),
-                password: Some("secret".into()),
-                smtp: Some(server(465)),
-                imap: Some(server(993)),
-                pinned_certificate: Some(hex::encode(Sha256::digest(self.front.certificate()))),
-                files_sent: Some(true),
-                daily_limit: Some(500),
-                // The sink speaks no IMAP.
-                save_anyway: true,
-                ..NewMailbox::default()
-            };
-            let connected = mailboxes::connect(env, ws, new, &Actor::Cli).await.unwrap();
-            let account = connected.account;
-            if account.status != AccountStatus::Connected {
-                let again = status::connect_again(env, &account, "for the bench", &Actor::Cli);
-                again.await.unwrap();
-            }
-            ids.push(account.id);
+            let address = format!("ada@{name}{n}.test");
+            ids.push(front::mailbox(env, ws, &self.front, &relay, &address).await);
         }
         ids
     }

@@ -11,12 +11,22 @@ use std::{
 };
 
 use async_trait::async_trait;
+use overture_domain::{
+    AccountId, WorkspaceId,
+    accounts::{AccountStatus, MailServer, TlsMode},
+    people::Actor,
+};
 use overture_egress::ConnectError;
+use overture_engine::{
+    Env,
+    mailboxes::{self, NewMailbox, status},
+};
 use overture_mail::{BoxedStream, Connector};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+use sha2::{Digest, Sha256};
 use tokio::{
     io::{
         AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
@@ -114,6 +124,42 @@ async fn serve(
     let back = tokio::io::copy(&mut from_sink, &mut to_client);
     tokio::try_join!(there, async { back.await.map(drop) })?;
     Ok(())
+}
+
+/// A connected mailbox that sends through a relay; those of one relay sign in there as one user.
+pub(crate) async fn mailbox(
+    env: &Env,
+    ws: WorkspaceId,
+    front: &Front,
+    relay: &str,
+    address: &str,
+) -> AccountId {
+    let server = |port| MailServer {
+        host: relay.to_owned(),
+        port,
+        tls: TlsMode::Implicit,
+    };
+    let new = NewMailbox {
+        address: address.to_owned(),
+        preset: Some("custom".into()),
+        user_name: Some("relay".into()),
+        password: Some("secret".into()),
+        smtp: Some(server(465)),
+        imap: Some(server(993)),
+        pinned_certificate: Some(hex::encode(Sha256::digest(front.certificate()))),
+        files_sent: Some(true),
+        daily_limit: Some(500),
+        // The sink speaks no IMAP.
+        save_anyway: true,
+        ..NewMailbox::default()
+    };
+    let connected = mailboxes::connect(env, ws, new, &Actor::Cli).await.unwrap();
+    let account = connected.account;
+    if account.status != AccountStatus::Connected {
+        let again = status::connect_again(env, &account, "for the bench", &Actor::Cli);
+        again.await.unwrap();
+    }
+    account.id
 }
 
 /// Hands a reply on, with a line more before its last.

@@ -24,12 +24,11 @@ impl Sink {
             .stderr(Stdio::null())
             .spawn()
             .expect("smtp-sink comes with Postfix: apt-get install -y postfix");
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                break;
-            }
+        let listens = (0..200).any(|_| {
             std::thread::sleep(Duration::from_millis(20));
-        }
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        assert!(listens, "smtp-sink does not listen within four seconds");
         Self { process, port }
     }
 }

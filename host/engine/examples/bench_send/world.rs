@@ -13,26 +13,25 @@ use std::{
 };
 
 use overture_domain::{
-    AccountId, CampaignId, ProspectId, WorkspaceId,
-    accounts::{AccountStatus, MailServer, TlsMode},
-    people::Actor,
-    prospects::Prospect,
+    AccountId, CampaignId, ProspectId, WorkspaceId, people::Actor, prospects::Prospect,
     time::ManualClock,
 };
 use overture_engine::{
     Config, Due, Env, Part,
     campaigns::{self, CampaignIn, Enroll, StepIn},
     leases,
-    mailboxes::{self, ConnectionLimits, NewMailbox, status},
+    mailboxes::ConnectionLimits,
     plugins::{Backing, Registry, Settings},
     sends,
 };
 use overture_mail::{Dialer, tls::Tls};
 use overture_store::{Database, prospects};
 use overture_testkit::{MONDAY, services, workspace};
-use sha2::{Digest, Sha256};
 
-use crate::{CONNECTIONS, front::Front};
+use crate::{
+    CONNECTIONS,
+    front::{self, Front},
+};
 
 const WORKSPACES: usize = 4;
 /// Mailboxes of a workspace at each relay: as many as its mails a minute.
@@ -164,35 +163,8 @@ impl World {
         let mut mailbox_ids = Vec::new();
         for n in 0..MAILBOXES * CONNECTIONS {
             let relay = format!("relay{}.example.com", n % CONNECTIONS);
-            let server = |port| MailServer {
-                host: relay.clone(),
-                port,
-                tls: TlsMode::Implicit,
-            };
-            let new = NewMailbox {
-                address: format!("ada@sender{n}.test"),
-                preset: Some("custom".into()),
-                user_name: Some("relay".into()),
-                password: Some("secret".into()),
-                smtp: Some(server(465)),
-                imap: Some(server(993)),
-                pinned_certificate: Some(hex::encode(Sha256::digest(self.front.certificate()))),
-                files_sent: Some(true),
-                daily_limit: Some(500),
-                // The sink speaks no IMAP.
-                save_anyway: true,
-                ..NewMailbox::default()
-            };
-            let account = mailboxes::connect(env, ws, new, &Actor::Cli)
-                .await
-                .unwrap()
-                .account;
-            if account.status != AccountStatus::Connected {
-                status::connect_again(env, &account, "for the bench", &Actor::Cli)
-                    .await
-                    .unwrap();
-            }
-            mailbox_ids.push(account.id);
+            let address = format!("ada@sender{n}.test");
+            mailbox_ids.push(front::mailbox(env, ws, &self.front, &relay, &address).await);
         }
         mailbox_ids
     }
