@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     Read, Result, Tx,
-    query::{query, sql},
+    query::{Query, query, sql},
 };
 
 use super::ends::expire_jobs;
@@ -114,6 +114,13 @@ pub async fn hold(
     Ok(held == 1)
 }
 
+fn resuming(ws: WorkspaceId, from: EnrollmentState, now: Timestamp) -> Query {
+    query(sql!(RESUME))
+        .bind(from.name())
+        .bind(now)
+        .push_bind(" AND workspace_id = ", ws)
+}
+
 const RESUME: &str = "UPDATE enrollments SET state = 'active', reason = '', next_action_at = NULL, updated_at = $2 WHERE state = $1";
 
 const RESUMED: &str = " RETURNING id, workspace_id, campaign_id, prospect_id, account_id, state, reason, step_index, next_action_at, not_before, label, created_at, updated_at, finished_at";
@@ -127,10 +134,7 @@ pub async fn resume_campaign(
     from: EnrollmentState,
     now: Timestamp,
 ) -> Result<Vec<Enrollment>> {
-    query(sql!(RESUME))
-        .bind(from.name())
-        .bind(now)
-        .push_bind(" AND workspace_id = ", ws)
+    resuming(ws, from, now)
         .push_bind(" AND campaign_id = ", campaign)
         .push(RESUMED)
         .all(tx)
@@ -145,10 +149,7 @@ pub async fn resume(
     from: EnrollmentState,
     now: Timestamp,
 ) -> Result<Vec<Enrollment>> {
-    query(sql!(RESUME))
-        .bind(from.name())
-        .bind(now)
-        .push_bind(" AND workspace_id = ", ws)
+    resuming(ws, from, now)
         .push_among(" AND id ", ids)
         .push(RESUMED)
         .all(tx)
@@ -163,10 +164,7 @@ pub async fn resume_prospects(
     from: EnrollmentState,
     now: Timestamp,
 ) -> Result<Vec<Enrollment>> {
-    query(sql!(RESUME))
-        .bind(from.name())
-        .bind(now)
-        .push_bind(" AND workspace_id = ", ws)
+    resuming(ws, from, now)
         .push_among(" AND prospect_id ", prospects)
         .push(RESUMED)
         .all(tx)
