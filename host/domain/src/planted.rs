@@ -82,9 +82,9 @@ mod imp {
 
     static PLANTED: OnceLock<Bug> = OnceLock::new();
 
-    /// Plants a bug for the rest of the process. False: another was planted before.
-    pub fn plant(bug: Bug) -> bool {
-        PLANTED.set(bug).is_ok()
+    /// Plants a bug for the rest of the process; the first counts.
+    pub fn plant(bug: Bug) {
+        PLANTED.get_or_init(|| bug);
     }
 
     /// Whether the bug was planted.

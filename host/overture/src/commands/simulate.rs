@@ -73,7 +73,6 @@ pub fn simulate(options: &Options, config: Option<&Config>) -> Result<()> {
     }
     #[cfg(feature = "planted")]
     if let Some(bug) = options.planted {
-        // Once a process.
         plant(bug);
     }
     let cache = scratch()?;
