@@ -16,8 +16,8 @@ use wasmtime::UpdateDeadline;
 use crate::{capabilities::Stop, error::CallError, runtime::TICK, state::GuestState};
 
 /// A guest looks at its meter at each tick, so a slice is a tick long, or a few where the ticks come
-/// late. A clock that says more counts what the guest had no part in: a virtual machine may stand
-/// still meanwhile, and its threads' clocks go on.
+/// late. A clock that says more counts what the guest had no part in, as when a virtual machine loses
+/// its processors.
 const LONGEST_SLICE: Duration = TICK.saturating_mul(4);
 
 fn charged(nanos: u64) -> Duration {
