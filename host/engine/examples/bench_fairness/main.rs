@@ -1,8 +1,8 @@
 //! `cargo xtask bench fairness`: how long one workspace's mail waits while another has 100,000 queued
-//! (SCH-8), on the real clock: from the commit of the enrollment to the answer of Postfix's
+//! (SCH-8), on the real clock: from the moment for which it is planned to the answer of Postfix's
 //! `smtp-sink`, through the provider plugin. The large workspace sends as fast as the caps let it.
 //!
-//! The median and the 99th of a hundred of so many mails, sent one after the other.
+//! The median and the 99th of a hundred of so many mails, which are due within a few minutes.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its numbers")]
 #![expect(

@@ -1,6 +1,7 @@
 //! Two workspaces on the real clock: one with a long queue, and one whose mails are timed.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -22,7 +23,7 @@ use overture_plugin_host::{
     CallError, Leg, Problem, SendOutcome, SyncPage,
     capabilities::mailbox::{MailSession, Outgoing},
 };
-use overture_store::{Database, prospects};
+use overture_store::{Database, Slice, enrollments, prospects};
 use overture_testkit::{services, workspace};
 use tokio::sync::mpsc;
 
@@ -31,6 +32,8 @@ use crate::front::{self, Front};
 /// Relays of a workspace, and its mailboxes at each: 30 mails a minute go through one.
 const RELAYS: usize = 20;
 const MAILBOXES: usize = 30;
+/// Mails that have not gone out so long after the last was due never will.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct RealClock;
 
@@ -47,7 +50,7 @@ pub(crate) struct World {
     front: Arc<Front>,
     small: WorkspaceId,
     campaign: CampaignId,
-    taken: mpsc::UnboundedReceiver<(String, Instant)>,
+    taken: mpsc::UnboundedReceiver<(String, Timestamp)>,
 }
 
 pub(crate) struct Run {
@@ -98,41 +101,59 @@ impl World {
         world
     }
 
-    /// Enrolls one person after the other, each when the mail before has gone out.
+    /// Enrolls so many people at once. Each is planned for a moment of chance within minutes; from
+    /// then on the mail waits.
     pub(crate) async fn run(mut self, mails: usize) -> Run {
-        let ticks = tokio::spawn(sending(self.env.clone()));
         let people = self.prospects(self.small, "timed", mails).await;
-        let start = Instant::now();
+        let who = Enroll {
+            prospect_ids: people,
+            ..Enroll::default()
+        };
+        campaigns::enroll(&self.env, self.small, self.campaign, &who, &Actor::Cli)
+            .await
+            .unwrap();
+        while sends::tick(&self.env).await.unwrap() == Due::Now {}
+        let due = self.due().await;
+        assert_eq!(due.len(), mails, "all are planned");
+        let ticks = tokio::spawn(sending(self.env.clone()));
+        let (start, last) = (Instant::now(), due.values().max().copied());
+        let patience = last.unwrap().since(self.env.now()) + PATIENCE;
         let mut run = Run {
             waits_ms: Vec::new(),
             beside_per_s: 0.0,
         };
         let mut beside = 0;
-        for (n, person) in people.into_iter().enumerate() {
-            // Not in step with the others.
-            tokio::time::sleep(Duration::from_millis(100 + self.env.rng.below(300))).await;
-            let who = Enroll {
-                prospect_ids: vec![person],
-                ..Enroll::default()
-            };
-            let (env, ws) = (&self.env, self.small);
-            let enrolled = campaigns::enroll(env, ws, self.campaign, &who, &Actor::Cli);
-            enrolled.await.unwrap();
-            let due = Instant::now();
-            let to = format!("timed{n}@");
-            let at = loop {
-                let next = tokio::time::timeout(Duration::from_secs(60), self.taken.recv());
-                match next.await.expect("the mail goes out").unwrap() {
-                    (taken, at) if taken.starts_with(&to) => break at,
-                    _ => beside += 1,
-                }
-            };
-            run.waits_ms
-                .push(at.saturating_duration_since(due).as_secs_f64() * 1_000.0);
+        while run.waits_ms.len() < mails {
+            let left = patience.saturating_sub(start.elapsed());
+            let next = tokio::time::timeout(left, self.taken.recv()).await;
+            let (to, at) = next.expect("the mails go out").unwrap();
+            match due.get(&to) {
+                Some(due) => run.waits_ms.push(at.since(*due).as_secs_f64() * 1_000.0),
+                None => beside += 1,
+            }
         }
         run.beside_per_s = f64::from(beside) / start.elapsed().as_secs_f64();
         ticks.abort();
         run
+    }
+
+    /// When each mail of the small workspace is due, by its address.
+    async fn due(&self) -> BTreeMap<String, Timestamp> {
+        let (env, ws) = (&self.env, self.small);
+        let (filter, all) = (enrollments::Filter::default(), Slice::first(i64::MAX));
+        let planned = campaigns::list_enrollments(env, ws, self.campaign, &filter, &all)
+            .await
+            .unwrap();
+        let ids: Vec<_> = planned.iter().map(|one| one.prospect_id).collect();
+        let people = prospects::list_by_ids(&mut env.db.reader(), ws, &ids)
+            .await
+            .unwrap();
+        let address: BTreeMap<_, _> = people.into_iter().map(|one| (one.id, one.email)).collect();
+        let due = planned.iter().filter_map(|one| {
+            let to = address[&one.prospect_id].clone();
+            to.starts_with("timed").then_some((to, one.next_action_at?))
+        });
+        due.collect()
     }
 
     async fn mailboxes(&self, ws: WorkspaceId, name: &str) -> Vec<AccountId> {
@@ -231,7 +252,7 @@ async fn sending(env: Env) {
 /// Tells when each mail was taken.
 struct Timed {
     inner: Arc<dyn MailProviders>,
-    told: mpsc::UnboundedSender<(String, Instant)>,
+    told: mpsc::UnboundedSender<(String, Timestamp)>,
 }
 
 #[async_trait]
@@ -264,7 +285,7 @@ impl MailProviders for Timed {
         let outcome = self.inner.send(ws, provider, session, mail).await;
         if matches!(outcome.answer, Ok(Ok(_))) {
             // Nobody may listen any more.
-            let _ = self.told.send((to, Instant::now()));
+            let _ = self.told.send((to, RealClock.now()));
         }
         outcome
     }
