@@ -155,6 +155,48 @@ pub struct Campaign {
     pub updated_at: Timestamp,
 }
 
+impl Campaign {
+    /// A draft of mails with every default; `status_audit_id` is of the row that tells of it
+    /// (SAFE-4).
+    pub fn draft(
+        id: CampaignId,
+        workspace_id: WorkspaceId,
+        status_audit_id: AuditId,
+        name: impl Into<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            workspace_id,
+            name: name.into(),
+            kind: CampaignKind::Email,
+            status: CampaignStatus::Draft,
+            status_audit_id,
+            pauses: Vec::new(),
+            time_zone: "UTC".to_owned(),
+            windows: vec![Window::working_hours()],
+            daily_send_limit: 100,
+            max_sends_per_mailbox_per_day: 50,
+            minutes_between_sends: 5,
+            stop_on_reply: true,
+            stop_on_bounce: true,
+            stop_on_company_reply: false,
+            new_prospects_per_day: None,
+            follow_ups_first: true,
+            rotation: Rotation::RoundRobin,
+            track_opens: false,
+            track_clicks: false,
+            safety: Thresholds::default(),
+            start_at: None,
+            end_at: None,
+            started_at: None,
+            finished_at: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 names! {
     /// Which mailbox a mail leaves from, where several may at the same moment (ROT-1).
     Rotation {

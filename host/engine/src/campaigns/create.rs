@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use overture_domain::{
     AccountId, WorkspaceId,
     accounts::{Account, Channel},
-    campaigns::{
-        Campaign, CampaignKind, CampaignStatus, PoolAccount, Rotation, Step, StepKind, Window,
-    },
+    campaigns::{Campaign, CampaignKind, CampaignStatus, PoolAccount, Step, StepKind},
     pacing,
     people::Actor,
     variants::Variant,
@@ -35,38 +33,14 @@ pub async fn create(
     let workspace = people::find_workspace(&mut tx, ws)
         .await?
         .ok_or(Error::NotFound("workspace"))?;
-    let campaign = Campaign {
-        id: env.id(),
-        workspace_id: ws,
-        name: given.name.trim().to_owned(),
+    let mut campaign = Campaign {
         kind: kind(&given.steps),
-        status: CampaignStatus::Draft,
-        status_audit_id: env.id(),
-        pauses: Vec::new(),
-        time_zone: given.time_zone.clone().unwrap_or(workspace.time_zone),
-        windows: given
-            .windows
-            .clone()
-            .unwrap_or_else(|| vec![Window::working_hours()]),
-        daily_send_limit: given.daily_send_limit.unwrap_or(100),
-        max_sends_per_mailbox_per_day: given.max_sends_per_mailbox_per_day.unwrap_or(50),
-        minutes_between_sends: given.minutes_between_sends.unwrap_or(5),
-        stop_on_reply: given.stop_on_reply.unwrap_or(true),
-        stop_on_bounce: given.stop_on_bounce.unwrap_or(true),
-        stop_on_company_reply: given.stop_on_company_reply.unwrap_or(false),
-        new_prospects_per_day: given.new_prospects_per_day.flatten(),
-        follow_ups_first: given.follow_ups_first.unwrap_or(true),
-        rotation: given.rotation.unwrap_or(Rotation::RoundRobin),
-        track_opens: given.track_opens.unwrap_or(false),
-        track_clicks: given.track_clicks.unwrap_or(false),
-        safety: given.safety.clone().unwrap_or_default(),
+        time_zone: workspace.time_zone,
         start_at: given.start_at,
         end_at: given.end_at,
-        started_at: None,
-        finished_at: None,
-        created_at: now,
-        updated_at: now,
+        ..Campaign::draft(env.id(), ws, env.id(), given.name.trim(), now)
     };
+    input::set_given!(campaign, given);
     let mut wrong = input::check(&campaign, true, now);
     wrong.extend(input::check_steps(&given.steps));
     wrong.extend(templates::check(&given.steps));

@@ -169,6 +169,24 @@ pub struct CampaignPatch {
     pub end_at: Option<Option<Timestamp>>,
 }
 
+/// Sets those settings of a campaign that are given, of a [`CampaignIn`] or a [`CampaignPatch`].
+macro_rules! set_given {
+    ($campaign:ident, $given:ident) => {
+        $crate::campaigns::input::set_given!(
+            $campaign, $given,
+            time_zone, windows, daily_send_limit, max_sends_per_mailbox_per_day,
+            minutes_between_sends, stop_on_reply, stop_on_bounce, stop_on_company_reply,
+            new_prospects_per_day, follow_ups_first, rotation, track_opens, track_clicks, safety
+        )
+    };
+    ($campaign:ident, $given:ident, $($field:ident),*) => {$(
+        if let Some(value) = &$given.$field {
+            $campaign.$field.clone_from(value);
+        }
+    )*};
+}
+pub(super) use set_given;
+
 /// Days of a step's delay, at most.
 const MAX_DELAY_DAYS: i64 = 365;
 

@@ -99,31 +99,13 @@ fn changed(before: &Campaign, patch: &CampaignPatch, now: Timestamp) -> Campaign
     if let Some(name) = &patch.name {
         campaign.name = name.trim().to_owned();
     }
-    macro_rules! set {
-        ($($field:ident),*) => {$(
-            if let Some(value) = &patch.$field {
-                campaign.$field = value.clone();
-            }
-        )*};
+    if let Some(start_at) = patch.start_at {
+        campaign.start_at = start_at;
     }
-    set!(
-        time_zone,
-        windows,
-        daily_send_limit,
-        max_sends_per_mailbox_per_day,
-        minutes_between_sends,
-        stop_on_reply,
-        stop_on_bounce,
-        stop_on_company_reply,
-        new_prospects_per_day,
-        follow_ups_first,
-        rotation,
-        track_opens,
-        track_clicks,
-        safety,
-        start_at,
-        end_at
-    );
+    if let Some(end_at) = patch.end_at {
+        campaign.end_at = end_at;
+    }
+    input::set_given!(campaign, patch);
     campaign.updated_at = now;
     campaign
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use overture_domain::{
     ActionId, CampaignId, EnrollmentId, ProspectId, StepId, Timestamp, WorkspaceId,
     accounts::{Account, Channel},
-    campaigns::{Campaign, CampaignKind, CampaignStatus, Rotation, Step, StepKind, Window},
+    campaigns::{Campaign, CampaignStatus, Step, StepKind},
     enrollments::{Action, ActionState, Attempt, Enrollment, EnrollmentState, Outcome},
     events::{Event, EventPosition},
     messages::Message,
@@ -311,33 +311,10 @@ async fn connect(env: &Env, ws: WorkspaceId, address: &str) -> Account {
 async fn start_campaign(env: &Env, ws: WorkspaceId, steps: i64) -> (CampaignId, Vec<StepId>) {
     let (id, now) = (env.id(), env.now());
     let campaign = Campaign {
-        id,
-        workspace_id: ws,
-        name: "Spring".into(),
-        kind: CampaignKind::Email,
         status: CampaignStatus::Running,
-        status_audit_id: env.id(),
-        pauses: Vec::new(),
         time_zone: "Europe/Berlin".into(),
-        windows: vec![Window::working_hours()],
-        daily_send_limit: 100,
-        max_sends_per_mailbox_per_day: 50,
-        minutes_between_sends: 5,
-        stop_on_reply: true,
-        stop_on_bounce: true,
-        stop_on_company_reply: false,
-        new_prospects_per_day: None,
-        follow_ups_first: true,
-        rotation: Rotation::RoundRobin,
-        safety: Default::default(),
-        track_opens: false,
-        track_clicks: false,
-        start_at: None,
-        end_at: None,
         started_at: Some(now),
-        finished_at: None,
-        created_at: now,
-        updated_at: now,
+        ..Campaign::draft(id, ws, env.id(), "Spring", now)
     };
     let change = StatusChange {
         audit_id: campaign.status_audit_id,

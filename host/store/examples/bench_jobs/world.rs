@@ -12,7 +12,7 @@ use std::{
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, HostId, Id, ProspectId, WorkspaceId,
     accounts::{Account, AccountStatus, Channel},
-    campaigns::{Campaign, CampaignKind, CampaignStatus, Rotation, Step, StepKind, Window},
+    campaigns::{Campaign, CampaignStatus, Step, StepKind},
     caps::Cap,
     enrollments::{Action, ActionState, Attempt, Job, Lane},
     events::{Event, EventKind},
@@ -277,35 +277,7 @@ impl World {
     }
 
     fn draft(&self) -> Campaign {
-        Campaign {
-            id: self.id(),
-            workspace_id: self.ws,
-            name: "Spring".into(),
-            kind: CampaignKind::Email,
-            status: CampaignStatus::Draft,
-            status_audit_id: self.id(),
-            pauses: Vec::new(),
-            time_zone: "UTC".into(),
-            windows: vec![Window::working_hours()],
-            daily_send_limit: 100,
-            max_sends_per_mailbox_per_day: 50,
-            minutes_between_sends: 5,
-            stop_on_reply: true,
-            stop_on_bounce: true,
-            stop_on_company_reply: false,
-            new_prospects_per_day: None,
-            follow_ups_first: true,
-            rotation: Rotation::RoundRobin,
-            safety: Default::default(),
-            track_opens: false,
-            track_clicks: false,
-            start_at: None,
-            end_at: None,
-            started_at: None,
-            finished_at: None,
-            created_at: NOW,
-            updated_at: NOW,
-        }
+        Campaign::draft(self.id(), self.ws, self.id(), "Spring", NOW)
     }
 
     fn mailbox(&self) -> Account {

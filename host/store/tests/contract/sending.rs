@@ -6,10 +6,7 @@ use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, CampaignId, EnrollmentId, HostId, Id, ProspectId, Timestamp, WorkspaceId,
     accounts::Channel,
-    campaigns::{
-        Campaign, CampaignKind, CampaignStatus, Pause, PauseReason, PoolAccount, Rotation, Step,
-        StepKind, Window,
-    },
+    campaigns::{Campaign, CampaignStatus, Pause, PauseReason, PoolAccount, Step, StepKind},
     caps::{Cap, Limit},
     enrollments::{
         Action, ActionState, Attempt, Enrollment, EnrollmentState, JobKind, JobState, Outcome,
@@ -40,33 +37,9 @@ pub(super) fn later(secs: u64) -> Timestamp {
 
 fn campaign(ws: WorkspaceId, n: u64) -> Campaign {
     Campaign {
-        id: id(300 + n),
-        workspace_id: ws,
-        name: format!("Campaign {n}"),
-        kind: CampaignKind::Email,
-        status: CampaignStatus::Draft,
-        status_audit_id: id(400 + n),
-        pauses: Vec::new(),
         time_zone: "Europe/Berlin".into(),
-        windows: vec![Window::working_hours()],
-        daily_send_limit: 100,
-        max_sends_per_mailbox_per_day: 50,
-        minutes_between_sends: 5,
-        stop_on_reply: true,
-        stop_on_bounce: true,
-        stop_on_company_reply: false,
-        new_prospects_per_day: None,
-        follow_ups_first: true,
-        rotation: Rotation::RoundRobin,
-        safety: Default::default(),
-        track_opens: false,
-        track_clicks: false,
         start_at: Some(later(60)),
-        end_at: None,
-        started_at: None,
-        finished_at: None,
-        created_at: NOW,
-        updated_at: NOW,
+        ..Campaign::draft(id(300 + n), ws, id(400 + n), format!("Campaign {n}"), NOW)
     }
 }
 

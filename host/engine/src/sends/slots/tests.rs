@@ -371,37 +371,15 @@ fn account(n: u64, rng: &SeededRng) -> Account {
 }
 
 fn campaign(rng: &SeededRng) -> Campaign {
-    use overture_domain::{
-        Id,
-        campaigns::{CampaignKind, CampaignStatus},
-    };
+    use overture_domain::{Id, campaigns::CampaignStatus};
     Campaign {
-        id: Id::new(MONDAY_9, rng),
-        workspace_id: Id::new(MONDAY_9, &SeededRng::new(1)),
-        name: String::new(),
-        kind: CampaignKind::Email,
         status: CampaignStatus::Running,
-        status_audit_id: Id::new(MONDAY_9, rng),
-        pauses: Vec::new(),
-        time_zone: "UTC".into(),
-        windows: vec![Window::working_hours()],
-        daily_send_limit: 100,
-        max_sends_per_mailbox_per_day: 50,
-        minutes_between_sends: 5,
-        stop_on_reply: true,
-        stop_on_bounce: true,
-        stop_on_company_reply: false,
-        new_prospects_per_day: None,
-        follow_ups_first: true,
-        rotation: Rotation::RoundRobin,
-        safety: Default::default(),
-        track_opens: false,
-        track_clicks: false,
-        start_at: None,
-        end_at: None,
-        started_at: None,
-        finished_at: None,
-        created_at: MONDAY_9,
-        updated_at: MONDAY_9,
+        ..Campaign::draft(
+            Id::new(MONDAY_9, rng),
+            Id::new(MONDAY_9, &SeededRng::new(1)),
+            Id::new(MONDAY_9, rng),
+            "",
+            MONDAY_9,
+        )
     }
 }
