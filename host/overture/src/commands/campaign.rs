@@ -219,7 +219,13 @@ async fn show(client: &Client, id: &str) -> Result<()> {
     }
     let stats = client.get(&format!("/campaigns/{id}/stats")).await?;
     for (name, value) in stats.as_object().into_iter().flatten() {
-        say(format_args!("  {name}: {value}"));
+        match value.as_object() {
+            None => say(format_args!("  {name}: {value}")),
+            Some(parts) => {
+                let parts: Vec<_> = parts.iter().map(|(of, n)| format!("{n} {of}")).collect();
+                say(format_args!("  {name}: {}", parts.join(", ")));
+            }
+        }
     }
     for enrollment in client.all(&format!("/campaigns/{id}/enrollments")).await? {
         say(format_args!(

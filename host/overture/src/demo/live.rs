@@ -162,10 +162,9 @@ impl Progress {
     fn show(&mut self, env: &Env, stats: &campaigns::Stats) {
         let now = env.now();
         self.next = now + if self.terminal { DAY / 12 } else { DAY };
-        let day = now.since(self.beginning).as_secs() / DAY.as_secs() + 1;
         let line = format!(
-            "day {:>2} of {}: {:>4} mails sent, {:>3} people opened one, {:>3} replied",
-            day.min(self.days.into()),
+            "{:>2} of {} days: {:>4} mails sent, {:>3} people opened one, {:>3} replied",
+            now.since(self.beginning).as_secs() / DAY.as_secs(),
             self.days,
             stats.sent,
             stats.opened,
