@@ -7,6 +7,9 @@
 //! errors that name the field ([`Body`], [`Params`]), pages, and the envelopes of API-2. Before all of
 //! them stands the gate, which counts requests and knows those that come twice.
 
+#[macro_use]
+mod endpoints;
+
 mod alerts;
 mod answer;
 mod caller;
@@ -40,7 +43,7 @@ pub use answer::{Answer, Created, Deleted};
 pub use caller::Caller;
 pub use error::{Detail, Error, ErrorBody, ErrorEnvelope};
 pub use input::{Body, Params, PathId};
-pub use openapi::document;
+pub use openapi::{DESCRIPTION, document};
 pub use page::{Page, PageParams};
 
 use std::sync::Arc;
@@ -57,7 +60,6 @@ const BODY_LIMIT: usize = 2 * 1024 * 1024;
 /// The whole front door. All API keys of a workspace together may call so many times a minute
 /// (API-3).
 pub fn router(env: Env, requests_per_minute: u32) -> Router {
-    let (api, document) = openapi::parts();
     let gate = Gate {
         env: env.clone(),
         rates: Arc::new(Rates::new(requests_per_minute)),
@@ -65,7 +67,7 @@ pub fn router(env: Env, requests_per_minute: u32) -> Router {
     Router::new()
         .nest(
             "/api/v1",
-            api.merge(openapi::served(document))
+            openapi::routes()
                 .fallback(error::no_endpoint)
                 .method_not_allowed_fallback(error::no_endpoint)
                 .layer(middleware::from_fn_with_state(gate, gate::pass)),

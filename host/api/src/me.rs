@@ -1,15 +1,13 @@
 //! `GET /me`: which key and workspace this is. The one answer without an envelope (API-2).
 
 use axum::Json;
-use overture_engine::Env;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Caller;
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new().routes(routes!(me))
+endpoints! {
+    self::me;
 }
 
 /// The key and its workspace.

@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 description, generated from the endpoints (API-5).
 
-use axum::{Json, Router, routing::get};
+use axum::{Router, http::header, response::IntoResponse, routing::get};
 use overture_engine::Env;
 use utoipa::{
     Modify, OpenApi,
@@ -49,38 +49,44 @@ impl Modify for Bearer {
     }
 }
 
-/// Every endpoint under `/api/v1`.
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::with_openapi(Description::openapi())
-        .merge(me::routes())
-        .merge(prospects::routes())
-        .merge(lists::routes())
-        .merge(imports::routes())
-        .merge(suppressions::routes())
-        .merge(alerts::routes())
-        .merge(mailboxes::routes())
-        .merge(campaigns::routes())
-        .merge(shield::routes())
-        .merge(messages::routes())
-        .merge(sends::routes())
-        .merge(why::routes())
-        .merge(webhooks::routes())
-        .merge(events::routes())
-}
+/// The description as it is served, and committed: `cargo xtask codegen` writes it.
+pub const DESCRIPTION: &str = include_str!("../openapi.json");
 
-/// The endpoints and their description.
-pub(crate) fn parts() -> (Router<Env>, Document) {
-    let (router, mut document) = routes().split_for_parts();
-    for item in document.paths.paths.values_mut() {
-        if let Some(post) = &mut item.post {
-            add_idempotency(post);
+macro_rules! resources {
+    ($($resource:ident),+) => {
+        /// Every endpoint under `/api/v1`.
+        pub(crate) fn routes() -> Router<Env> {
+            Router::new()
+                .route("/openapi.json", get(served))
+                $(.merge($resource::routes()))+
         }
-        for operation in operations(item) {
-            add_common_errors(operation);
+
+        fn described() -> Document {
+            OpenApiRouter::with_openapi(Description::openapi())
+                $(.merge($resource::described()))+
+                .into_openapi()
         }
-    }
-    name_what_envelopes_hold(&mut document);
-    (router, document)
+    };
+}
+resources!(
+    me,
+    prospects,
+    lists,
+    imports,
+    suppressions,
+    alerts,
+    mailboxes,
+    campaigns,
+    shield,
+    messages,
+    sends,
+    why,
+    webhooks,
+    events
+);
+
+async fn served() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION)
 }
 
 /// The envelopes are generic, and come with the type of their `data` written out: a reference
@@ -182,17 +188,21 @@ fn error(description: &str) -> Response {
         .build()
 }
 
-/// `GET /openapi.json`.
-pub(crate) fn served(document: Document) -> Router<Env> {
-    Router::new().route("/openapi.json", get(|| async move { Json(document) }))
-}
-
-/// The description as the committed file has it.
+/// The description, made from the endpoints.
 ///
 /// # Panics
 /// Never: the description serialises to JSON.
 pub fn document() -> String {
-    let (_, document) = parts();
+    let mut document = described();
+    for item in document.paths.paths.values_mut() {
+        if let Some(post) = &mut item.post {
+            add_idempotency(post);
+        }
+        for operation in operations(item) {
+            add_common_errors(operation);
+        }
+    }
+    name_what_envelopes_hold(&mut document);
     let mut text = document
         .to_pretty_json()
         .expect("an OpenAPI description is JSON");

@@ -8,12 +8,11 @@ use overture_engine::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{Answer, Body, Caller, Error, error::ErrorEnvelope};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new().routes(routes!(get, update))
+endpoints! {
+    self::get, self::update;
 }
 
 /// The Bounce Shield of the workspace.

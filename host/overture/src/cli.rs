@@ -166,7 +166,7 @@ impl Cli {
             }
             Command::CompilePlugin => compile_plugin::run(),
             Command::Openapi => {
-                commands_out(&overture_api::document());
+                commands_out(overture_api::DESCRIPTION);
                 Ok(())
             }
             Command::Rules => {

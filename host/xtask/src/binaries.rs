@@ -34,6 +34,13 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     keep(workspace, "overture")
 }
 
+/// Builds an example of a crate in the debug profile.
+pub(crate) fn build_example(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let build = format!("build --workspace --example {name}");
+    run(&mut cargo(&workspace.root, &build))?;
+    Ok(workspace.target().join("debug/examples").join(name))
+}
+
 fn cargo_build(workspace: &Workspace, features: &str) -> Result<()> {
     run(&mut cargo(
         &workspace.root,

@@ -8,28 +8,35 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::Workspace;
 use crate::{binaries, command, plugins};
 
-/// A file and the arguments of `overture` whose output it holds.
+/// A file and what prints it.
 struct Generated {
     file: &'static str,
-    arguments: &'static [&'static str],
+    by: By,
+}
+
+enum By {
+    /// A command of `overture`.
+    Command(&'static str),
+    /// An example of a crate: what the program needn't hold.
+    Example(&'static str),
 }
 
 const GENERATED: &[Generated] = &[
     Generated {
         file: "host/api/openapi.json",
-        arguments: &["openapi"],
+        by: By::Example("openapi"),
     },
     Generated {
         file: "host/docs/RULES.md",
-        arguments: &["rules"],
+        by: By::Command("rules"),
     },
     Generated {
         file: "host/docs/CONFIG.md",
-        arguments: &["settings"],
+        by: By::Command("settings"),
     },
     Generated {
         file: "host/docs/METRICS.md",
-        arguments: &["metrics"],
+        by: By::Command("metrics"),
     },
 ];
 
@@ -38,8 +45,16 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     plugins::run(workspace)?;
     let overture = binaries::build(workspace)?;
     let mut stale = Vec::new();
-    for Generated { file, arguments } in GENERATED {
-        let text = command::output(Command::new(&overture).args(*arguments))?;
+    for Generated { file, by } in GENERATED {
+        let mut program = match by {
+            By::Command(name) => {
+                let mut program = Command::new(&overture);
+                program.arg(name);
+                program
+            }
+            By::Example(name) => Command::new(binaries::build_example(workspace, name)?),
+        };
+        let text = command::output(&mut program)?;
         let path = workspace.path(file);
         if fs::read_to_string(&path).is_ok_and(|old| old == text) {
             eprintln!("{file} is up to date");

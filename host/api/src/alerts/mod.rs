@@ -4,15 +4,12 @@ mod acknowledge;
 mod list;
 
 use overture_domain::{Timestamp, alerts::Alert};
-use overture_engine::Env;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list))
-        .routes(routes!(acknowledge::acknowledge))
+endpoints! {
+    list::list;
+    acknowledge::acknowledge;
 }
 
 /// Something that an admin must see to. It is open until its cause is gone, and closes by itself;

@@ -22,32 +22,23 @@ use overture_domain::{
     names::UnknownName,
     variants::Variant,
 };
-use overture_engine::{
-    Env,
-    campaigns::{CampaignDetails, MailboxSettingsIn, StepIn, VariantIn},
-};
+use overture_engine::campaigns::{CampaignDetails, MailboxSettingsIn, StepIn, VariantIn};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Error;
 use safety::SafetyOut;
 use window::WindowOut;
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get, update::update))
-        .routes(routes!(start::start))
-        .routes(routes!(pause::pause))
-        .routes(routes!(resume::resume))
-        .routes(routes!(stats::stats))
-        .routes(routes!(forecast::forecast))
-        .routes(routes!(
-            enrollments::enrollments,
-            enroll::enroll,
-            unenroll::unenroll
-        ))
+endpoints! {
+    list::list, create::create;
+    get::get, update::update;
+    start::start;
+    pause::pause;
+    resume::resume;
+    stats::stats;
+    forecast::forecast;
+    enrollments::enrollments, enroll::enroll, unenroll::unenroll;
 }
 
 /// A campaign.

@@ -4,16 +4,13 @@ mod list;
 mod stream;
 
 use overture_domain::{Timestamp, events::EventPosition};
-use overture_engine::Env;
 use overture_store::events::Placed;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list))
-        .routes(routes!(stream::stream))
+endpoints! {
+    list::list;
+    stream::stream;
 }
 
 /// Something that happened.

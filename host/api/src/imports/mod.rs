@@ -8,17 +8,14 @@ mod problems_csv;
 
 pub(crate) use create::BODY_LIMIT;
 use overture_domain::{Timestamp, prospects::Import};
-use overture_engine::Env;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get))
-        .routes(routes!(problems::problems))
-        .routes(routes!(problems_csv::problems_csv))
+endpoints! {
+    list::list, create::create;
+    get::get;
+    problems::problems;
+    problems_csv::problems_csv;
 }
 
 /// An import and how its rows ended.

@@ -9,16 +9,13 @@ mod remove;
 mod update;
 
 use overture_domain::{Timestamp, prospects::List};
-use overture_engine::Env;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get, update::update, delete::delete))
-        .routes(routes!(add::add, remove::remove))
+endpoints! {
+    list::list, create::create;
+    get::get, update::update, delete::delete;
+    add::add, remove::remove;
 }
 
 /// A named list of prospects.

@@ -14,22 +14,17 @@ use overture_domain::{
     Timestamp,
     accounts::{Account, MailServer, SyncError, TlsMode},
 };
-use overture_engine::{
-    Env,
-    mailboxes::{self, Leg, Problem},
-};
+use overture_engine::mailboxes::{self, Leg, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(presets::presets))
-        .routes(routes!(get::get, update::update, delete::delete))
-        .routes(routes!(test::test))
-        .routes(routes!(pause::pause))
-        .routes(routes!(resume::resume))
+endpoints! {
+    list::list, create::create;
+    presets::presets;
+    get::get, update::update, delete::delete;
+    test::test;
+    pause::pause;
+    resume::resume;
 }
 
 /// A mailbox that campaigns send from. Credentials are never part of an answer.

@@ -8,15 +8,12 @@ use overture_domain::{
     Timestamp,
     messages::{Message, Verdict},
 };
-use overture_engine::Env;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list))
-        .routes(routes!(get::get, relabel::relabel))
+endpoints! {
+    list::list;
+    get::get, relabel::relabel;
 }
 
 /// A message that came in or went out.

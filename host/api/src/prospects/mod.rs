@@ -8,15 +8,13 @@ mod update;
 use std::collections::BTreeMap;
 
 use overture_domain::{Timestamp, prospects::Prospect};
-use overture_engine::{Env, prospects::Fields};
+use overture_engine::prospects::Fields;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get, update::update))
+endpoints! {
+    list::list, create::create;
+    get::get, update::update;
 }
 
 /// A person who is written to.

@@ -4,16 +4,13 @@ mod ambiguous;
 mod resolve;
 
 use overture_domain::Timestamp;
-use overture_engine::Env;
 use overture_store::evidence::Ambiguous;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(ambiguous::ambiguous))
-        .routes(routes!(resolve::resolve))
+endpoints! {
+    ambiguous::ambiguous;
+    resolve::resolve;
 }
 
 /// A mail of which nobody knows whether it went out: the connection broke after its body, before

@@ -4,15 +4,12 @@ mod create;
 mod list;
 
 use overture_domain::{Timestamp, prospects::Suppression};
-use overture_engine::Env;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list))
-        .routes(routes!(create::create))
+endpoints! {
+    list::list;
+    create::create;
 }
 
 /// An address or domain that is never written to.

@@ -15,20 +15,17 @@ use overture_domain::{
     Timestamp,
     webhooks::{Delivery, Webhook},
 };
-use overture_engine::Env;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(get::get, update::update, delete::delete))
-        .routes(routes!(test::test))
-        .routes(routes!(rotate_secret::rotate_secret))
-        .routes(routes!(deliveries::deliveries))
-        .routes(routes!(tries::tries))
-        .routes(routes!(replay::replay))
+endpoints! {
+    list::list, create::create;
+    get::get, update::update, delete::delete;
+    test::test;
+    rotate_secret::rotate_secret;
+    deliveries::deliveries;
+    tries::tries;
+    replay::replay;
 }
 
 /// A receiver of events. URL and secret are credentials and not part of it.

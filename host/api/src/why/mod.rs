@@ -6,16 +6,14 @@ mod enrollment;
 mod mailbox;
 
 use overture_domain::Timestamp;
-use overture_engine::{Env, sends::WhyNot};
+use overture_engine::sends::WhyNot;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(crate) fn routes() -> OpenApiRouter<Env> {
-    OpenApiRouter::new()
-        .routes(routes!(enrollment::enrollment))
-        .routes(routes!(campaign::campaign))
-        .routes(routes!(mailbox::mailbox))
+endpoints! {
+    enrollment::enrollment;
+    campaign::campaign;
+    mailbox::mailbox;
 }
 
 /// Why nothing goes out now, and when it will.
