@@ -44,6 +44,26 @@ pub fn profile_url(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// Who stands behind an address that [`profile_url`] wrote: another text for each person, and the
+/// same one for those addresses of a person that are known to be of one. A user name stands as in the
+/// address, with small escapes; an id that LinkedIn gives keeps its case, and is the same in a link of
+/// Sales Navigator, which has words of the search behind it.
+pub fn member(profile_url: &str) -> String {
+    let path = path(profile_url).unwrap_or(profile_url);
+    let parts: Vec<&str> = path.split('/').collect();
+    match parts[..] {
+        ["in", id] | ["sales" | "talent" | "recruiter", _, id] => {
+            let own = id.split([',', '%']).next().unwrap_or(id);
+            match (is_given(own), parts[0]) {
+                (true, _) => own.to_owned(),
+                (false, "in") => id.to_lowercase(),
+                (false, service) => format!("{service}/{own}"),
+            }
+        }
+        _ => path.to_owned(),
+    }
+}
+
 /// The address of a profile without a user name.
 fn kept(path: &str) -> Result<String, &'static str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.~%,:;=()/".contains(c);
@@ -86,13 +106,17 @@ fn name_of(encoded: &str) -> Option<String> {
     {
         return None;
     }
-    let given_by_linkedin = ["ACoAA", "ACwAA", "AEMAA"]
-        .iter()
-        .any(|begin| name.starts_with(begin) && name.len() > 30);
-    Some(match given_by_linkedin {
+    Some(match is_given(&name) {
         true => name.into_owned(),
         false => name.to_lowercase(),
     })
+}
+
+/// Whether it is a name that LinkedIn gives itself.
+fn is_given(name: &str) -> bool {
+    ["ACoAA", "ACwAA", "AEMAA"]
+        .iter()
+        .any(|begin| name.starts_with(begin) && name.len() > 30)
 }
 
 #[cfg(test)]
@@ -143,6 +167,33 @@ mod tests {
         ] {
             assert_eq!(profile_url(given).as_deref(), Ok(kept), "{given}");
             assert_eq!(profile_url(kept).as_deref(), Ok(kept), "again");
+        }
+    }
+
+    // PR-1: one text a person, whatever the address.
+    #[test]
+    fn a_member_is_told_from_every_other() {
+        let id = "ACwAABxYz0123456789abcdefghijklmnopqrst";
+        for (given, expected) in [
+            ("linkedin.com/in/Ada-L/", "ada-l".to_owned()),
+            ("linkedin.com/in/José", "jos%c3%a9".to_owned()),
+            (&format!("linkedin.com/in/{id}"), id.to_owned()),
+            (
+                &format!("linkedin.com/sales/lead/{id},NAME_SEARCH,x1Yz"),
+                id.to_owned(),
+            ),
+            (
+                &format!("linkedin.com/sales/people/{id}%2COUT_OF_NETWORK"),
+                id.to_owned(),
+            ),
+            ("linkedin.com/sales/lead/ada-l,x", "sales/ada-l".to_owned()),
+            (
+                "linkedin.com/talent/profile/AEMAABc",
+                "talent/AEMAABc".to_owned(),
+            ),
+            ("linkedin.com/pub/Ada-L/1/2B", "pub/ada-l/1/2b".to_owned()),
+        ] {
+            assert_eq!(member(&profile_url(given).unwrap()), expected, "{given}");
         }
     }
 

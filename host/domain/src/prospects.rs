@@ -21,6 +21,8 @@ names! {
 pub struct Prospect {
     pub id: ProspectId,
     pub workspace_id: WorkspaceId,
+    /// Where mail goes; of a person whose address nobody knows a placeholder at
+    /// [`NO_ADDRESS_DOMAIN`].
     pub email: String,
     pub first_name: String,
     pub last_name: String,
@@ -83,6 +85,11 @@ impl Prospect {
         }
     }
 
+    /// Where mail reaches the person, where somebody knows it (PR-1).
+    pub fn address(&self) -> Option<&str> {
+        (email_domain(&self.email) != NO_ADDRESS_DOMAIN).then_some(&self.email)
+    }
+
     /// Why the prospect has its status, in words for people, where that is known.
     pub fn status_words(&self) -> Option<String> {
         (self.status_reason == NO_MX).then(|| no_mx_words(&email_domain(&self.email)))
@@ -108,6 +115,9 @@ pub fn no_mx_words(domain: &str) -> String {
 
 /// Where the addresses stand of people whose address nobody knows: no mail goes there (PR-1).
 pub const NO_ADDRESS_DOMAIN: &str = "noemail.invalid";
+
+/// Why a mail to such a person waits, in words for people.
+pub const NO_ADDRESS: &str = "no mail can reach this person: the address is not known";
 
 /// A named list of prospects (PR-3).
 #[derive(Clone, Debug, PartialEq, Eq)]

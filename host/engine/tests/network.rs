@@ -240,6 +240,73 @@ on_both! {
         assert_eq!(net.calls("message", "silent-linus").await, "0");
     }
 
+    // PR-1, SAFE-2: whoever has no address is met on the network; the mail waits for the address.
+    async fn who_has_no_address_is_met_all_the_same(test: TestDatabase) {
+        let net = Network::new(test).await;
+        let (env, ws, world) = (net.outreach.env(), net.outreach.ws, &net.outreach);
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let step = |kind, text: Option<&str>| StepIn {
+            kind: Some(kind),
+            subject: if kind == StepKind::Email { "Hi".into() } else { String::new() },
+            body_html: if kind == StepKind::Email { "Hello".into() } else { String::new() },
+            body_text: text.map(str::to_owned),
+            ..StepIn::default()
+        };
+        let given = CampaignIn {
+            name: "Both".to_owned(),
+            steps: vec![
+                step(StepKind::SendInvite, Some("Hi {{ email | default: 'there' }}")),
+                step(StepKind::Email, None),
+            ],
+            mailbox_ids: vec![net.account.id, mailbox.id],
+            stop_on_company_reply: Some(true),
+            windows: Some(vec![overture_domain::campaigns::Window { days: (0..7).collect(), start: 0, end: 0 }]),
+            ..CampaignIn::default()
+        };
+        let campaign = world.create(&given).await;
+        let person = |name: &str| Prospect {
+            linkedin_url: format!("https://network.example.com/in/{name}"),
+            ..world.prospect(&format!("li.{name}@noemail.invalid"))
+        };
+        let people = world.write_prospects(&[person("quiet-rosa"), person("quiet-omar")]).await;
+        world.enroll(campaign, &people).await;
+        world.start(campaign).await;
+
+        net.run_for(DAY * 2).await;
+        assert_eq!(net.calls("invite", "quiet-rosa").await, "1");
+        let of = async |who| world.enrollments(campaign).await.into_iter().find(|one| one.prospect_id == who).unwrap();
+        let parked = of(people[0]).await;
+        assert_eq!((parked.state, parked.step_index), (EnrollmentState::InvalidProspect, 1));
+        assert_eq!(parked.reason, "no mail can reach this person: the address is not known");
+        let on = &mut env.db.reader();
+        let sent = messages::list_by_enrollment(on, ws, parked.id).await.unwrap();
+        assert_eq!(sent[0].text, "Hi there");
+        assert!(world.post.asked().is_empty());
+        let why = sends::why(env, ws, sends::About::Enrollment(parked.id)).await.unwrap();
+        assert_eq!((why.code.as_str(), why.next_at), ("invalid_prospect", None));
+        assert!(why.change.as_deref().unwrap().contains("give the prospect an address"), "{why:?}");
+
+        let fields = overture_engine::prospects::Fields { email: Some("rosa@d.test".into()), ..Default::default() };
+        overture_engine::prospects::update(env, ws, people[0], fields).await.unwrap();
+        net.run_for(DAY).await;
+        assert_eq!(world.post.asked(), ["rosa@d.test"]);
+        let states = (of(people[0]).await.state, of(people[1]).await.state);
+        assert_eq!(states, (EnrollmentState::Completed, EnrollmentState::InvalidProspect));
+    }
+
+    // SEQ-3, PR-1: people without an address are not of one company.
+    async fn a_reply_stops_nobody_else_without_an_address(test: TestDatabase) {
+        let net = Network::new(test).await;
+        let campaign = net.running(&["friendly-grace", "quiet-rosa"]).await;
+        let database = &net.outreach.kit.database;
+        database.execute_raw("UPDATE prospects SET email = 'li.' || id || '@noemail.invalid', email_key = 'li.' || id || '@noemail.invalid'").await.unwrap();
+        database.execute_raw("UPDATE campaigns SET stop_on_company_reply = TRUE").await.unwrap();
+        net.run_for(DAY * 2).await;
+        let mut states: Vec<_> = net.outreach.enrollments(campaign).await.iter().map(|one| one.state).collect();
+        states.sort();
+        assert_eq!(states, [EnrollmentState::Replied, EnrollmentState::Completed]);
+    }
+
     // LI-8: the account rests as long as the service asks for, and the step goes out once.
     async fn a_limit_of_the_network_defers(test: TestDatabase) {
         let net = Network::new(test).await;
@@ -300,6 +367,13 @@ on_both! {
         let parked = net.only(campaign).await;
         assert_eq!(parked.state, EnrollmentState::InvalidProspect, "{}", parked.reason);
         assert_eq!(net.calls("invite", "shy-pia").await, "0");
+
+        // Another profile, and it goes on.
+        let url = "https://www.linkedin.com/in/quiet-pia".to_owned();
+        let fields = overture_engine::prospects::Fields { linkedin_url: Some(url), ..Default::default() };
+        overture_engine::prospects::update(net.outreach.env(), net.outreach.ws, parked.prospect_id, fields).await.unwrap();
+        net.run_for(HOUR * 2).await;
+        assert_eq!(net.calls("invite", "quiet-pia").await, "1");
     }
 
     // LI-5, CAP-2, SAFE-5: each kind has its own daily cap, and its counter is what happened.

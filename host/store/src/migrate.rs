@@ -40,6 +40,7 @@ migrations! {
     17 "0017_incomplete";
     18 "0018_mail_domains";
     19 "0019_thresholds";
+    20 "0020_people";
 }
 
 /// How far a database is.

@@ -1,5 +1,9 @@
 //! Prospects: unique by folded address in a workspace (PR-1).
 
+mod addresses;
+
+pub use addresses::{list_by_profiles, set_addresses};
+
 use std::{
     borrow::Borrow,
     collections::{BTreeMap, HashSet},

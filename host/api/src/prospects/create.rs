@@ -15,8 +15,11 @@ use crate::{Answer, Body, Caller, Created, Error, error::ErrorEnvelope};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ProspectIn {
+    /// May be left out where `linkedinUrl` says who it is: then the answer has a placeholder in its
+    /// place, to which no mail is ever sent.
+    #[serde(default)]
     #[schema(example = "ada@example.com")]
-    email: String,
+    email: Option<String>,
     #[serde(default)]
     #[schema(example = "Ada")]
     first_name: Option<String>,
@@ -53,14 +56,16 @@ pub(super) struct ProspectIn {
     list_id: Option<String>,
 }
 
-/// Adds a prospect. One with this address that is there already is the answer, unchanged, with 200.
+/// Adds a prospect. One with this address that is there already is the answer, unchanged, with 200;
+/// without an address the one with this `linkedinUrl`.
 #[utoipa::path(
     post, path = "/prospects", tag = "Prospects", request_body = ProspectIn,
     responses(
         (status = 201, body = Answer<ProspectOut>),
         (status = 200, description = "It was there already", body = Answer<ProspectOut>),
         (status = 400, body = ErrorEnvelope),
-        (status = 404, description = "There is no such list", body = ErrorEnvelope)
+        (status = 404, description = "There is no such list", body = ErrorEnvelope),
+        (status = 409, description = "Somebody without an address has this profile: the address is given by PATCH", body = ErrorEnvelope)
     )
 )]
 pub(super) async fn create(
@@ -74,6 +79,7 @@ pub(super) async fn create(
         Error::field("listId", "invalid", error.to_string())
     })?;
     let fields = ProspectPatch {
+        email: body.email,
         first_name: body.first_name,
         last_name: body.last_name,
         company: body.company,
@@ -88,7 +94,7 @@ pub(super) async fn create(
         tags: body.tags,
         custom_fields: body.custom_fields,
     };
-    let (prospect, new) = prospects::create(&env, ws, &body.email, fields.into(), list_id).await?;
+    let (prospect, new) = prospects::create(&env, ws, fields.into(), list_id).await?;
     Ok(match new {
         true => Created(ProspectOut::from(prospect)).into_response(),
         false => Answer::new(ProspectOut::from(prospect)).into_response(),

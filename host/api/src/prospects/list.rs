@@ -25,7 +25,7 @@ list_params! {
         /// Exactly this tag.
         #[param(example = "fair")]
         tag: Option<String>,
-        /// The domain of the address.
+        /// The domain of the address; `noemail.invalid` for people whose address is not known.
         #[param(example = "example.com")]
         domain: Option<String>,
         /// Part of any field, also of tags and custom fields, in any case; from 3 characters on. First

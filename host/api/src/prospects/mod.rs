@@ -23,6 +23,8 @@ endpoints! {
 pub(crate) struct ProspectOut {
     #[schema(example = "pro_01kjq5t3k8e9v8z2m4n6p7r8s9")]
     id: String,
+    /// Of a person whose address nobody knows a placeholder, `li.<user name>@noemail.invalid`: no mail
+    /// goes there, and mail steps wait as `invalid_prospect` until the address is given.
     #[schema(example = "ada@example.com")]
     email: String,
     first_name: String,
@@ -89,6 +91,9 @@ impl From<Prospect> for ProspectOut {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ProspectPatch {
+    /// The address of a person who had none; one that is there doesn't change.
+    #[schema(example = "ada@example.com")]
+    email: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,
     company: Option<String>,
@@ -111,6 +116,7 @@ pub(crate) struct ProspectPatch {
 impl From<ProspectPatch> for Fields {
     fn from(patch: ProspectPatch) -> Self {
         Self {
+            email: patch.email,
             first_name: patch.first_name,
             last_name: patch.last_name,
             company: patch.company,

@@ -5,13 +5,15 @@ use overture_engine::{Env, prospects};
 use super::{ProspectOut, ProspectPatch};
 use crate::{Answer, Body, Caller, Error, PathId, error::ErrorEnvelope};
 
-/// Changes the fields that are given. `customFields` replaces all custom fields.
+/// Changes the fields that are given. `customFields` replaces all custom fields. An `email` is taken
+/// where none was known: what waited for it goes on.
 #[utoipa::path(
     patch, path = "/prospects/{id}", tag = "Prospects", params(("id" = String, Path)), request_body = ProspectPatch,
     responses(
         (status = 200, body = Answer<ProspectOut>),
         (status = 400, body = ErrorEnvelope),
-        (status = 404, body = ErrorEnvelope)
+        (status = 404, body = ErrorEnvelope),
+        (status = 409, description = "The prospect has another address, or another prospect has this one", body = ErrorEnvelope)
     )
 )]
 pub(super) async fn update(

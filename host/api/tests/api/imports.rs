@@ -145,6 +145,45 @@ on_both! {
         assert_eq!(profile("bob@example.com").await, "https://www.linkedin.com/in/bob", "it keeps what it had");
     }
 
+    // PR-1: a profile says who somebody is where the row has no address.
+    async fn profiles_stand_in_for_addresses(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let import = async |query: &str, file: &str| {
+            let import = api.raw("POST", &format!("/imports?{query}"), file.to_owned()).await;
+            let counts = ["created", "updated", "duplicate", "suppressed", "invalid"].map(|count| import.data()[count].as_i64().unwrap());
+            let problems = api.get(&format!("/imports/{}/problems", import.id())).await;
+            let reasons = problems.data().as_array().unwrap().iter().map(|row| row["reason"].as_str().unwrap().to_owned());
+            (counts, reasons.collect::<Vec<_>>())
+        };
+        let people = async || {
+            let found = api.get("/prospects?sort=email").await;
+            let row = |row: &serde_json::Value| format!("{} {}", row["email"].as_str().unwrap(), row["firstName"].as_str().unwrap());
+            found.data().as_array().unwrap().iter().map(row).collect::<Vec<_>>()
+        };
+        let alone = "First name,LinkedIn profile\nAda,linkedin.com/in/Ada-L\nAgain,https://de.linkedin.com/in/ada-l/\nBob,linkedin.com/in/bob\nNobody,\nWrong,example.com\n";
+        let (counts, reasons) = import("", alone).await;
+        assert_eq!(counts, [2, 0, 1, 0, 2], "{reasons:?}");
+        assert_eq!(reasons[1], "the row has neither an address nor a LinkedIn profile");
+        assert!(reasons[2].starts_with("the row has no address, and linkedinUrl is left out: `example.com`: "), "{reasons:?}");
+        assert_eq!(people().await, ["li.ada-l@noemail.invalid Ada", "li.bob@noemail.invalid Bob"]);
+
+        // Addresses found elsewhere: they go to those who are there, where the caller says so.
+        let enriched = "email,linkedin,first name\nada@example.com,linkedin.com/in/ada-l,Ada Augusta\nbob@,linkedin.com/in/bob,Bob\ncy@example.com,linkedin.com/in/cy,Cy\nx@noemail.invalid,linkedin.com/in/ada-l,Ada\n,linkedin.com/in/ada-l,Again\n";
+        let (counts, reasons) = import("", enriched).await;
+        assert_eq!(counts, [1, 0, 2, 0, 2]);
+        assert!(reasons.contains(&"a prospect with this LinkedIn profile is there already, without an address".to_owned()), "{reasons:?}");
+        let (counts, reasons) = import("updateExisting=true", enriched).await;
+        assert_eq!(counts, [0, 2, 1, 0, 2], "{reasons:?}");
+        assert_eq!(people().await, ["ada@example.com Ada Augusta", "cy@example.com Cy", "li.bob@noemail.invalid Bob"]);
+
+        // Who has an address is known by the profile all the same, in the workspace and in the file.
+        api.post("/prospects/suppress", json!({"emails": ["cy@example.com", "sue@example.com"]})).await;
+        let mixed = "email,linkedin\n,linkedin.com/in/ada-l\n,linkedin.com/in/cy\ndee@example.com,linkedin.com/in/dee\n,linkedin.com/in/dee\nsue@example.com,linkedin.com/in/sue\n,linkedin.com/in/sue\nli.bob@noemail.invalid,linkedin.com/in/bob\n";
+        let (counts, reasons) = import("", mixed).await;
+        assert_eq!(counts, [1, 0, 3, 3, 0], "{reasons:?}");
+        assert_eq!(people().await.len(), 4);
+    }
+
     // PR-2: a formula is data, and no file that we write has one.
     async fn formulas_stay_data(test: TestDatabase) {
         let api = Api::new(test).await;
@@ -312,12 +351,12 @@ on_both! {
             400 {
               "error": {
                 "code": "validation_error",
-                "message": "file: no column holds e-mail addresses; the file has: `name`, `plan`. Name one `email`, or map it",
+                "message": "file: no column holds e-mail addresses; the file has: `name`, `plan`. Name one `email`, or map it; `linkedinUrl` will do for people whose address is not known",
                 "details": [
                   {
                     "field": "file",
                     "code": "no_email_column",
-                    "message": "no column holds e-mail addresses; the file has: `name`, `plan`. Name one `email`, or map it"
+                    "message": "no column holds e-mail addresses; the file has: `name`, `plan`. Name one `email`, or map it; `linkedinUrl` will do for people whose address is not known"
                   }
                 ]
               }

@@ -83,6 +83,58 @@ on_both! {
         assert_eq!(api.patch(&path, patch(" ")).await.data()["linkedinUrl"], "");
     }
 
+    // PR-1, PR-7: where nobody knows an address, the profile says who somebody is.
+    async fn a_profile_stands_in_for_the_address(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let placeholder = "li.ada-l@noemail.invalid";
+        let ada = api.post("/prospects", json!({"linkedinUrl": "linkedin.com/in/Ada-L/?x=y", "firstName": "Ada"})).await;
+        assert_eq!((ada.status, &ada.data()["email"]), (201, &json!(placeholder)));
+        for again in [
+            json!({"linkedinUrl": "https://de.linkedin.com/in/ada-l"}),
+            json!({"linkedinUrl": "linkedin.com/in/ada-l", "email": placeholder}),
+            json!({"linkedinUrl": "linkedin.com/in/ada-l", "email": " "}),
+        ] {
+            let found = api.post("/prospects", again).await;
+            assert_eq!((found.status, found.data()), (200, ada.data()));
+        }
+        for (refused, field) in [
+            (json!({}), "email"),
+            (json!({"linkedinUrl": " "}), "email"),
+            (json!({"linkedinUrl": "nonsense"}), "linkedinUrl"),
+            (json!({"email": placeholder}), "email"),
+            (json!({"email": "x@noemail.invalid", "linkedinUrl": "linkedin.com/in/ada-l"}), "email"),
+        ] {
+            let answer = api.post("/prospects", refused.clone()).await;
+            assert_eq!(answer.refusal(), (400, "validation_error", vec![field]), "{refused}");
+        }
+        let bob = api.post("/prospects", json!({"email": "bob@example.com"})).await;
+        let own = json!({"email": "ada@example.com", "linkedinUrl": "linkedin.com/in/ada-l"});
+        let known = api.post("/prospects", own).await;
+        assert_eq!(known.refusal(), (409, "conflict", vec![]));
+        assert!(known.body["error"]["message"].as_str().unwrap().contains(ada.id()), "{}", known.shown());
+
+        let path = format!("/prospects/{}", ada.id());
+        assert_eq!(api.patch(&path, json!({"linkedinUrl": ""})).await.refusal(), (400, "validation_error", vec!["email"]));
+        assert_eq!(api.patch(&path, json!({"email": "ada"})).await.refusal(), (400, "validation_error", vec!["email"]));
+        assert_eq!(api.patch(&path, json!({"email": "x@noemail.invalid"})).await.refusal(), (400, "validation_error", vec!["email"]));
+        assert_eq!(api.patch(&path, json!({"email": "BOB@example.com"})).await.refusal(), (409, "conflict", vec![]));
+        assert_eq!(api.patch(&path, json!({"linkedinUrl": "linkedin.com/in/ada-b"})).await.data()["email"], "li.ada-b@noemail.invalid");
+        let other = api.post("/prospects", json!({"linkedinUrl": "linkedin.com/in/ada-l"})).await;
+        assert_eq!(other.status, 201, "the profile is free again");
+        assert_eq!(api.patch(&path, json!({"linkedinUrl": "linkedin.com/in/ada-l"})).await.refusal(), (409, "conflict", vec![]));
+
+        let given = api.patch(&path, json!({"email": " Ada@example.com "})).await;
+        assert_eq!((&given.data()["email"], &given.data()["linkedinUrl"]), (&json!("Ada@example.com"), &json!("https://www.linkedin.com/in/ada-b")));
+        assert_eq!(api.get("/prospects?search=ada@example").await.data()[0]["id"], ada.id());
+        let found = api.post("/prospects", json!({"linkedinUrl": "linkedin.com/in/ada-b"})).await;
+        assert_eq!((found.status, found.id()), (200, ada.id()), "the profile still says who it is");
+        assert_eq!(api.get("/prospects?domain=noemail.invalid").await.data()[0]["id"], other.id());
+        assert_eq!(api.patch(&format!("/prospects/{}", bob.id()), json!({"email": ""})).await.refusal(), (409, "conflict", vec![]));
+        // SUP-1: they are suppressed like anybody.
+        api.post("/prospects/suppress", json!({"emails": [" LI.ada-l@noemail.invalid"]})).await;
+        assert_eq!(api.get(&format!("/prospects/{}", other.id())).await.data()["status"], "suppressed");
+    }
+
     // PR-1
     async fn it_comes_to_a_list(test: TestDatabase) {
         let api = Api::new(test).await;
@@ -197,7 +249,8 @@ on_both! {
             "#);
         assert_eq!(api.get(&path).await.data(), changed.data());
         let refused = api.patch(&path, json!({"email": "other@example.com"})).await;
-        assert_eq!(refused.refusal(), (400, "validation_error", vec!["email"]), "the address is who it is");
+        assert_eq!(refused.refusal(), (409, "conflict", vec![]), "the address is who it is");
+        assert_eq!(api.patch(&path, json!({"email": " ADA@example.com"})).await.data()["email"], "ada@example.com");
         assert_eq!(api.get(&path).await.data(), changed.data());
     }
 

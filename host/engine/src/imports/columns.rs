@@ -74,10 +74,11 @@ pub struct Columns(Vec<Column>);
 impl Columns {
     /// Finds out what the columns hold: by the caller's mapping, by `custom:NAME`, by the usual
     /// names, else as a custom field of the header's name. A file whose headers name no address is
-    /// searched for the one column that holds addresses.
+    /// searched for the one column that holds addresses; where there are LinkedIn profiles it may
+    /// have none (PR-1).
     ///
     /// # Errors
-    /// When no column holds addresses, or two claim the same field, or the mapping names what is
+    /// When no column says who somebody is, or two claim the same field, or the mapping names what is
     /// not there.
     pub(super) fn find<'a>(
         headers: &csv::StringRecord,
@@ -142,9 +143,10 @@ impl Columns {
                 self.0[column] = Column::Field(Field::Email);
                 Ok(())
             }
+            [] if self.0.contains(&Column::Field(Field::LinkedinUrl)) => Ok(()),
             [] => {
                 let message = format!(
-                    "no column holds e-mail addresses; the file has: {}. Name one `email`, or map it",
+                    "no column holds e-mail addresses; the file has: {}. Name one `email`, or map it; `linkedinUrl` will do for people whose address is not known",
                     quoted(headers.iter())
                 );
                 Err(Error::field("file", "no_email_column", message))
@@ -329,6 +331,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!(found.0, [custom("who"), Column::Field(Field::Email)]);
+    }
+
+    // PR-1: the profile says who it is.
+    #[test]
+    fn a_file_may_have_profiles_alone() {
+        let headers = &["name", "LinkedIn profile"];
+        let found = check(headers, &[&["Ada", "linkedin.com/in/ada-l"]], &[]).unwrap();
+        assert_eq!(found.0, [custom("name"), Column::Field(Field::LinkedinUrl)]);
+        let found = check(
+            headers,
+            &[&["ada@example.com", "linkedin.com/in/ada-l"]],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            found.0[0],
+            Column::Field(Field::Email),
+            "a column of addresses counts all the same"
+        );
     }
 
     #[test]

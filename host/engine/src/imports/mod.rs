@@ -9,6 +9,7 @@
 
 mod columns;
 mod export;
+mod recognise;
 mod rows;
 mod sheet;
 mod text;
@@ -46,7 +47,8 @@ pub struct Options {
     pub list_id: Option<ListId>,
     /// Or a list of this name, made when there is none.
     pub list_name: Option<String>,
-    /// People who are there already get the file's values, where it has some.
+    /// People who are there already get the file's values, where it has some, and their address where
+    /// they had none.
     pub update_existing: bool,
     /// Header of the file → field (`firstName`, `custom:plan`), before all guessing.
     pub mapping: BTreeMap<String, String>,

@@ -9,7 +9,7 @@ use std::{
 
 use overture_domain::{
     WorkspaceId, linkedin,
-    prospects::{Prospect, email_key, email_problem},
+    prospects::{Prospect, email_key},
 };
 use overture_store::imports::{Counts, Problem, Trouble};
 
@@ -17,7 +17,7 @@ use super::{
     Columns, sheet,
     text::{Decoded, ReadSeek, Text, unreadable},
 };
-use crate::{Env, Error, Result};
+use crate::{Env, Error, Result, prospects::address};
 
 /// The longest value of a field, in characters; longer ones are a sign of a broken file.
 const LONGEST_VALUE: usize = 2_000;
@@ -200,11 +200,20 @@ impl Batch {
             return self.note(row, Trouble::Invalid, reason);
         }
         let mut prospect = columns.prospect(record, env.id(), ws, env.now());
-        if let Some(problem) = email_problem(&prospect.email) {
-            let reason = format!("`{}`: {problem}", prospect.email);
-            return self.note(row, Trouble::Invalid, reason);
-        }
         let left_out = normalise_profile(&mut prospect);
+        prospect.email = match address::of(&prospect.email, &prospect.linkedin_url) {
+            Ok(address) => address,
+            Err(problem) => {
+                let reason = match (&*prospect.email, left_out) {
+                    ("", None) => {
+                        "the row has neither an address nor a LinkedIn profile".to_owned()
+                    }
+                    ("", Some(why)) => format!("the row has no address, and {why}"),
+                    (email, _) => format!("`{email}`: {problem}"),
+                };
+                return self.note(row, Trouble::Invalid, reason);
+            }
+        };
         let key = email_key(&prospect.email);
         self.people.push(Candidate {
             again: seen.again(&key),

@@ -9,7 +9,10 @@ use overture_store::{
     lists, prospects, suppressions,
 };
 
-use super::rows::{Batch, Candidate, FileRow};
+use super::{
+    recognise,
+    rows::{Batch, Candidate, FileRow},
+};
 use crate::{Env, Error, Result, sends};
 
 /// Writes a batch: who is suppressed and who is there already is asked in its transaction.
@@ -24,6 +27,7 @@ pub(super) async fn write(
     mut batch: Batch,
 ) -> Result<()> {
     let ws = import.workspace_id;
+    recognise::recognise(tx, env, ws, &mut batch.people, update).await?;
     let mut people = without_suppressed(tx, import, &mut batch).await?;
     // Imports side by side add the same people in the same order, so that none waits in a circle.
     people.sort_by(|a, b| a.key.cmp(&b.key));
@@ -60,8 +64,13 @@ pub(super) async fn write(
             note_left_out(&mut batch, row, person.left_out);
             updated.push(merged(known, person.prospect));
         } else {
-            let reason = "a prospect with this address is there already".to_owned();
-            batch.note(row, Trouble::Duplicate, reason);
+            let reason = match known.address() {
+                Some(_) => "a prospect with this address is there already",
+                None => {
+                    "a prospect with this LinkedIn profile is there already, without an address"
+                }
+            };
+            batch.note(row, Trouble::Duplicate, reason.to_owned());
         }
     }
     if !updated.is_empty() {

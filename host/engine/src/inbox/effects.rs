@@ -13,7 +13,7 @@ use overture_domain::{
     messages::{Attribution, Direction, Label, MailMessage, Message},
     pacing,
     planted::{Bug, planted},
-    prospects::{Prospect, SuppressionSource, email_domain, email_key},
+    prospects::{NO_ADDRESS_DOMAIN, Prospect, SuppressionSource, email_domain, email_key},
     windows,
 };
 use overture_mail::{inbound::Report, smtp::ReplyClass};
@@ -225,10 +225,11 @@ impl Apply<'_> {
         self.tell(tx, kind, taken, Some(key), json!({})).await
     }
 
-    /// Everybody else in the campaign at the same company; a mail service's domain is none (SEQ-3).
+    /// Everybody else in the campaign at the same company; a mail service's domain is none (SEQ-3),
+    /// nor is that of people without an address.
     async fn stop_colleagues(&self, tx: &mut Tx, origin: &Origin) -> Result<()> {
         let domain = email_domain(&origin.prospect_email);
-        if is_free_mail(&domain) {
+        if is_free_mail(&domain) || domain == NO_ADDRESS_DOMAIN {
             return Ok(());
         }
         let (ws, campaign) = (self.ws(), origin.campaign_id);

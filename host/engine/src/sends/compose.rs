@@ -377,7 +377,7 @@ fn with_tags<T>(
         first_name: Some(&prospect.first_name),
         last_name: Some(&prospect.last_name),
         full_name: Some(&full_name),
-        email: Some(&prospect.email),
+        email: prospect.address(),
         company: Some(&prospect.company),
         role: Some(&prospect.role),
         phone: Some(&prospect.phone),

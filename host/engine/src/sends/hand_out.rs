@@ -14,7 +14,7 @@ use overture_domain::{
     enrollments::{Action, ActionState, Enrollment, EnrollmentState, Job, Lane},
     events::{Event, EventKind},
     planted::{Bug, planted},
-    prospects::{NO_MX, Prospect, ProspectStatus, email_domain, email_key},
+    prospects::{NO_ADDRESS, NO_MX, Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
 use overture_store::{accounts, caps, caps::Use, lanes::Look, people};
@@ -218,6 +218,9 @@ impl<'a> Batch<'a> {
         if step.kind.waits() {
             let reason = "the invitation was not accepted in time";
             return Fate::Finish(EnrollmentState::Stopped, reason.to_owned());
+        }
+        if world.lacks_address(enrollment) {
+            return Fate::Park(EnrollmentState::InvalidProspect, NO_ADDRESS.to_owned());
         }
         let sticky = world.sticky(enrollment);
         if let Some(account) = sticky.filter(|a| a.status != AccountStatus::Connected) {

@@ -108,8 +108,32 @@ pub(crate) async fn data_changed_in(
     ws: WorkspaceId,
     prospects: &[ProspectId],
 ) -> Result<()> {
+    let waited = EnrollmentState::PendingTemplateVariableResolution;
+    resume_in(tx, env, ws, prospects, waited).await
+}
+
+/// Where prospects are reached has changed, their address or their profile: the same for those of
+/// their enrollments that could not reach them (SAFE-2).
+///
+/// # Errors
+/// Only the store's.
+pub(crate) async fn reach_changed_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    prospects: &[ProspectId],
+) -> Result<()> {
+    resume_in(tx, env, ws, prospects, EnrollmentState::InvalidProspect).await
+}
+
+async fn resume_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    prospects: &[ProspectId],
+    from: EnrollmentState,
+) -> Result<()> {
     let now = env.now();
-    let from = EnrollmentState::PendingTemplateVariableResolution;
     let resumed = enrollments::resume_prospects(tx, ws, prospects, from, now).await?;
     events::insert(tx, &resumed_events(env, &resumed, now)).await?;
     Ok(())

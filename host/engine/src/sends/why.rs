@@ -9,6 +9,7 @@ use overture_domain::{
     campaigns::{Campaign, CampaignStatus, Pause},
     caps::Limit,
     enrollments::{Enrollment, EnrollmentState, Job, JobState},
+    prospects::NO_ADDRESS,
     safety::REST,
 };
 use overture_store::{Read, accounts, audit, campaigns, caps, enrollments, jobs};
@@ -165,6 +166,10 @@ async fn of_enrollment(
         return Ok(Answer::new("none", "it is on its way").until(now));
     }
     let world = World::load(on, env, ws, std::slice::from_ref(&job), presets.clone()).await?;
+    if world.lacks_address(enrollment) {
+        let answer = Answer::new(EnrollmentState::InvalidProspect.name(), NO_ADDRESS);
+        return Ok(answer.unless(GIVE_ADDRESS));
+    }
     if let Some(slot) = place(on, env, &world, enrollment, only).await? {
         return of_place(on, &world, enrollment, &job, &slot).await;
     }
@@ -271,6 +276,7 @@ async fn of_place(
 }
 
 const WIDEN: &str = "widen the campaign's sending window";
+const GIVE_ADDRESS: &str = "give the prospect an address: PATCH /prospects/{id} with email, or overture prospect set ID email=…";
 
 fn of_why(why: &Why) -> Answer {
     let words = why.words();
@@ -387,6 +393,7 @@ fn of_state(enrollment: &Enrollment) -> Answer {
             answer.unless("fill in the field, or give it a default in the text")
         }
         PausedAccount => answer.unless("connect its mailbox again"),
+        InvalidProspect if enrollment.reason == NO_ADDRESS => answer.unless(GIVE_ADDRESS),
         UnresolvedUrl | InvalidProspect => answer.unless("correct the prospect's data"),
         AmbiguousSend => answer.unless(
             "look into the folder Sent, then decide: overture send resolve, or POST /sends/resolve",

@@ -248,6 +248,14 @@ impl World {
         steps.find(|step| step.step_index == enrollment.step_index)
     }
 
+    /// Whether the next step is a mail to somebody whose address nobody knows (PR-1).
+    pub(super) fn lacks_address(&self, enrollment: &Enrollment) -> bool {
+        let prospect = self.prospects.get(&enrollment.prospect_id);
+        let step = self.step(enrollment);
+        step.is_some_and(|step| step.channel == Channel::Mail)
+            && prospect.is_some_and(|prospect| prospect.address().is_none())
+    }
+
     /// The action of that step, where it was handed out before.
     pub(super) fn begun(&self, enrollment: &Enrollment) -> Option<&Action> {
         let step = self.step(enrollment)?;

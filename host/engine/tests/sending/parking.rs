@@ -15,6 +15,7 @@ use overture_engine::{
     BeforeBody,
     campaigns::{self, CampaignPatch, StepIn},
     mailboxes::{self, NewMailbox},
+    sends,
     suppressions::{self, Suppress},
 };
 use overture_plugin_host::{
@@ -162,6 +163,38 @@ on_both! {
         assert_eq!(world.post.asked(), ["p2@d0.test"]);
         let found: Vec<_> = world.enrollments(campaign).await.into_iter().map(|e| e.state).collect();
         assert_eq!(found, [EnrollmentState::Unsubscribed, EnrollmentState::Stopped, EnrollmentState::Completed, EnrollmentState::Stopped]);
+    }
+
+    // PR-1, SCH-9: without an address there is no mail, and the answer says so before and after.
+    async fn who_has_no_address_waits_for_one(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let without = overture_domain::prospects::Prospect {
+            linkedin_url: "https://www.linkedin.com/in/ada-l".into(),
+            ..world.prospect("li.ada-l@noemail.invalid")
+        };
+        let people = world.write_prospects(&[without, world.prospect("bob@d.test")]).await;
+        let campaign = world.running(&[&mailbox], &people).await;
+        world.settle().await;
+        let theirs = async || world.enrollments(campaign).await.into_iter().find(|one| one.prospect_id == people[0]).unwrap();
+        let open = theirs().await;
+        let why = || sends::why(world.env(), world.ws, sends::About::Enrollment(open.id));
+        let early = why().await.unwrap();
+        assert_eq!((open.state.is_open(), early.code.as_str(), early.next_at), (true, "invalid_prospect", None));
+        world.run_until(monday(10, 0)).await;
+        assert_eq!(world.post.asked(), ["bob@d.test"]);
+        let parked = theirs().await;
+        assert_eq!((parked.state, parked.next_action_at), (EnrollmentState::InvalidProspect, None));
+        let late = why().await.unwrap();
+        assert_eq!((&late.code, &late.reason, &late.change), (&early.code, &early.reason, &early.change));
+        let told = world.events(EventKind::EnrollmentParked).await;
+        assert_eq!(told[0].data["reason"], parked.reason.as_str());
+
+        let fields = overture_engine::prospects::Fields { email: Some("ada@d.test".into()), ..Default::default() };
+        overture_engine::prospects::update(world.env(), world.ws, people[0], fields).await.unwrap();
+        world.run_for(HOUR).await;
+        assert_eq!(world.post.asked(), ["bob@d.test", "ada@d.test"]);
+        all_are(&world, campaign, EnrollmentState::Completed).await;
     }
 
     // An address that can't be written to is parked, not lost, and its mail counts nowhere (CAP-2).

@@ -15,7 +15,7 @@ pub enum Command {
         /// The prospect's id (pro_…)
         id: String,
     },
-    /// Add a prospect; one with this address stays as it is
+    /// Add a prospect; one with this address, or without an address this profile, stays as it is
     Add(Add),
     /// Change fields of a prospect
     Set {
@@ -45,13 +45,20 @@ pub struct Filter {
 
 #[derive(Debug, Args)]
 pub struct Add {
-    email: String,
-    /// Fields as FIELD=VALUE, named as in the API: firstName=Ada
-    #[arg(value_parser = field)]
+    /// The address, and fields as FIELD=VALUE, named as in the API: firstName=Ada; linkedinUrl=… will
+    /// do for the address
+    #[arg(required = true, value_name = "EMAIL|FIELD=VALUE", value_parser = email_or_field)]
     fields: Vec<(String, String)>,
     /// Put it on this list, by name
     #[arg(long)]
     list: Option<String>,
+}
+
+fn email_or_field(text: &str) -> Result<(String, String), String> {
+    match text.contains('=') {
+        false => Ok(("email".to_owned(), text.to_owned())),
+        true => field(text),
+    }
 }
 
 fn field(text: &str) -> Result<(String, String), String> {
@@ -96,7 +103,6 @@ pub async fn run(client: &Client, command: Command) -> Result<()> {
         }
         Command::Add(add) => {
             let mut body = fields(add.fields);
-            body.insert("email".to_owned(), json!(add.email));
             if let Some(name) = &add.list {
                 body.insert("listId".to_owned(), json!(list::find(client, name).await?));
             }

@@ -142,11 +142,12 @@ async fn done(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>, Err
         Deed::Add(at, n) => {
             let email = format!("silent.late{n}.{}@d1.example", env.now().as_micros());
             let fields = Fields {
+                email: Some(email.clone()),
                 first_name: Some("Late".to_owned()),
                 company: Some("Company".to_owned()),
                 ..Fields::default()
             };
-            prospects::create(env, at.ws, &email, fields, None).await?;
+            prospects::create(env, at.ws, fields, None).await?;
             let who = Enroll {
                 emails: vec![email],
                 ..Enroll::default()

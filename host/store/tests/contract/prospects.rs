@@ -11,7 +11,9 @@ use overture_domain::{
     },
     rng::SeededRng,
 };
-use overture_store::{Database, Slice, imports, lists, on_both, people, prospects, suppressions};
+use overture_store::{
+    Database, Slice, imports, lists, mail_domains, on_both, people, prospects, suppressions,
+};
 
 const NOW: Timestamp = Timestamp::from_secs(1_772_442_000);
 
@@ -112,6 +114,42 @@ on_both! {
         assert_eq!(prospects::find(&mut on, ws, ada.id).await.unwrap(), Some(ada));
         let filter = prospects::Filter { search: Some("after".into()), ..Default::default() };
         assert_eq!(prospects::list(&mut on, ws, &filter, &Slice::first(10)).await.unwrap().len(), 1);
+    }
+
+    // PR-1: who has which profile, and another address.
+    async fn people_are_known_by_their_profiles(test: TestDatabase) {
+        let rng = SeededRng::new(31);
+        let (ws, other) = (workspace(&test.db, &rng).await, workspace(&test.db, &rng).await);
+        let at = |ws, email: &str, url: &str| Prospect { linkedin_url: url.into(), ..prospect(ws, &rng, email, "") };
+        let url = "https://www.linkedin.com/in/ada-l".to_owned();
+        let mut ada = at(ws, "li.ada-l@noemail.invalid", &url);
+        let (bob, plain) = (at(ws, "bob@example.com", "https://www.linkedin.com/in/bob"), at(ws, "cy@example.com", ""));
+        let foreign = at(other, "li.ada-l@noemail.invalid", &url);
+        let mut tx = test.db.begin().await.unwrap();
+        prospects::insert(&mut tx, &[ada.clone(), bob.clone(), plain, foreign]).await.unwrap();
+        tx.commit().await.unwrap();
+        let profiles = [url.clone(), String::new()];
+        let found = prospects::list_by_profiles(&mut test.db.reader(), ws, &profiles).await.unwrap();
+        assert_eq!(found, [ada.clone()], "nobody has an empty one");
+
+        let mut tx = test.db.begin().await.unwrap();
+        let taken = Prospect { email: "BOB@example.com".into(), ..ada.clone() };
+        let refused = prospects::set_addresses(&mut tx, &[taken]).await;
+        assert!(matches!(refused, Err(overture_store::Error::Unique)));
+        drop(tx);
+        ada.email = "Ada@new.example".into();
+        let mut tx = test.db.begin().await.unwrap();
+        prospects::set_addresses(&mut tx, &[ada.clone(), Prospect { workspace_id: other, ..bob.clone() }]).await.unwrap();
+        tx.commit().await.unwrap();
+        let on = &mut test.db.reader();
+        assert_eq!(prospects::list_by_emails(on, ws, &["ada@new.example".into()]).await.unwrap(), [ada]);
+        assert_eq!(prospects::find(on, ws, bob.id).await.unwrap(), Some(bob), "WS-1");
+        // PR-7: the domain of an address is asked for, that of a placeholder never.
+        let mut tx = test.db.begin().await.unwrap();
+        let due = mail_domains::claim(&mut tx, NOW, NOW, 10).await.unwrap();
+        let mut domains: Vec<_> = due.into_iter().map(|(domain, _)| domain).collect();
+        domains.sort();
+        assert_eq!(domains, ["example.com", "new.example"]);
     }
 
     // PR-3
