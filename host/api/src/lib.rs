@@ -17,6 +17,7 @@ mod campaigns;
 mod docs;
 mod error;
 mod events;
+mod filters;
 mod gate;
 mod health;
 mod imports;

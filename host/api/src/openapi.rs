@@ -14,8 +14,8 @@ use utoipa::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    alerts, campaigns, error::ErrorEnvelope, events, imports, lists, mailboxes, me, messages,
-    prospects, sends, shield, suppressions, webhooks, why,
+    alerts, campaigns, error::ErrorEnvelope, events, filters, imports, lists, mailboxes, me,
+    messages, prospects, sends, shield, suppressions, webhooks, why,
 };
 
 #[derive(OpenApi)]
@@ -72,6 +72,7 @@ resources!(
     me,
     prospects,
     lists,
+    filters,
     imports,
     suppressions,
     alerts,

@@ -168,6 +168,8 @@ ids! {
     AccountId, Account, "acc";
     ProspectId, Prospect, "pro";
     ListId, List, "lst";
+    /// A saved filter of prospects.
+    FilterId, Filter, "flt";
     ImportId, Import, "imp";
     CampaignId, Campaign, "cmp";
     StepId, Step, "stp";

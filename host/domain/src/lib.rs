@@ -12,6 +12,7 @@ pub mod caps;
 pub mod enrollments;
 pub mod events;
 pub mod experiments;
+pub mod filters;
 pub mod forecast;
 pub mod id;
 pub mod linkedin;
@@ -32,8 +33,8 @@ pub mod windows;
 
 pub use id::{
     AccountId, ActionId, AlertId, ApiKeyId, AttemptId, AuditId, CampaignId, DeliveryId,
-    EnrollmentId, EventId, HitId, HostId, Id, ImportId, JobId, ListId, MessageId, ProspectId,
-    RequestId, StepId, SuppressionId, UserId, VariantId, WebhookId, WorkspaceId,
+    EnrollmentId, EventId, FilterId, HitId, HostId, Id, ImportId, JobId, ListId, MessageId,
+    ProspectId, RequestId, StepId, SuppressionId, UserId, VariantId, WebhookId, WorkspaceId,
 };
 pub use rng::Rng;
 pub use time::{Clock, Timestamp};

@@ -20,6 +20,7 @@ pub mod counters;
 mod env;
 mod error;
 pub mod failpoints;
+pub mod filters;
 pub mod formatters;
 pub mod idempotency;
 pub mod imports;

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     client::Server,
     commands::{
-        alert, backup, campaign, compile_plugin, demo, doctor, events, import, key, list, mail,
-        mailbox, master_key, migrate, plugin, prospect, restore, rules, send, serve, shield,
+        alert, backup, campaign, compile_plugin, demo, doctor, events, filter, import, key, list,
+        mail, mailbox, master_key, migrate, plugin, prospect, restore, rules, send, serve, shield,
         simulate, template, user, why,
     },
     config::Config,
@@ -66,6 +66,9 @@ enum Command {
     /// Lists of prospects, through the API
     #[command(subcommand_required = true)]
     List(Remote<list::Command>),
+    /// Saved filters of prospects, through the API
+    #[command(subcommand_required = true)]
+    Filter(Remote<filter::Command>),
     /// Campaigns, through the API
     Campaign(Remote<campaign::Command>),
     /// Mails on their way, through the API
@@ -146,6 +149,7 @@ impl Cli {
             Command::Prospect(remote) => {
                 prospect::run(&remote.server.connect()?, remote.command).await
             }
+            Command::Filter(remote) => filter::run(&remote.server.connect()?, remote.command).await,
             Command::List(remote) => list::run(&remote.server.connect()?, remote.command).await,
             Command::Campaign(remote) => {
                 campaign::run(&remote.server.connect()?, remote.command).await

@@ -27,6 +27,7 @@ pub mod enrollments;
 mod error;
 pub mod events;
 pub mod evidence;
+pub mod filters;
 pub mod gauges;
 pub mod hosts;
 pub mod idempotency;

@@ -3,6 +3,7 @@
 mod addresses;
 
 pub use addresses::{list_by_profiles, set_addresses};
+pub use overture_domain::filters::Filter;
 
 use std::{
     borrow::Borrow,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use overture_domain::{
-    CampaignId, ListId, ProspectId, Timestamp, WorkspaceId, names,
+    ProspectId, Timestamp, WorkspaceId, names,
     prospects::{Prospect, ProspectStatus, email_key, search_key},
 };
 use serde_json::json;
@@ -248,34 +249,16 @@ impl slices::Sort for Sort {
     }
 }
 
-/// What to list; empty fields don't filter.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    pub email: Option<String>,
-    pub status: Option<ProspectStatus>,
-    pub list_id: Option<ListId>,
-    /// Who is or was in this campaign.
-    pub campaign_id: Option<CampaignId>,
-    /// Exactly this tag.
-    pub tag: Option<String>,
-    /// The domain of the address, in any case.
-    pub domain: Option<String>,
-    /// Part of any field, in any case (PR-3).
-    pub search: Option<String>,
-}
-
-impl Filter {
-    /// What stands in the folded text of whoever it lets through.
-    fn folded(&self) -> Vec<String> {
-        let at_domain = self.domain.iter().map(|domain| format!("@{domain}"));
-        let all = self
-            .search
-            .iter()
-            .chain(&self.tag)
-            .cloned()
-            .chain(at_domain);
-        all.map(|text| search_key(&text)).collect()
-    }
+/// What stands in the folded text of whoever a filter lets through.
+fn folded(filter: &Filter) -> Vec<String> {
+    let at_domain = filter.domain.iter().map(|domain| format!("@{domain}"));
+    let all = filter
+        .search
+        .iter()
+        .chain(&filter.tag)
+        .cloned()
+        .chain(at_domain);
+    all.map(|text| search_key(&text)).collect()
 }
 
 fn filtered(mut page: Query, filter: &Filter) -> Query {
@@ -327,7 +310,7 @@ pub async fn list(
     filter: &Filter,
     slice: &Slice<Sort>,
 ) -> Result<Vec<Prospect>> {
-    let page = match search::candidates(on, ws, &filter.folded()).await? {
+    let page = match search::candidates(on, ws, &folded(filter)).await? {
         None => query(sql!(COLUMNS)).bind(ws),
         Some(ids) => {
             let ids: Vec<_> = ids.iter().map(|id| json!({ "v": id })).collect();

@@ -13,6 +13,8 @@ mod deliveries;
 mod events;
 #[path = "contract/evidence.rs"]
 mod evidence;
+#[path = "contract/filters.rs"]
+mod filters;
 #[path = "contract/lanes.rs"]
 mod lanes;
 #[path = "contract/limits.rs"]

@@ -1,9 +1,9 @@
 use axum::extract::State;
 use overture_domain::id::kinds;
-use overture_engine::Env;
+use overture_engine::{Env, filters};
 use overture_store::prospects::{self, Sort};
 
-use super::ProspectOut;
+use super::{ProspectOut, filter::FilterBody};
 use crate::{
     Caller, Error, Page, Params,
     error::ErrorEnvelope,
@@ -32,6 +32,8 @@ list_params! {
         /// and last name are found together.
         #[param(min_length = 3, example = "ada love")]
         search: Option<String>,
+        /// A saved filter; other parameters take the place of its conditions.
+        filter_id: Option<String>,
     }
 }
 
@@ -47,28 +49,19 @@ pub(super) async fn list(
 ) -> Result<Page<ProspectOut>, Error> {
     let ws = caller.allow("prospects:read")?;
     let slice = params.page().slice::<Sort, kinds::Prospect>()?;
-    if let Some(search) = &params.search
-        && search.trim().chars().count() < 3
-    {
-        let message = "search for at least 3 characters";
-        return Err(Error::field("search", "too_short", message));
-    }
-    if let Some(domain) = &params.domain
-        && (domain.trim().is_empty() || domain.contains('@'))
-    {
-        let message = "a domain such as `example.com`";
-        return Err(Error::field("domain", "invalid", message));
-    }
-    let filter = prospects::Filter {
-        status: parsed("status", params.status.as_deref())?,
-        list_id: parsed("listId", params.list_id.as_deref())?,
-        campaign_id: parsed("campaignId", params.campaign_id.as_deref())?,
+    let saved = parsed("filterId", params.filter_id.as_deref())?;
+    let given = FilterBody {
         email: params.email,
+        status: params.status,
+        list_id: params.list_id,
+        campaign_id: params.campaign_id,
         tag: params.tag,
-        domain: params.domain.map(|domain| domain.trim().to_owned()),
-        search: params.search.map(|search| search.trim().to_owned()),
+        domain: params.domain,
+        search: params.search,
     };
-    let rows = prospects::list(&mut env.db.reader(), ws, &filter, &slice).await?;
+    let on = &mut env.db.reader();
+    let filter = filters::resolve(on, ws, saved, given.read("")?).await?;
+    let rows = prospects::list(on, ws, &filter, &slice).await?;
     let cursor = |row: &overture_domain::prospects::Prospect| {
         page::cursor(&slice, row.id, |_| {
             overture_domain::prospects::email_key(&row.email)

@@ -1,6 +1,7 @@
 //! `/prospects`
 
 mod create;
+pub(crate) mod filter;
 mod get;
 mod list;
 mod update;

@@ -18,6 +18,7 @@ fn filled(path: &str) -> String {
     let kinds = [
         ("/prospects/{id}", "pro"),
         ("/lists/{id}", "lst"),
+        ("/filters/{id}", "flt"),
         ("/imports/{id}", "imp"),
         ("/mailboxes/{id}", "acc"),
         ("/campaigns/{id}", "cmp"),
@@ -237,7 +238,7 @@ on_both! {
               }
             }
             "#);
-        for path in ["/prospects", "/lists", "/mailboxes", "/campaigns", "/webhooks", "/suppressions", "/events"] {
+        for path in ["/prospects", "/lists", "/filters", "/mailboxes", "/campaigns", "/webhooks", "/suppressions", "/events"] {
             for query in ["limit=0", "limit=-1", "limit=101", "limit=ten", "limit=", "cursor=", "cursor=7", "cursor=%27", "offset=3", "limit=99999999999999999999"] {
                 let answer = api.get(&format!("{path}?{query}")).await;
                 let field = query.split('=').next().unwrap();

@@ -12,6 +12,7 @@ use crate::{kit::Api, messages, operations};
 struct World {
     prospect: String,
     list: String,
+    filter: String,
     import: String,
     mailbox: String,
     campaign: String,
@@ -26,6 +27,14 @@ impl World {
     async fn new(api: &Api) -> Self {
         let list = api
             .post("/lists", json!({"name": "Fair"}))
+            .await
+            .id()
+            .to_owned();
+        let filter = api
+            .post(
+                "/filters",
+                json!({"name": "Fair", "filter": {"listId": list}}),
+            )
             .await
             .id()
             .to_owned();
@@ -69,6 +78,7 @@ impl World {
         Self {
             prospect,
             list,
+            filter,
             import,
             mailbox,
             campaign,
@@ -85,6 +95,7 @@ impl World {
         match path.split('/').nth(1).unwrap() {
             "prospects" => &self.prospect,
             "lists" => &self.list,
+            "filters" => &self.filter,
             "imports" => &self.import,
             "mailboxes" => &self.mailbox,
             "campaigns" => &self.campaign,
@@ -166,7 +177,7 @@ on_both! {
             }
         }
         assert_eq!(seen(&api, &world).await, before, "nothing was changed");
-        for path in ["/prospects", "/lists", "/mailboxes", "/campaigns", "/webhooks", "/suppressions"] {
+        for path in ["/prospects", "/lists", "/filters", "/mailboxes", "/campaigns", "/webhooks", "/suppressions"] {
             assert_eq!(stranger.get(path).await.data(), &json!([]), "{path}");
         }
     }
@@ -203,6 +214,11 @@ on_both! {
         assert_eq!((&enrolled.data()["enrolled"], &enrolled.data()["notFound"]), (&json!(0), &json!(2)));
         let added = stranger.post(&format!("/lists/{}/prospects", own.0), json!({"prospectIds": [world.prospect]})).await;
         assert_eq!(added.data()["addedCount"], 0);
+        assert_eq!(stranger.get(&format!("/prospects?filterId={}", world.filter)).await.refusal(), (400, "validation_error", vec!["filterId"]));
+        for filter in [json!({"listId": world.list}), json!({"campaignId": world.campaign})] {
+            let field = format!("filter.{}", filter.as_object().unwrap().keys().next().unwrap());
+            assert_eq!(refusal("POST", "/filters", json!({"name": "Mine", "filter": filter})).await, (400, field));
+        }
         let replayed = stranger.post(&format!("/webhooks/{}/replay", own.1), json!({"deliveryIds": [world.delivery]})).await;
         assert_eq!(replayed.data()["replayedCount"], 0);
         for query in [format!("/prospects?listId={}", world.list), format!("/events?campaignId={}", world.campaign), format!("/events?prospectId={}", world.prospect), format!("/prospects?cursor={}", world.prospect)] {

@@ -11,6 +11,7 @@ mod contract;
 mod docs;
 mod errors;
 mod events;
+mod filters;
 mod health;
 mod imports;
 mod isolation;

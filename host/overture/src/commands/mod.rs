@@ -7,6 +7,7 @@ pub mod compile_plugin;
 pub mod demo;
 pub mod doctor;
 pub mod events;
+pub mod filter;
 pub mod import;
 pub mod key;
 pub mod list;

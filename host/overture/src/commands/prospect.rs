@@ -3,7 +3,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::{list, say};
+use super::{filter as saved, list, say};
 use crate::client::Client;
 
 #[derive(Debug, Subcommand)]
@@ -27,8 +27,18 @@ pub enum Command {
     },
 }
 
+/// Whom a command is about.
 #[derive(Debug, Args)]
 pub struct Filter {
+    /// Those whom this saved filter shows, by name; other choices take the place of its own
+    #[arg(long)]
+    filter: Option<String>,
+    #[command(flatten)]
+    conditions: Conditions,
+}
+
+#[derive(Debug, Args)]
+pub struct Conditions {
     /// Part of any field, from 3 characters on
     #[arg(long)]
     search: Option<String>,
@@ -41,6 +51,30 @@ pub struct Filter {
     /// Those with this tag
     #[arg(long)]
     tag: Option<String>,
+    /// Those at this domain; noemail.invalid for people whose address is not known
+    #[arg(long)]
+    domain: Option<String>,
+}
+
+impl Conditions {
+    /// As the API names them.
+    pub(super) async fn named(&self, client: &Client) -> Result<Map<String, Value>> {
+        let list = match &self.list {
+            None => None,
+            Some(name) => Some(list::find(client, name).await?),
+        };
+        let given = [
+            ("search", &self.search),
+            ("listId", &list),
+            ("status", &self.status),
+            ("tag", &self.tag),
+            ("domain", &self.domain),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))));
+        Ok(given.collect())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -72,19 +106,16 @@ fn field(text: &str) -> Result<(String, String), String> {
 pub async fn run(client: &Client, command: Command) -> Result<()> {
     match command {
         Command::List(filter) => {
-            let list = match &filter.list {
-                None => None,
-                Some(name) => Some(list::find(client, name).await?),
-            };
-            let given = [
-                ("search", filter.search),
-                ("listId", list),
-                ("status", filter.status),
-                ("tag", filter.tag),
-            ];
+            let mut given = filter.conditions.named(client).await?;
+            if let Some(name) = &filter.filter {
+                given.insert(
+                    "filterId".to_owned(),
+                    json!(saved::find(client, name).await?),
+                );
+            }
             let given: Vec<_> = given
                 .iter()
-                .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+                .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
                 .collect();
             for prospect in client.all_of("/prospects", &given).await? {
                 line(&prospect);
