@@ -9,10 +9,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, stream};
 use overture_domain::{
-    ProspectId, Timestamp, WorkspaceId,
+    ProspectId, WorkspaceId,
     enrollments::EnrollmentState,
     events::{Event, EventKind},
-    prospects::no_mx_words,
+    prospects::{NO_MX, ProspectStatus, no_mx_words},
 };
 use overture_store::{
     enrollments, events,
@@ -21,7 +21,7 @@ use overture_store::{
 };
 use serde_json::json;
 
-use crate::{Due, Env, Part, Result, sends};
+use crate::{Due, Env, Part, Result, prospects, sends};
 
 /// Domains that one tick asks for.
 const BATCH: i64 = 256;
@@ -136,7 +136,13 @@ async fn bring(
     people::lock_workspace(&mut tx, ws).await?;
     let changed = store::set_route(&mut tx, ws, &ids, route, now).await?;
     let mut told: Vec<Event> = (changed.iter())
-        .map(|id| status_event(env, ws, *id, people[id], (route, now)))
+        .map(|id| match route {
+            Route::Missing => {
+                let why = (NO_MX, no_mx_words(people[id]));
+                prospects::status_changed(env, ws, *id, ProspectStatus::Invalid, Some(why))
+            }
+            Route::Found => prospects::status_changed(env, ws, *id, ProspectStatus::Active, None),
+        })
         .collect();
     match route {
         Route::Missing => {
@@ -169,36 +175,4 @@ async fn bring(
     env.wakes.wake(Part::Sends);
     env.wakes.wake(Part::Dispatch);
     Ok(())
-}
-
-fn status_event(
-    env: &Env,
-    ws: WorkspaceId,
-    id: ProspectId,
-    domain: &str,
-    (route, now): (Route, Timestamp),
-) -> Event {
-    let (status, reason) = match route {
-        Route::Missing => ("invalid", Some(no_mx_words(domain))),
-        Route::Found => ("active", None),
-    };
-    Event {
-        id: env.id(),
-        workspace_id: ws,
-        kind: EventKind::ProspectStatusChanged,
-        channel: None,
-        campaign_id: None,
-        enrollment_id: None,
-        prospect_id: Some(id),
-        account_id: None,
-        occurred_at: now,
-        dedup_key: None,
-        data: json!({
-            "prospectId": id,
-            "status": status,
-            "statusReason": (route == Route::Missing).then_some("no_mx"),
-            "reason": reason,
-            "changedAt": now,
-        }),
-    }
 }

@@ -194,6 +194,17 @@ pub async fn list_by_ids(
         .await
 }
 
+/// The same, which nobody else changes until the transaction ends.
+pub async fn lock(tx: &mut Tx, ws: WorkspaceId, ids: &[ProspectId]) -> Result<Vec<Prospect>> {
+    query(sql!(COLUMNS))
+        .bind(ws)
+        // In one order, so that two who lock the same don't wait in a circle.
+        .push(" AND p.id {among $2} ORDER BY p.id {for_update}")
+        .bind_ids(ids)
+        .all(tx)
+        .await
+}
+
 /// The known prospects among these addresses, in any spelling.
 pub async fn list_by_emails(
     on: &mut impl Read,
@@ -342,6 +353,30 @@ pub async fn set_status(
         _ => set.push(" AND status <> 'unsubscribed'"),
     };
     set.execute(tx).await
+}
+
+/// Takes prospects from one of these statuses to another; those that changed.
+pub async fn change_status(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    ids: &[ProspectId],
+    (from, to): (&[ProspectStatus], ProspectStatus),
+    now: Timestamp,
+) -> Result<Vec<ProspectId>> {
+    query(sql!(
+        "UPDATE prospects SET status = $2, status_reason = '', updated_at = $3
+         WHERE workspace_id = $1 AND id {among $4} AND status {among $5} RETURNING id"
+    ))
+    .bind(ws)
+    .bind(to.name())
+    .bind(now)
+    .bind_ids(ids)
+    .bind_ids(from)
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| row.id("id"))
+    .collect()
 }
 
 /// Notes when prospects were last written to (PR-4).

@@ -1,5 +1,6 @@
 //! `/prospects`
 
+mod bulk;
 mod create;
 pub(crate) mod filter;
 mod get;
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 endpoints! {
     list::list, create::create;
     get::get, update::update;
+    bulk::bulk;
 }
 
 /// A person who is written to.

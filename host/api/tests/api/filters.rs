@@ -79,6 +79,9 @@ on_both! {
         assert_eq!(emails("").await, ["ada@example.com", "bob@example.com"]);
         assert_eq!(emails("&search=bob").await, ["bob@example.com"]);
         assert_eq!(emails("&tag=x").await, ["cy@example.com"], "in place of its own");
+        let body = json!({"filterId": saved.id(), "filter": {"search": "ada"}, "action": {"addTags": ["vip"]}});
+        assert_eq!(api.post("/prospects/bulk", body).await.data()["changedCount"], 1);
+        assert_eq!(api.get("/prospects?tag=vip").await.data()[0]["email"], "ada@example.com");
         for wrong in ["x", &format!("flt_{}", "0".repeat(26))] {
             let answer = api.get(&format!("/prospects?filterId={wrong}")).await;
             assert_eq!(answer.refusal(), (400, "validation_error", vec!["filterId"]), "{wrong}");

@@ -219,6 +219,21 @@ on_both! {
             let field = format!("filter.{}", filter.as_object().unwrap().keys().next().unwrap());
             assert_eq!(refusal("POST", "/filters", json!({"name": "Mine", "filter": filter})).await, (400, field));
         }
+        let bulk = async |who: Value, action: Value| {
+            let mut body = who;
+            body["action"] = action;
+            stranger.post("/prospects/bulk", body).await
+        };
+        let theirs = json!({"prospectIds": [world.prospect]});
+        for action in [json!({"addTags": ["x"]}), json!({"addToList": own.0}), json!({"setStatus": "do_not_contact"}), json!({"enroll": own.2})] {
+            let done = bulk(theirs.clone(), action.clone()).await;
+            assert_eq!(done.data(), &json!({"matchedCount": 0, "changedCount": 0, "notFoundCount": 1}), "{action}");
+        }
+        for action in [json!({"addToList": world.list}), json!({"removeFromList": world.list}), json!({"enroll": world.campaign})] {
+            assert_eq!(bulk(theirs.clone(), action.clone()).await.refusal(), (404, "not_found", vec![]), "{action}");
+        }
+        assert_eq!(bulk(json!({"filterId": world.filter}), json!({"addTags": ["x"]})).await.refusal(), (400, "validation_error", vec!["filterId"]));
+        assert_eq!(bulk(json!({"filter": {"listId": world.list}}), json!({"addTags": ["x"]})).await.data()["matchedCount"], 0);
         let replayed = stranger.post(&format!("/webhooks/{}/replay", own.1), json!({"deliveryIds": [world.delivery]})).await;
         assert_eq!(replayed.data()["replayedCount"], 0);
         for query in [format!("/prospects?listId={}", world.list), format!("/events?campaignId={}", world.campaign), format!("/events?prospectId={}", world.prospect), format!("/prospects?cursor={}", world.prospect)] {

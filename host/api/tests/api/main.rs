@@ -6,6 +6,7 @@
 mod kit;
 
 mod alerts;
+mod bulk;
 mod campaigns;
 mod contract;
 mod docs;

@@ -23,6 +23,12 @@ pub(crate) fn all() -> Vec<Operation> {
             "prospects:write",
             Some(json!({"email": "ada@example.com"})),
         ),
+        (
+            "POST",
+            "/prospects/bulk",
+            "prospects:write",
+            Some(json!({"prospectIds": [], "action": {"addTags": ["fair"]}})),
+        ),
         ("GET", "/prospects/{id}", "prospects:read", None),
         (
             "PATCH",

@@ -60,20 +60,7 @@ pub async fn enroll(
     actor: &Actor,
 ) -> Result<Enrolled> {
     let mut tx = env.db.begin().await?;
-    let campaign = store::find(&mut tx, ws, id)
-        .await?
-        .ok_or(Error::NotFound("campaign"))?;
-    match campaign.status {
-        CampaignStatus::Archived => {
-            return Err(status::refused(&campaign, CampaignStatus::Running));
-        }
-        // SEQ-11: nothing starts without a person.
-        CampaignStatus::Completed => {
-            let reason = "more prospects were enrolled";
-            status::pause_in(&mut tx, env, &campaign, status::by(actor), reason, actor).await?;
-        }
-        _ => {}
-    }
+    open_to_more(&mut tx, env, ws, id, actor).await?;
     if who.prospect_ids.is_empty() && who.list_ids.is_empty() && who.emails.is_empty() {
         let message = "name at least one of prospectIds, listIds and emails";
         return Err(Error::field("prospectIds", "required", message));
@@ -127,6 +114,53 @@ pub async fn enroll(
     env.wakes.wake(Part::Sends);
     env.wakes.wake(Part::Dispatch);
     Ok(done)
+}
+
+/// Enrolls a batch of prospects, in a transaction of its own; in bulk nothing but a count tells of those
+/// who are in it already.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::InvalidStatus`] in an archived campaign.
+pub(crate) async fn enroll_some(
+    env: &Env,
+    ws: WorkspaceId,
+    id: CampaignId,
+    prospect_ids: &[ProspectId],
+    actor: &Actor,
+) -> Result<Enrolled> {
+    let mut tx = env.db.begin().await?;
+    open_to_more(&mut tx, env, ws, id, actor).await?;
+    let people = prospects::list_by_ids(&mut tx, ws, prospect_ids).await?;
+    let mut done = Enrolled {
+        not_found: (prospect_ids.len() - people.len()) as i64,
+        ..Enrolled::default()
+    };
+    insert(&mut tx, env, ws, id, &people, false, &mut done).await?;
+    tx.commit().await?;
+    env.wakes.wake(Part::Sends);
+    Ok(done)
+}
+
+/// A campaign that takes more people; a completed one is paused for it.
+async fn open_to_more(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    id: CampaignId,
+    actor: &Actor,
+) -> Result<()> {
+    let campaign = store::find(tx, ws, id)
+        .await?
+        .ok_or(Error::NotFound("campaign"))?;
+    match campaign.status {
+        CampaignStatus::Archived => Err(status::refused(&campaign, CampaignStatus::Running)),
+        // SEQ-11: nothing starts without a person.
+        CampaignStatus::Completed => {
+            let reason = "more prospects were enrolled";
+            status::pause_in(tx, env, &campaign, status::by(actor), reason, actor).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Those who are named by id or address, each once. Lists must exist.

@@ -24,6 +24,7 @@ use overture_store::{ByAge, Slice, campaigns as store, enrollments};
 use crate::{Env, Error, Result};
 
 pub use create::create;
+pub(crate) use enroll::enroll_some;
 pub use enroll::{Enroll, Enrolled, Unenrolled, enroll, unenroll};
 pub use input::{CampaignIn, CampaignPatch, MailboxSettingsIn, StepIn, VariantIn};
 pub use part::tick;

@@ -1,14 +1,20 @@
 //! Prospects one by one (PR-1, PR-7); files of them come through [`imports`](crate::imports).
 
 pub(crate) mod address;
+mod bulk;
+
+pub use bulk::{Action, Done, Selection, Standing, bulk};
 
 use std::collections::BTreeMap;
 
 use overture_domain::{
-    ListId, ProspectId, WorkspaceId, linkedin,
-    prospects::{Prospect, custom_field_name, email_key},
+    ListId, ProspectId, WorkspaceId,
+    events::{Event, EventKind},
+    linkedin,
+    prospects::{Prospect, ProspectStatus, custom_field_name, email_key},
 };
 use overture_store::{Tx, lists, prospects as store};
+use serde_json::json;
 
 use crate::{Env, Error, FieldError, Part, Result, sends};
 
@@ -267,5 +273,36 @@ fn refuse(wrong: Vec<FieldError>) -> Result<()> {
     match wrong.as_slice() {
         [] => Ok(()),
         _ => Err(Error::Invalid(wrong)),
+    }
+}
+
+/// Tells that a prospect's status has changed; `why` is a code, and the same in words for people.
+pub(crate) fn status_changed(
+    env: &Env,
+    ws: WorkspaceId,
+    id: ProspectId,
+    status: ProspectStatus,
+    why: Option<(&str, String)>,
+) -> Event {
+    let now = env.now();
+    let (code, words) = why.unzip();
+    Event {
+        id: env.id(),
+        workspace_id: ws,
+        kind: EventKind::ProspectStatusChanged,
+        channel: None,
+        campaign_id: None,
+        enrollment_id: None,
+        prospect_id: Some(id),
+        account_id: None,
+        occurred_at: now,
+        dedup_key: None,
+        data: json!({
+            "prospectId": id,
+            "status": status,
+            "statusReason": code,
+            "reason": words,
+            "changedAt": now,
+        }),
     }
 }

@@ -1,3 +1,5 @@
+mod bulk;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -17,6 +19,8 @@ pub enum Command {
     },
     /// Add a prospect; one with this address, or without an address this profile, stays as it is
     Add(Add),
+    /// Do one thing with many prospects: overture prospect bulk --tag fair add-to-list Spring
+    Bulk(bulk::Options),
     /// Change fields of a prospect
     Set {
         /// The prospect's id (pro_…)
@@ -139,6 +143,7 @@ pub async fn run(client: &Client, command: Command) -> Result<()> {
             }
             line(&client.post("/prospects", &Value::Object(body)).await?);
         }
+        Command::Bulk(options) => bulk::run(client, &options).await?,
         Command::Set { id, fields: given } => {
             let path = format!("/prospects/{id}");
             let body = Value::Object(fields(given));

@@ -116,6 +116,31 @@ on_both! {
         assert_eq!(prospects::list(&mut on, ws, &filter, &Slice::first(10)).await.unwrap().len(), 1);
     }
 
+    // PR-4: a status goes from one of those named to another, and tells where.
+    async fn a_status_is_changed_from_some(test: TestDatabase) {
+        use ProspectStatus::{Active, DoNotContact, Invalid, Unsubscribed};
+        let rng = SeededRng::new(33);
+        let (ws, other) = (workspace(&test.db, &rng).await, workspace(&test.db, &rng).await);
+        let people = [prospect(ws, &rng, "a@example.com", ""), prospect(ws, &rng, "b@example.com", ""), prospect(ws, &rng, "c@example.com", "")];
+        let ids = people.each_ref().map(|one| one.id);
+        let mut tx = test.db.begin().await.unwrap();
+        prospects::insert(&mut tx, &people).await.unwrap();
+        prospects::set_status(&mut tx, ws, &ids[1..2], Unsubscribed, NOW).await.unwrap();
+        prospects::set_status(&mut tx, ws, &ids[2..], Invalid, NOW).await.unwrap();
+        let to = (&[Active, Invalid][..], DoNotContact);
+        assert_eq!(prospects::change_status(&mut tx, other, &ids, to, NOW).await.unwrap(), []);
+        let mut changed = prospects::change_status(&mut tx, ws, &ids, to, NOW).await.unwrap();
+        changed.sort();
+        let mut expected = [ids[0], ids[2]];
+        expected.sort();
+        assert_eq!(changed, expected);
+        assert_eq!(prospects::change_status(&mut tx, ws, &ids[..1], (&[DoNotContact], Active), NOW).await.unwrap(), [ids[0]]);
+        let mut locked = prospects::lock(&mut tx, ws, &ids).await.unwrap();
+        locked.sort_by(|a, b| a.email.cmp(&b.email));
+        assert_eq!(locked.iter().map(|one| one.status).collect::<Vec<_>>(), [Active, Unsubscribed, DoNotContact]);
+        assert_eq!(prospects::lock(&mut tx, other, &ids).await.unwrap(), []);
+    }
+
     // PR-1: who has which profile, and another address.
     async fn people_are_known_by_their_profiles(test: TestDatabase) {
         let rng = SeededRng::new(31);
