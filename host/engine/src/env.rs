@@ -7,7 +7,7 @@ use overture_store::Database;
 use overture_vault::Vault;
 
 use crate::{
-    Classifiers, Config, Formatters, MailProviders, NetworkProviders, PluginHealth,
+    Classifiers, Config, DatabaseClock, Formatters, MailProviders, NetworkProviders, PluginHealth,
     counters::Looked, mailboxes::Connections, parts::Wakes, safety::Sweep, sends::Journal,
     under_way::UnderWay, webhooks::Couriers,
 };
@@ -20,6 +20,9 @@ pub struct Env {
     /// Real time even where `clock` is driven: heartbeats, lease ages, the timestamps of
     /// signatures (DESIGN §4). Everywhere else it is the same clock.
     pub real: Arc<dyn Clock>,
+    /// What `clock` and `real` are where hosts may share the database (SCH-7). None on SQLite, which has
+    /// one process, and where the time is not the system's.
+    pub database_clock: Option<Arc<DatabaseClock>>,
     pub rng: Arc<dyn Rng>,
     pub vault: Arc<Vault>,
     /// HTTP to webhooks and plugin hosts.

@@ -46,13 +46,20 @@ fn is_alone(db: &Database) -> bool {
     db.dialect() == Dialect::Sqlite
 }
 
-/// Notes that this process lives, gives back the leases of dead ones, and recovers stuck jobs: the
+/// Measures how late it is (SCH-7), notes that this process lives, gives back the leases of dead ones, and recovers stuck jobs: the
 /// third time the job fails, and its enrollment with it. Closes connections that were not used for
 /// long. The answer is in real time.
 ///
 /// # Errors
 /// Only the store's.
 pub async fn tick(env: &Env) -> Result<Due> {
+    if let Some(clock) = &env.database_clock {
+        let was_certain = clock.is_certain();
+        clock.look().await?;
+        if !was_certain && clock.is_certain() {
+            env.wakes.wake(Part::Sends);
+        }
+    }
     let (now, real) = (env.now(), env.real.now());
     let mut tx = env.db.begin().await?;
     hosts::heartbeat(&mut tx, env.host, "", real).await?;

@@ -15,6 +15,7 @@
 pub mod alerts;
 pub mod campaigns;
 pub mod classifiers;
+pub mod clock;
 pub mod config;
 pub mod counters;
 mod env;
@@ -49,6 +50,7 @@ pub mod webhooks;
 
 pub use alerts::PluginHealth;
 pub use classifiers::{ClassifierEntry, Classifiers};
+pub use clock::DatabaseClock;
 pub use config::Config;
 pub use env::Env;
 pub use error::{Error, FieldError, Result};

@@ -6,6 +6,8 @@
 mod alerts;
 #[path = "sending/campaigns.rs"]
 mod campaigns;
+#[path = "sending/clock.rs"]
+mod clock;
 #[path = "sending/counters.rs"]
 mod counters;
 #[path = "sending/fortnight.rs"]

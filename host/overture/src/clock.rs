@@ -3,6 +3,7 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use overture_domain::{Clock, Timestamp};
+use overture_engine::DatabaseClock;
 
 /// A clock that can also be waited for.
 pub trait Time: Clock {
@@ -25,13 +26,23 @@ impl Clock for SystemClock {
 }
 
 impl Time for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
     fn reached(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            // In slices: a laptop that slept or a clock that was set is noticed within a minute.
-            while let Some(left) = Some(at.since(self.now())).filter(|left| !left.is_zero()) {
-                tokio::time::sleep(left.min(Duration::from_secs(60))).await;
-            }
-        })
+        Box::pin(shows(self, at))
+    }
+}
+
+/// It goes as fast as the system's.
+impl Time for DatabaseClock {
+    fn reached(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(shows(self, at))
+    }
+}
+
+/// Returns when a clock that goes as fast as the system's shows `at` or later.
+#[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+async fn shows(clock: &dyn Clock, at: Timestamp) {
+    // In slices: a laptop that slept or a clock that was set is noticed within a minute.
+    while let Some(left) = Some(at.since(clock.now())).filter(|left| !left.is_zero()) {
+        tokio::time::sleep(left.min(Duration::from_secs(60))).await;
     }
 }

@@ -13,7 +13,7 @@ use overture_domain::Timestamp;
 use overture_engine::{Due, Env, Part, parts};
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::clock::{SystemClock, Time};
+use crate::clock::Time;
 
 /// After a failed tick; the failure is logged, the work waits in the database.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -22,6 +22,7 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 pub struct Loops {
     env: Env,
     time: Arc<dyn Time>,
+    real: Arc<dyn Time>,
     states: [State; Part::ALL.len()],
 }
 
@@ -54,11 +55,12 @@ impl State {
 }
 
 impl Loops {
-    /// Loops that have not begun.
-    pub fn new(env: Env, time: Arc<dyn Time>) -> Arc<Self> {
+    /// Loops that have not begun, on a time that may be driven and on real time.
+    pub fn new(env: Env, time: Arc<dyn Time>, real: Arc<dyn Time>) -> Arc<Self> {
         Arc::new(Self {
             env,
             time,
+            real,
             states: Default::default(),
         })
     }
@@ -121,7 +123,7 @@ impl Loops {
     /// Heartbeats and leases live on real time, everything else on the clock that may be driven.
     fn time_of(&self, part: Part) -> &dyn Time {
         if part.is_real() {
-            &SystemClock
+            &*self.real
         } else {
             &*self.time
         }

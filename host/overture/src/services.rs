@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use overture_domain::{Clock, Id};
 use overture_egress::{AddressPolicy, Client, Resolver, client_config, root_store};
 use overture_engine::{
-    Env,
+    DatabaseClock, Env,
     master_key::KEY_CHECK,
     parts::Wakes,
     plugins::{Backing, Registry, Settings},
@@ -36,18 +36,44 @@ pub struct Services {
     pub plugins: Registry,
 }
 
+/// By which clock the services go.
+pub enum Clocks {
+    /// The system's; where hosts may share the database the database's, which goes with it (SCH-7).
+    System,
+    /// Another one, and real time beside it.
+    Given {
+        clock: Arc<dyn Clock>,
+        real: Arc<dyn Clock>,
+    },
+}
+
+impl Clocks {
+    /// The clock, real time, and the database's where they are that.
+    async fn of(
+        self,
+        db: &Database,
+    ) -> Result<(Arc<dyn Clock>, Arc<dyn Clock>, Option<Arc<DatabaseClock>>)> {
+        match self {
+            Self::Given { clock, real } => Ok((clock, real, None)),
+            Self::System if db.dialect() == Dialect::Postgres => {
+                let database = Arc::new(db.clone());
+                let clock = Arc::new(DatabaseClock::new(Arc::new(SystemClock), database));
+                clock.measure().await?;
+                Ok((clock.clone(), clock.clone(), Some(clock)))
+            }
+            Self::System => Ok((Arc::new(SystemClock), Arc::new(SystemClock), None)),
+        }
+    }
+}
+
 impl Services {
     /// Opens everything that `serve` needs: the database is at this program's schema, the master
     /// key belongs to it, the plugins are loaded.
     ///
     /// # Errors
     /// What is missing or wrong, and what to do.
-    pub async fn open(
-        config: &Config,
-        clock: Arc<dyn Clock>,
-        real: Arc<dyn Clock>,
-    ) -> Result<Self> {
-        Self::open_with(config, clock, real, Arc::new(OsRng)).await
+    pub async fn open(config: &Config, clocks: Clocks) -> Result<Self> {
+        Self::open_with(config, clocks, Arc::new(OsRng)).await
     }
 
     /// The same with another source of chance, for simulations.
@@ -56,8 +82,7 @@ impl Services {
     /// As [`open`](Self::open).
     pub async fn open_with(
         config: &Config,
-        clock: Arc<dyn Clock>,
-        real: Arc<dyn Clock>,
+        clocks: Clocks,
         rng: Arc<dyn overture_domain::Rng>,
     ) -> Result<Self> {
         let db = open_database(config).await?;
@@ -66,6 +91,7 @@ impl Services {
             db.migrate().await?;
         }
         db.check_schema().await?;
+        let (clock, real, database_clock) = clocks.of(&db).await?;
         let vault = Arc::new(open_vault(config, &db).await?);
         let resolver = Resolver::new(&config.dns.servers).context("dns.servers can't be used")?;
         let http = http_client(config, resolver.clone())?;
@@ -98,6 +124,7 @@ impl Services {
             host: Id::new(real.now(), &*rng),
             clock,
             real,
+            database_clock,
             rng,
             vault,
             http,
@@ -182,7 +209,9 @@ async fn has_heartbeat(config: &Config, db: &Database) -> Result<bool> {
     }
     let last = upkeep::last_heartbeat(&mut db.reader()).await?;
     let dead_after = Duration::from_secs(config.engine.host_dead_after_seconds);
-    Ok(last.is_some_and(|at| at + dead_after > SystemClock.now()))
+    // Hearts beat by the database's clock (SCH-7).
+    let now = upkeep::clock(&mut db.reader()).await?;
+    Ok(last.is_some_and(|at| at + dead_after > now))
 }
 
 /// Refuses to change what a server of PostgreSQL works on; a SQLite file has its [`lock`].
@@ -236,8 +265,7 @@ pub fn lock(config: &Config) -> Result<Option<File>> {
 /// # Errors
 /// As [`Services::open`].
 pub async fn open_offline(config: &Config) -> Result<Env> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    Ok(Services::open(config, Arc::clone(&clock), clock).await?.env)
+    Ok(Services::open(config, Clocks::System).await?.env)
 }
 
 /// The master key of the settings, checked against the database. It is made beside an empty

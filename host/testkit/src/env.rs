@@ -101,6 +101,7 @@ pub fn services(db: Database, clock: Arc<ManualClock>) -> Env {
         real: clock.clone(),
         host: HostId::new(MONDAY, &*rng),
         clock,
+        database_clock: None,
         vault: Arc::new(Vault::ephemeral(rng.clone())),
         rng,
         resolver: resolver.clone(),

@@ -170,7 +170,8 @@ pub(crate) async fn call_up_in(
 }
 
 /// Plans what is unplanned, hands out what is due, and begins to send it. The sends go on after
-/// the tick ([`UnderWay`](crate::UnderWay)); each wakes this part when it has ended.
+/// the tick ([`UnderWay`](crate::UnderWay)); each wakes this part when it has ended. While it is not
+/// certain how late it is, nothing (SCH-7); the part leases wakes this one then.
 ///
 /// # Errors
 /// Only the store's. What fails in one workspace doesn't keep the others back.
@@ -179,6 +180,18 @@ pub async fn tick(env: &Env) -> Result<Due> {
     let mut hands = env.config.concurrent_sends.saturating_sub(under_way);
     // Sends are under way, so one will wake the part.
     if hands < env.config.concurrent_sends.div_ceil(HANDFUL) {
+        return Ok(Due::WhenWoken);
+    }
+    if let Some(clock) = env
+        .database_clock
+        .as_ref()
+        .filter(|clock| !clock.is_certain())
+    {
+        let offset = clock.offset();
+        tracing::warn!(
+            ?offset,
+            "nothing is sent until it is known how late it is by the database's clock"
+        );
         return Ok(Due::WhenWoken);
     }
     let now = env.now();

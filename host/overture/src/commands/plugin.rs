@@ -51,8 +51,7 @@ fn pack(module: &Path, manifest: &Path, out: &Path) -> Result<()> {
 }
 
 async fn list(config: &Config) -> Result<()> {
-    let clock = std::sync::Arc::new(crate::clock::SystemClock);
-    let services = services::Services::open(config, clock.clone(), clock).await?;
+    let services = services::Services::open(config, services::Clocks::System).await?;
     for plugin in services.plugins.list() {
         let manifest = &plugin.info.manifest;
         let kinds: Vec<_> = manifest.kinds.iter().map(ToString::to_string).collect();

@@ -2,6 +2,7 @@ use std::{io::IsTerminal as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Args;
+#[cfg(feature = "test-clock")]
 use overture_domain::Clock;
 use overture_engine::{Env, inbox, leases};
 use tokio::{
@@ -17,7 +18,7 @@ use crate::{
     loops::Loops,
     memory,
     metrics::Metrics,
-    services::{self, Services},
+    services::{self, Clocks, Services},
 };
 
 /// How long work under way may take to end when the process is told to stop. What is not done then
@@ -87,13 +88,15 @@ async fn serve(
 ) -> Result<()> {
     // Before anybody is told where it listens: who is told may stop it.
     let told_to_stop = told_to_stop()?;
-    let time = driver.time();
-    let services = Services::open(
-        config,
-        time.clone() as Arc<dyn Clock>,
-        Arc::new(SystemClock),
-    )
-    .await?;
+    let driven = driver.time();
+    let clocks = match &driven {
+        None => Clocks::System,
+        Some(time) => Clocks::Given {
+            clock: time.clone(),
+            real: Arc::new(SystemClock),
+        },
+    };
+    let services = Services::open(config, clocks).await?;
     for refused in services.plugins.refused() {
         tracing::warn!(file = %refused.file.display(), reason = %refused.reason, "a plugin of the folder was not loaded");
     }
@@ -105,7 +108,12 @@ async fn serve(
         metrics.listen(address).await?;
     }
 
-    let loops = Loops::new(env.clone(), time);
+    let real: Arc<dyn Time> = match &env.database_clock {
+        Some(clock) => clock.clone(),
+        None => Arc::new(SystemClock),
+    };
+    let time = driven.unwrap_or_else(|| Arc::clone(&real));
+    let loops = Loops::new(env.clone(), time, real);
     driver.listen(&loops)?;
     let (stop, stopping) = watch::channel(false);
     let running = tokio::spawn(Arc::clone(&loops).run(stopping.clone()));
@@ -214,11 +222,10 @@ impl Driver {
         ))))
     }
 
-    fn time(&self) -> Arc<dyn Time> {
-        match &self.0 {
-            Some((clock, _)) => Arc::clone(clock) as Arc<dyn Time>,
-            None => Arc::new(SystemClock),
-        }
+    /// The time that is driven, where one is.
+    fn time(&self) -> Option<Arc<dyn Time>> {
+        let (clock, _) = self.0.as_ref()?;
+        Some(Arc::clone(clock) as Arc<dyn Time>)
     }
 
     fn listen(self, loops: &Arc<Loops>) -> Result<()> {
@@ -246,8 +253,8 @@ impl Driver {
         Ok(Self)
     }
 
-    fn time(&self) -> Arc<dyn Time> {
-        Arc::new(SystemClock)
+    fn time(&self) -> Option<Arc<dyn Time>> {
+        None
     }
 
     fn listen(self, _: &Arc<Loops>) -> Result<()> {

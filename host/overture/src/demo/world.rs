@@ -6,7 +6,11 @@ use anyhow::{Result, bail};
 use overture_domain::{Clock, Timestamp, UserId, WorkspaceId, rng::SeededRng, time::ManualClock};
 use overture_engine::{Due, Env, Part, Secret, leases, parts, people};
 
-use crate::{clock::SystemClock, config::Config, services::Services};
+use crate::{
+    clock::SystemClock,
+    config::Config,
+    services::{Clocks, Services},
+};
 
 /// Ticks without any progress of time after which something is wrong.
 const MOST_TICKS: u32 = 100_000;
@@ -45,10 +49,11 @@ impl World {
     /// As [`Services::open`].
     pub async fn open(config: &Config, beginning: Timestamp, seed: Option<u64>) -> Result<Self> {
         let clock = Arc::new(ManualClock::new(beginning));
-        let time: Arc<dyn Clock> = clock.clone();
-        let mut env = Services::open(config, time, Arc::new(SystemClock))
-            .await?
-            .env;
+        let clocks = Clocks::Given {
+            clock: clock.clone(),
+            real: Arc::new(SystemClock),
+        };
+        let mut env = Services::open(config, clocks).await?.env;
         if let Some(seed) = seed {
             env.rng = Arc::new(SeededRng::new(seed));
         }

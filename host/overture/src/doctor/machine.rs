@@ -1,8 +1,12 @@
 //! The machine: room and rights on its disks, and its clock.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use overture_domain::{Clock as _, Timestamp};
+use overture_engine::DatabaseClock;
 use overture_store::{Database, dialect::Dialect, upkeep};
 
 use super::Findings;
@@ -13,9 +17,8 @@ const MIB: u64 = 1 << 20;
 const TOO_LITTLE: u64 = 100 * MIB;
 const LITTLE: u64 = 1024 * MIB;
 
-/// Clocks may differ by so much, in seconds: beyond it, caps and leases of several hosts disagree
-/// (SCH-7).
-const MOST_OFFSET: f64 = 5.0;
+/// A clock that differs by more, in seconds, is told: caps and leases go by the database's (SCH-7), but
+/// certificates and logs by the machine's own.
 const MUCH_OFFSET: f64 = 1.0;
 
 /// The folders that `serve` writes to.
@@ -97,16 +100,21 @@ pub(super) async fn clock(db: &Database, findings: &mut Findings) {
     if db.dialect() == Dialect::Sqlite {
         return findings.ok("clock", format!("{now}"));
     }
-    let before = SystemClock.now();
-    let Ok(theirs) = upkeep::clock(&mut db.reader()).await else {
+    let clock = DatabaseClock::new(Arc::new(SystemClock), Arc::new(db.clone()));
+    if clock.measure().await.is_err() {
+        return;
+    }
+    let Some(known) = clock.offset() else {
         return;
     };
-    let after = SystemClock.now();
-    let here = Timestamp::from_micros(i64::midpoint(before.as_micros(), after.as_micros()));
-    let offset = ahead(here, theirs);
-    let message = format!("this machine is {offset:+.3} s ahead of the database server");
-    if offset.abs() > MOST_OFFSET {
-        findings.error("clock.offset", message, fix);
+    let (offset, uncertain) = (-known.ahead as f64 / 1e6, known.uncertain.as_secs_f64());
+    let message = format!(
+        "this machine is {offset:+.3} s ahead of the database server, give or take {uncertain:.3} s; its time is corrected by that"
+    );
+    if !clock.is_certain() {
+        let fix =
+            "mend the way to the database server: nothing is sent while it takes so long to answer";
+        findings.error("clock.uncertain", message, fix);
     } else if offset.abs() > MUCH_OFFSET {
         findings.warning("clock.offset", message, fix);
     } else {

@@ -217,6 +217,18 @@ pub const LIST: &[Metric] = &[
     ),
     metric(
         Gauge,
+        "overture_clock_offset_seconds",
+        "",
+        "how far the database's clock is ahead of this host's, which is corrected by it; 0 where the database is a file",
+    ),
+    metric(
+        Gauge,
+        "overture_clock_uncertainty_seconds",
+        "",
+        "how much more or less that may be; nothing is planned while it is above 5",
+    ),
+    metric(
+        Gauge,
         "overture_mail_hosts_left_alone",
         "",
         "mail hosts that can't be reached and are left alone",

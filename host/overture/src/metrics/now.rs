@@ -20,6 +20,12 @@ pub(super) async fn look(env: &Env, plugins: &Registry) -> Result<()> {
         let n = env.under_way.count(*part);
         gauge!("overture_work_under_way", "part" => part.name()).set(n as f64);
     }
+    let offset = env.database_clock.as_ref().and_then(|clock| clock.offset());
+    let (ahead, uncertain) = offset.map_or((0.0, 0.0), |offset| {
+        (offset.ahead as f64 / 1e6, offset.uncertain.as_secs_f64())
+    });
+    gauge!("overture_clock_offset_seconds").set(ahead);
+    gauge!("overture_clock_uncertainty_seconds").set(uncertain);
     gauge!("overture_mail_hosts_left_alone").set(env.connections.left_alone().len() as f64);
     of_plugins(plugins);
     waiting(env).await

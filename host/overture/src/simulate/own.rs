@@ -36,7 +36,7 @@ use crate::{
     clock::SystemClock,
     commands::backup,
     config::Config,
-    services::{self, Services},
+    services::{self, Clocks, Services},
 };
 
 /// What goes on in the copy. Nothing is read from outside, and nobody is told.
@@ -116,7 +116,11 @@ async fn run(config: &Config, id: CampaignId, seed: u64) -> Result<Value> {
 /// The services on the copy, from which nothing leads out.
 async fn open(config: &Config, clock: &Arc<ManualClock>, seed: u64) -> Result<Env> {
     let rng = Arc::new(SeededRng::new(seed));
-    let opened = Services::open_with(config, clock.clone(), clock.clone(), rng).await?;
+    let clocks = Clocks::Given {
+        clock: clock.clone(),
+        real: clock.clone(),
+    };
+    let opened = Services::open_with(config, clocks, rng).await?;
     let mut env = opened.env;
     env.providers = Arc::new(Nowhere {
         inner: Arc::clone(&env.providers),

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use overture_domain::{
-    AccountId, CampaignId, Clock, Rng, Timestamp, WorkspaceId, rng::SeededRng, time::ManualClock,
+    AccountId, CampaignId, Rng, Timestamp, WorkspaceId, rng::SeededRng, time::ManualClock,
 };
 use overture_engine::{Due, Env, Part, leases, parts};
 
@@ -15,7 +15,10 @@ use super::{
     outside::{self, Outside, Shared},
     scenario::Faults,
 };
-use crate::{config::Config, services::Services};
+use crate::{
+    config::Config,
+    services::{Clocks, Services},
+};
 
 /// Ticks without any progress of time after which something is wrong.
 const MOST_TICKS: u32 = 20_000;
@@ -75,9 +78,12 @@ impl World {
     /// # Errors
     /// What keeps the process from starting.
     pub async fn open(&self) -> Result<Env> {
-        let clock: Arc<dyn Clock> = self.clock.clone();
+        let clocks = Clocks::Given {
+            clock: self.clock.clone(),
+            real: self.clock.clone(),
+        };
         let rng = Arc::clone(&self.rng);
-        let opened = Services::open_with(&self.config, Arc::clone(&clock), clock, rng).await?;
+        let opened = Services::open_with(&self.config, clocks, rng).await?;
         let mut env = opened.env;
         env.providers = Arc::new(Outside {
             inner: Arc::clone(&env.providers),
