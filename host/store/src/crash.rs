@@ -1,13 +1,17 @@
 //! Death at a commit, for simulations: from an armed commit on nothing comes back, as if the
 //! process had been killed there. Exists with the feature `failpoints` alone.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::sync::Notify;
 
 /// Commits that still come back, and whether the one after them is still done.
 static ARMED: Mutex<Option<(u64, bool)>> = Mutex::new(None);
 static DIED: Notify = Notify::const_new();
+static OUTSIDE: AtomicUsize = AtomicUsize::new(0);
 
 fn armed() -> MutexGuard<'static, Option<(u64, bool)>> {
     ARMED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -24,6 +28,25 @@ pub fn disarm() {
     *armed() = None;
 }
 
+/// While this is held, commits are those of the outside world, which goes on when the process
+/// dies: they come back and aren't counted.
+#[must_use]
+pub struct Outside(());
+
+impl Outside {
+    /// From here on.
+    pub fn enter() -> Self {
+        OUTSIDE.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        OUTSIDE.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Waits for a commit that doesn't come back.
 pub async fn died() {
     DIED.notified().await;
@@ -38,6 +61,9 @@ pub(crate) enum Fate {
 }
 
 pub(crate) fn fate() -> Fate {
+    if OUTSIDE.load(Ordering::Relaxed) > 0 {
+        return Fate::ComesBack;
+    }
     let mut armed = armed();
     match &mut *armed {
         None => Fate::ComesBack,

@@ -3,7 +3,7 @@
 
 use overture_engine::Part;
 
-pub use imp::{arm, at_effect, died, enter, reborn};
+pub use imp::{arm, at_effect, died, enter, outside, reborn};
 
 /// Where the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +111,13 @@ mod imp {
         commits::disarm();
     }
 
+    /// Does what the outside world does, whole: the sandbox keeps its mailboxes in the host's
+    /// database, and a death of the process is no death of theirs.
+    pub async fn outside<T>(work: impl Future<Output = T>) -> T {
+        let _outside = commits::Outside::enter();
+        work.await
+    }
+
     /// An effect on the outside world, or the return from it. Doesn't come back where the process
     /// dies.
     pub async fn at_effect() {
@@ -142,6 +149,10 @@ mod imp {
     }
 
     pub fn reborn() {}
+
+    pub async fn outside<T>(work: impl Future<Output = T>) -> T {
+        work.await
+    }
 
     pub async fn at_effect() {}
 }

@@ -156,7 +156,8 @@ impl Outside {
             to: mail.envelope.recipient.clone(),
             bytes: Arc::clone(&mail.bytes),
         };
-        let outcome = self.inner.send(ws, provider, session, mail).await;
+        let sent = self.inner.send(ws, provider, session, mail);
+        let outcome = crash::outside(sent).await;
         // One that the address refuses is answered, and never lies in a mailbox.
         if matches!(outcome.answer, Ok(Ok(_))) {
             lock(&self.log).delivered.push(delivered);
