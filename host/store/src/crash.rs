@@ -54,13 +54,26 @@ pub async fn died() {
 
 /// What becomes of a commit.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+enum Fate {
     ComesBack,
     IsLost,
     IsDone,
 }
 
-pub(crate) fn fate() -> Fate {
+/// Commits, where the process doesn't die before it; comes back, where it doesn't die after it.
+pub(crate) async fn commit<T>(work: impl Future<Output = T>) -> T {
+    let fate = fate();
+    if fate == Fate::IsLost {
+        die().await;
+    }
+    let done = work.await;
+    if fate == Fate::IsDone {
+        die().await;
+    }
+    done
+}
+
+fn fate() -> Fate {
     if OUTSIDE.load(Ordering::Relaxed) > 0 {
         return Fate::ComesBack;
     }
@@ -80,7 +93,7 @@ pub(crate) fn fate() -> Fate {
 }
 
 /// The process is dead.
-pub(crate) async fn die() {
+async fn die() {
     DIED.notify_one();
     std::future::pending::<()>().await;
 }

@@ -13,6 +13,8 @@ use sqlx::{
 
 use overture_domain::EventId;
 
+#[cfg(feature = "failpoints")]
+use crate::crash::commit as at_commit;
 use crate::{
     Error, Result, Row, counts,
     dialect::Dialect,
@@ -263,21 +265,13 @@ impl Tx {
         if !events.is_empty() {
             counts::add(&mut self, &events).await?;
         }
-        #[cfg(feature = "failpoints")]
-        let fate = crate::crash::fate();
-        #[cfg(feature = "failpoints")]
-        if fate == crate::crash::Fate::IsLost {
-            crate::crash::die().await;
-        }
-        match self.inner {
-            Transaction::Sqlite(tx) => tx.commit().await?,
-            Transaction::Postgres(tx) => tx.commit().await?,
-        }
-        #[cfg(feature = "failpoints")]
-        if fate == crate::crash::Fate::IsDone {
-            crate::crash::die().await;
-        }
-        Ok(())
+        let commit = async {
+            match self.inner {
+                Transaction::Sqlite(tx) => tx.commit().await,
+                Transaction::Postgres(tx) => tx.commit().await,
+            }
+        };
+        Ok(at_commit(commit).await?)
     }
 
     /// Notes events that were written, for [`commit`](Self::commit) to count.
@@ -381,18 +375,27 @@ impl Read for Alone {
     }
 
     async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>> {
-        Ok(match &mut self.0 {
-            Single::Sqlite(turn) => sqlite_rows(
-                statement
-                    .sqlite(values)
-                    .fetch_all(turn.connection())
-                    .await?,
-            ),
-            Single::Postgres(pool) => {
-                postgres_rows(statement.postgres(values).fetch_all(&*pool).await?)
-            }
-        })
+        let commit = async {
+            Ok::<_, Error>(match &mut self.0 {
+                Single::Sqlite(turn) => sqlite_rows(
+                    statement
+                        .sqlite(values)
+                        .fetch_all(turn.connection())
+                        .await?,
+                ),
+                Single::Postgres(pool) => {
+                    postgres_rows(statement.postgres(values).fetch_all(&*pool).await?)
+                }
+            })
+        };
+        at_commit(commit).await
     }
+}
+
+/// Keeps writes for good. With the feature `failpoints` a simulated process may die there.
+#[cfg(not(feature = "failpoints"))]
+async fn at_commit<T>(work: impl Future<Output = T>) -> T {
+    work.await
 }
 
 fn sqlite_rows(rows: Vec<sqlx::sqlite::SqliteRow>) -> Vec<Row> {
