@@ -1,6 +1,5 @@
 //! The checker: it knows the rules from the specification and sees only what the world outside
 //! took, the events, the audit and where everybody ended. Nothing of the engine decides here.
-
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -12,6 +11,8 @@
 mod harm;
 mod lives;
 mod mails;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::{collections::HashMap, fmt::Display, time::Duration};
