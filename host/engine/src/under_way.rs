@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{Part, parts::Wakes};
 
@@ -18,9 +18,20 @@ use crate::{Part, parts::Wakes};
 pub struct UnderWay {
     counts: [AtomicUsize; Part::ALL.len()],
     ended: Notify,
+    /// Who has it works, where one does at a time.
+    turn: Option<Arc<Mutex<()>>>,
 }
 
 impl UnderWay {
+    /// One piece of work at a time, in the order in which they were begun: nothing races, so that a
+    /// simulation repeats itself.
+    pub fn in_turn() -> Self {
+        Self {
+            turn: Some(Arc::default()),
+            ..Self::default()
+        }
+    }
+
     /// Does `work` on a task of its own and wakes the part when it has ended.
     pub fn spawn(
         self: &Arc<Self>,
@@ -30,8 +41,13 @@ impl UnderWay {
     ) {
         self.counts[part as usize].fetch_add(1, Ordering::SeqCst);
         let place = Place(Arc::clone(self), Arc::clone(wakes), part);
+        let turn = self.turn.clone();
         tokio::spawn(async move {
             let _place = place;
+            let _turn = match &turn {
+                Some(turn) => Some(turn.lock().await),
+                None => None,
+            };
             work.await;
         });
     }
@@ -72,7 +88,30 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex as Log;
+
     use super::*;
+
+    // OPS-5
+    #[tokio::test]
+    async fn in_turn_the_second_begins_when_the_first_has_ended() {
+        let under_way = Arc::new(UnderWay::in_turn());
+        let wakes = Arc::new(Wakes::default());
+        let log = Arc::new(Log::new(Vec::new()));
+        for n in 0..3 {
+            let log = Arc::clone(&log);
+            let work = async move {
+                log.lock().unwrap().push((n, "begins"));
+                tokio::task::yield_now().await;
+                log.lock().unwrap().push((n, "ends"));
+            };
+            under_way.spawn(&wakes, Part::Sends, work);
+        }
+        assert_eq!(under_way.count(Part::Sends), 3);
+        under_way.settled().await;
+        let expected = (0..3).flat_map(|n| [(n, "begins"), (n, "ends")]);
+        assert_eq!(*log.lock().unwrap(), expected.collect::<Vec<_>>());
+    }
 
     #[tokio::test]
     async fn it_settles_when_all_work_has_ended_even_by_a_panic() {

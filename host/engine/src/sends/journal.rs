@@ -26,10 +26,32 @@ const GATHER: Duration = Duration::from_millis(20);
 const AT_ONCE: usize = 4;
 
 /// The writer of a process; begins as its default.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
     attempts: Groups<Attempt, Result<bool, String>>,
     outcomes: Groups<Arc<Ended>, Result<(), String>>,
+    /// How long an outcome waits for others.
+    gather: Duration,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            attempts: Groups::default(),
+            outcomes: Groups::default(),
+            gather: GATHER,
+        }
+    }
+}
+
+impl Journal {
+    /// No outcome waits for others: where sends go in turn, none would come.
+    pub fn at_once() -> Self {
+        Self {
+            gather: Duration::ZERO,
+            ..Self::default()
+        }
+    }
 }
 
 /// Commits an attempt right before the body goes out (SAFE-3). False: it may not go out, because
@@ -59,10 +81,11 @@ pub(super) async fn attempt(env: &Env, attempt: Attempt) -> Result<bool, String>
 /// or that there was none.
 pub(super) async fn outcome(env: &Env, ended: Ended) -> Result<(), String> {
     let under_way = Arc::clone(&env.under_way);
+    let longest = env.journal.gather;
     let gather = Gather {
-        longest: GATHER,
+        longest,
         at_once: 1,
-        complete: move |waiting| waiting >= under_way.count(Part::Sends),
+        complete: move |waiting| longest.is_zero() || waiting >= under_way.count(Part::Sends),
     };
     let own = env.clone();
     let work = move |group| outcomes_of(own.clone(), group);
