@@ -2,7 +2,7 @@
 
 use overture_domain::{Rng, rng::SeededRng};
 
-use super::scenario::{Campaign, Faults, Mailbox, Scenario, Workspace, monday};
+use super::scenario::{Campaign, Faults, Mailbox, Preset, Scenario, Workspace, monday};
 
 const ZONES: [&str; 5] = [
     "UTC",
@@ -43,6 +43,7 @@ impl Scenario {
             workspaces: (0..workspaces).map(|_| chance.workspace(people)).collect(),
             days: chance.between(14, 20) as u32,
             faults: chance.faults(),
+            preset: chance.preset(),
         }
     }
 }
@@ -111,6 +112,13 @@ impl Chance {
                 0
             },
             personas: personas.collect(),
+        }
+    }
+
+    fn preset(&self) -> Preset {
+        Preset {
+            mails_per_minute: Some(self.times(3)).filter(|n| *n > 0),
+            recipients_per_day: Some(40),
         }
     }
 

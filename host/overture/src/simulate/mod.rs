@@ -99,6 +99,7 @@ pub fn run(scenario: &Scenario, seed: u64, cache: &Path, server: Option<&str>) -
         clock: Arc::new(ManualClock::new(scenario.start)),
         rng: Arc::new(SeededRng::new(seed)),
         seed,
+        preset: scenario.preset,
         faults: scenario.faults,
         log: outside::Shared::default(),
     };

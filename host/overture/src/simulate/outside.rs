@@ -19,7 +19,7 @@ use overture_plugin_host::{
 
 use super::{
     crash,
-    scenario::{Fault, Faults},
+    scenario::{Fault, Faults, Preset},
 };
 
 /// A mailbox in which nothing was is looked into again after that time.
@@ -76,6 +76,7 @@ pub fn lock(log: &Shared) -> MutexGuard<'_, Log> {
 pub struct Outside {
     pub inner: Arc<dyn MailProviders>,
     pub clock: Arc<dyn Clock>,
+    pub preset: Preset,
     pub faults: Faults,
     pub seed: u64,
     pub log: Shared,
@@ -207,12 +208,12 @@ fn answer(answer: Result<Sent, Problem>) -> SendOutcome {
 
 #[async_trait]
 impl MailProviders for Outside {
-    /// The sandbox has limits here, so that they are met.
+    /// The sandbox has the limits of the scenario.
     async fn presets(&self, ws: WorkspaceId) -> Vec<ProviderPreset> {
         let mut presets = self.inner.presets(ws).await;
-        for found in &mut presets {
-            found.preset.recipients_per_day.get_or_insert(40);
-            found.preset.mails_per_minute.get_or_insert(1);
+        for ProviderPreset { preset, .. } in &mut presets {
+            preset.recipients_per_day = self.preset.recipients_per_day;
+            preset.mails_per_minute = self.preset.mails_per_minute;
         }
         presets
     }

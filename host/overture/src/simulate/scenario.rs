@@ -15,7 +15,17 @@ pub struct Scenario {
     #[serde(rename = "workspace")]
     pub workspaces: Vec<Workspace>,
     #[serde(default)]
+    pub preset: Preset,
+    #[serde(default)]
     pub faults: Faults,
+}
+
+/// The limits of the service at which all mailboxes are (CAP-1); it has none where none is given.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Preset {
+    pub mails_per_minute: Option<u32>,
+    pub recipients_per_day: Option<u32>,
 }
 
 /// A workspace with mailboxes and campaigns of its own.

@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 use overture_domain::{
     AccountId, CampaignId, Rng, Timestamp, WorkspaceId, rng::SeededRng, time::ManualClock,
 };
-use overture_engine::{Due, Env, Part, leases, parts};
+use overture_engine::{Due, Env, Part, UnderWay, leases, parts, sends::Journal};
 
 use super::{
     crash,
     happenings::{Happenings, Then},
     outside::{self, Outside, Shared},
-    scenario::Faults,
+    scenario::{Faults, Preset},
 };
 use crate::{
     config::Config,
@@ -23,6 +23,9 @@ use crate::{
 /// Ticks without any progress of time after which something is wrong.
 const MOST_TICKS: u32 = 20_000;
 
+/// Mails that are handed out at a time, at most.
+const HANDS: usize = 4;
+
 /// What outlives the process.
 pub struct World {
     pub config: Config,
@@ -31,6 +34,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub rng: Arc<dyn Rng>,
     pub seed: u64,
+    pub preset: Preset,
     pub faults: Faults,
     pub log: Shared,
 }
@@ -64,7 +68,8 @@ impl World {
         config.plugins.cache_folder = cache.to_owned();
         // Its people live at made-up domains.
         config.mail.check_routing = false;
-        config.engine.concurrent_sends = 1;
+        // Mails are handed out together; they leave in turn.
+        config.engine.concurrent_sends = HANDS;
         config.engine.concurrent_syncs = 1;
         config.engine.concurrent_deliveries = 1;
         // Its webhooks lead to this machine.
@@ -88,10 +93,13 @@ impl World {
         env.providers = Arc::new(Outside {
             inner: Arc::clone(&env.providers),
             clock: Arc::clone(&env.clock),
+            preset: self.preset,
             faults: self.faults,
             seed: self.seed,
             log: Arc::clone(&self.log),
         });
+        env.under_way = Arc::new(UnderWay::in_turn());
+        env.journal = Arc::new(Journal::at_once());
         leases::start(&env, "simulation").await?;
         Ok(env)
     }
