@@ -96,18 +96,8 @@ enum Task {
     },
     /// Simulates campaigns under faults by chance, and checks every rule of sending.
     Simulate {
-        /// How many seeds.
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        seeds: u64,
-        /// The first of them.
-        #[arg(long, value_name = "SEED", default_value_t = 1)]
-        from: u64,
-        /// What keeps the data.
-        #[arg(long, value_enum, default_value = "sqlite")]
-        database: simulate::Database,
-        /// Processes at a time.
-        #[arg(long, value_name = "N", default_value_t = 2)]
-        jobs: u64,
+        #[command(flatten)]
+        options: simulate::Options,
     },
     /// Plants bugs one by one and looks whether the simulator finds them.
     Mutants {
@@ -118,8 +108,8 @@ enum Task {
         #[arg(long, value_name = "N", default_value_t = 50)]
         seeds: u64,
         /// Processes at a time.
-        #[arg(long, value_name = "N", default_value_t = 2)]
-        jobs: usize,
+        #[arg(long, value_name = "N", default_value_t = simulate::cores())]
+        jobs: u64,
     },
     /// Starts mail servers and PostgreSQL until its input ends, and says how to reach them.
     Servers {
@@ -145,12 +135,9 @@ fn main() -> ExitCode {
         Task::Dist { check } => dist::run(&workspace, check).map(|()| ExitCode::SUCCESS),
         Task::Demo { options } => demo::run(&workspace, &options).map(|()| ExitCode::SUCCESS),
         Task::KillTest { kills } => kill_test::run(&workspace, kills).map(|()| ExitCode::SUCCESS),
-        Task::Simulate {
-            seeds,
-            from,
-            jobs,
-            database,
-        } => simulate::run(&workspace, from, seeds, jobs, database).map(|()| ExitCode::SUCCESS),
+        Task::Simulate { options } => {
+            simulate::run(&workspace, &options).map(|()| ExitCode::SUCCESS)
+        }
         Task::Mutants { only, seeds, jobs } => {
             mutants::run(&workspace, &only, seeds, jobs).map(|()| ExitCode::SUCCESS)
         }

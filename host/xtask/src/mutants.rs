@@ -19,7 +19,7 @@ struct Bug {
 
 /// Plants each bug by itself and simulates until a rule is found broken, so many seeds at most. Prints
 /// the seed and the rules for each, and fails where one lives.
-pub(crate) fn run(workspace: &Workspace, only: &[String], seeds: u64, jobs: usize) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, only: &[String], seeds: u64, jobs: u64) -> Result<()> {
     let binary = simulate::build(workspace, "planted")?;
     let bugs = output(Command::new(&binary).args(["simulate", "--bugs"]))?;
     let bugs: Vec<Bug> = serde_json::from_str(&bugs).context("the list of bugs can't be read")?;

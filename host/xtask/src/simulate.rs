@@ -1,6 +1,15 @@
 //! `cargo xtask simulate`
 
-use std::{collections::BTreeMap, path::PathBuf, process::Command, sync::Mutex, thread};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 
 use anyhow::{Context, Result, bail};
 use overture_server_kit::{Durability, start_postgres};
@@ -31,47 +40,82 @@ pub(crate) fn build(workspace: &Workspace, feature: &str) -> Result<PathBuf> {
     Ok(target.join("release/overture"))
 }
 
+/// Seeds that a process takes at a time: it compiles the plugins once for all of them.
+const SHARE: u64 = 10;
+
+/// What is simulated.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How many seeds.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    from: u64,
+    /// What keeps the data.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    database: Database,
+    /// Times that each seed dies while mails go out, beside its other faults.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    crashes: u32,
+    /// Processes at a time.
+    #[arg(long, value_name = "N", default_value_t = cores())]
+    jobs: u64,
+}
+
+/// Processes that this machine runs at a time.
+pub(crate) fn cores() -> u64 {
+    thread::available_parallelism().map_or(1, |n| n.get() as u64)
+}
+
 /// Simulates so many seeds in a release build that can die, in `jobs` processes, and prints what
 /// was seen how often. Fails where a rule was broken, or something was never seen that a report
 /// lists.
-pub(crate) fn run(
-    workspace: &Workspace,
-    first: u64,
-    seeds: u64,
-    jobs: u64,
-    database: Database,
-) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let binary = build(workspace, "test-clock")?;
-    let server = match database {
+    let server = match options.database {
         Database::Sqlite => None,
         Database::Postgres => Some(start_postgres(Durability::Off)?),
     };
-    let server = server.as_ref().map(|running| running.url.clone());
+    let server = server.as_ref().map(|running| running.url.as_str());
     let seen = Mutex::new(Seen::default());
-    let share = seeds.div_ceil(jobs.max(1));
+    let next = AtomicU64::new(0);
     thread::scope(|scope| {
-        let parts = (0..seeds).step_by(usize::try_from(share.max(1)).unwrap_or(1));
-        let parts: Vec<_> = parts
-            .map(|from| {
-                let (binary, seen, server) = (&binary, &seen, &server);
-                scope.spawn(move || {
-                    let n = share.min(seeds - from).to_string();
-                    let seed = (first + from).to_string();
-                    let mut command = Command::new(binary);
-                    command.args(["simulate", "--json", "--seed", &seed, "--seeds", &n]);
-                    command.args(server.iter().flat_map(|url| ["--server", url]));
-                    lines(&mut command, |line| {
-                        seen.lock().expect("nobody panics").line(line);
-                    })
+        let hands: Vec<_> = (0..options.jobs.max(1))
+            .map(|_| {
+                scope.spawn(|| {
+                    loop {
+                        let first = next.fetch_add(SHARE, Ordering::Relaxed);
+                        if first >= options.seeds {
+                            return Ok::<_, anyhow::Error>(());
+                        }
+                        let n = SHARE.min(options.seeds - first);
+                        let mut command = Command::new(&binary);
+                        command.args(["simulate", "--json"]);
+                        let first = options.from + first;
+                        for (name, value) in [
+                            ("--seed", first),
+                            ("--seeds", n),
+                            ("--crashes", options.crashes.into()),
+                        ] {
+                            command.args([name, &value.to_string()]);
+                        }
+                        command.args(server.iter().flat_map(|url| ["--server", url]));
+                        lines(&mut command, |line| {
+                            seen.lock().expect("nobody panics").line(line);
+                        })?;
+                    }
                 })
             })
             .collect();
-        for part in parts {
-            part.join().ok().context("a process could not be run")??;
+        for hand in hands {
+            hand.join().ok().context("a process could not be run")??;
         }
         Ok::<_, anyhow::Error>(())
     })?;
-    seen.into_inner().expect("nobody panics").report(seeds)
+    seen.into_inner()
+        .expect("nobody panics")
+        .report(options.seeds)
 }
 
 #[derive(Default)]

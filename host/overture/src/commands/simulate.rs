@@ -33,6 +33,9 @@ pub struct Options {
     /// Simulate two processes on a server of PostgreSQL, postgres://…; makes databases there
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    /// Die so often while mails go out, in scenarios by chance
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["file", "campaign"])]
+    crashes: u32,
     /// Stop after the first seed that breaks a rule
     #[arg(long)]
     until_broken: bool,
@@ -78,7 +81,11 @@ pub fn simulate(options: &Options, config: Option<&Config>) -> Result<()> {
     let cache = scratch()?;
     let mut broken = 0;
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
-        let scenario = given.clone().unwrap_or_else(|| Scenario::random(seed));
+        let scenario = given.clone().unwrap_or_else(|| {
+            let mut scenario = Scenario::random(seed);
+            scenario.faults.crashes_while_sending = options.crashes;
+            scenario
+        });
         let report = run(&scenario, seed, cache.path(), options.server.as_deref());
         broken += usize::from(report.as_ref().map_or(true, |it| !it.broken.is_empty()));
         match (report, options.json) {

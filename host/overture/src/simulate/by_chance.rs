@@ -136,6 +136,7 @@ impl Chance {
             webhook_answer_lost: self.between(0, 60),
             webhook_never: self.between(0, 20),
             crashes: self.between(6, 16) as u32,
+            crashes_while_sending: 0,
             outages: self.times(2),
             clock_jumps: self.times(3),
             clock_put_back: self.times(2),

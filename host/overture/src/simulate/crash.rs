@@ -18,11 +18,11 @@ pub enum Place {
 
 impl Place {
     #[cfg(feature = "test-clock")]
-    const fn words(self) -> &'static str {
+    fn words(self) -> String {
         match self {
-            Self::BeforeCommit(_) => "before a commit",
-            Self::AfterCommit(_) => "after a commit",
-            Self::Effect(_) => "beside an effect",
+            Self::BeforeCommit(n) => format!("before commit {}", n + 1),
+            Self::AfterCommit(n) => format!("after commit {}", n + 1),
+            Self::Effect(n) => format!("beside effect {}", n + 1),
         }
     }
 }
@@ -99,8 +99,12 @@ mod imp {
         }
         let armed = armed();
         let within = armed.within.map_or("no part", Part::name);
-        let place = armed.place.map_or("", Place::words);
-        format!("{within} {place}")
+        let place = armed.place.map(Place::words).unwrap_or_default();
+        match armed.of {
+            Some(_) => format!("{within} {place}"),
+            // Its number counts from somewhere.
+            None => within.to_owned(),
+        }
     }
 
     /// A new life begins: nothing is armed.

@@ -145,18 +145,32 @@ impl Lots<'_> {
         }
     }
 
+    /// One of the first so many commits, or of the effects meanwhile.
+    fn place(&self, most: u64) -> Place {
+        let n = self.rng.below(most);
+        match self.rng.below(3) {
+            0 => Place::BeforeCommit(n),
+            1 => Place::AfterCommit(n),
+            _ => Place::Effect(n / 2),
+        }
+    }
+
     fn process(&self, all: &mut Happenings) {
         let faults = self.scenario.faults;
         for _ in 0..faults.crashes {
             // Most of them while mails go out.
             let part = (self.rng.below(3) > 0).then_some(Part::Sends);
-            let n = self.rng.below(if part.is_some() { 6 } else { 30 });
-            let place = match self.rng.below(3) {
-                0 => Place::BeforeCommit(n),
-                1 => Place::AfterCommit(n),
-                _ => Place::Effect(n / 3),
-            };
+            let place = self.place(if part.is_some() { 6 } else { 30 });
             all.add(self.moment(), Happening::Crash(place, part));
+        }
+        for _ in 0..faults.crashes_while_sending {
+            let (part, most) = match self.rng.below(8) {
+                0 => (Part::Evidence, 3),
+                // Of several mails that are handed out together.
+                _ => (Part::Sends, 12),
+            };
+            let place = self.place(most);
+            all.add(self.moment(), Happening::Crash(place, Some(part)));
         }
         for _ in 0..faults.outages {
             let at = self.moment();

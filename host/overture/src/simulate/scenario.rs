@@ -160,6 +160,8 @@ pub struct Faults {
     pub webhook_never: u64,
     /// Times that the process dies between two writes or beside an effect, and begins anew.
     pub crashes: u32,
+    /// Times that it dies while mails go out or are looked for, beside those.
+    pub crashes_while_sending: u32,
     /// Times that the process dies and begins anew hours later.
     pub outages: u32,
     /// Times that the clock jumps ahead by minutes or hours.
