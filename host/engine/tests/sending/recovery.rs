@@ -5,10 +5,11 @@ use std::time::Duration;
 use overture_domain::{
     HostId, Id,
     enrollments::{ActionState, Attempt, EnrollmentState, JobKind},
+    events::EventKind,
     id::kinds,
     rng::SeededRng,
 };
-use overture_engine::{Env, Part, leases, sends};
+use overture_engine::{Env, Part, campaigns, leases, sends};
 use overture_plugin_host::capabilities::mailbox::{Failure, Reply, Stage, SubmissionRecord};
 use overture_store::{actions, evidence, jobs, lanes, on_both};
 use overture_testkit::{MONDAY, Outreach, outreach, outreach::Fate};
@@ -76,6 +77,29 @@ on_both! {
         outreach::settle(&other).await;
         all_are(&world, campaign, EnrollmentState::Completed).await;
         assert_eq!(world.post.asked().len(), 2);
+    }
+
+    // SAFE-3, SAFE-5: whoever is taken out before the death of the host that wrote to them is noticed may
+    // have got the mail; nobody takes the step up again, and it is not forgotten.
+    async fn an_attempt_of_a_dead_host_outlives_the_way_of_its_enrollment(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        world.post.next("p0@d0.test", [Fate::Silence]);
+        let campaign = world.running(&[&mailbox], &people).await;
+        die_sending(&world).await;
+        let other = another_host(&world, 9).await;
+        campaigns::unenroll(&other, world.ws, campaign, &people, &[]).await.unwrap();
+        world.kit.clock.advance(HOUR);
+        leases::tick(&other).await.unwrap();
+        outreach::settle(&other).await;
+        all_are(&world, campaign, EnrollmentState::Stopped).await;
+        let waiting = evidence::list(&mut other.db.reader(), world.ws, None, 10).await.unwrap();
+        let ids: Vec<_> = waiting.iter().map(|send| send.action.id).collect();
+        assert_eq!(ids.len(), 1, "a person is asked");
+        sends::resolve(&other, world.ws, &ids, true, &overture_domain::people::Actor::Cli).await.unwrap();
+        assert_eq!(world.events(EventKind::EmailSent).await.len(), 1);
+        assert_eq!(world.post.asked().len(), 1);
     }
 
     // SCH-5: what a dead host held waits for nobody's next wake, whichever part it belongs to.

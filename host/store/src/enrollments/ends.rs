@@ -121,7 +121,9 @@ pub async fn reopen(
 }
 
 /// Takes back what was planned or begun for enrollments that are over and has not gone out: live
-/// jobs, and actions without an attempt that may have been taken.
+/// jobs, and actions without an attempt that may have been taken. Of one that may have, nobody else
+/// would tell any more, should its process have died: it is ambiguous until its process does
+/// (SAFE-3).
 async fn cancel(
     tx: &mut Tx,
     over: impl Iterator<Item = &Enrollment>,
@@ -132,7 +134,38 @@ async fn cancel(
         return Ok(());
     }
     expire_jobs(tx, &rows_of(&over), now).await?;
+    doubt_actions(tx, &rows_of(&over), now).await?;
     cancel_actions(tx, over.into_iter()).await
+}
+
+/// Attempts of enrollments `v` of workspaces `ws` of which nobody has told how they ended.
+async fn doubt_actions(tx: &mut Tx, rows: &[Value], now: Timestamp) -> Result<()> {
+    let attempted: Vec<Value> = query(sql!(
+        "UPDATE attempts SET outcome = 'ambiguous', outcome_at = $2
+         WHERE outcome IS NULL AND action_id IN (
+             SELECT a.id FROM {rows $1} CROSS JOIN actions a
+             WHERE a.enrollment_id = r.value->>'v' AND a.workspace_id = r.value->>'ws' AND a.state IN ('handed_out', 'retrying'))
+         RETURNING action_id"
+    ))
+    .bind_json(&rows)
+    .bind(now)
+    .rows(tx)
+    .await?
+    .iter()
+    .map(|row| Ok(json!({"v": row.text("action_id")?})))
+    .collect::<Result<_>>()?;
+    if attempted.is_empty() {
+        return Ok(());
+    }
+    query(sql!(
+        "UPDATE actions SET state = 'ambiguous', last_error = $2
+         FROM {rows $1} WHERE actions.id = r.value->>'v'"
+    ))
+    .bind_json(&attempted)
+    .bind("its way ended before it was known whether it went out")
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 fn rows_of(over: &[&Enrollment]) -> Vec<Value> {
