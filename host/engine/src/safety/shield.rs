@@ -8,13 +8,14 @@ use overture_domain::{
     campaigns::{CampaignStatus, PauseReason},
     people::Actor,
     planted::{Bug, planted},
-    safety::{BounceShield, LEAST_SENDS},
+    safety::BounceShield,
 };
 use overture_store::{Read, Slice, campaigns as stored, people, safety as store};
 
 use crate::{Env, Error, Result, alerts::Cause, campaigns};
 
-/// A workspace is looked at while mails have come back within that time.
+/// A workspace is looked at while any mail has come back within that time; then all of its last
+/// mails count, however old they are.
 const LATELY: Duration = Duration::from_secs(48 * 3_600);
 
 /// Changes of a Bounce Shield; None leaves a setting as it is.
@@ -69,13 +70,25 @@ pub(super) async fn tick(env: &Env) -> Result<bool> {
         return Ok(tripped);
     }
     let lately = env.now() - LATELY;
-    for (ws, shield, bounces) in store::list_shields(&mut env.db.reader(), lately).await? {
-        let least = LEAST_SENDS * shield.threshold_percent / 100;
-        if shield.enabled && bounces > least {
+    let on = &mut env.db.reader();
+    for (ws, shield, bounces) in store::list_shields(on, lately).await? {
+        // Most that are looked at don't trip, and nobody shall wait for the workspace meanwhile.
+        if shield.enabled && bounces > 0 && trouble(on, ws, &shield).await?.is_some() {
             tripped |= look(env, ws).await?;
         }
     }
     Ok(tripped)
+}
+
+/// Why it trips, for people; None: it doesn't.
+async fn trouble(
+    on: &mut impl Read,
+    ws: WorkspaceId,
+    shield: &BounceShield,
+) -> Result<Option<String>> {
+    let after = shield.tripped_at.unwrap_or_default();
+    let last = store::measure_last(on, ws, shield.window, after).await?;
+    Ok(shield.trouble(&last))
 }
 
 async fn look(env: &Env, ws: WorkspaceId) -> Result<bool> {
@@ -84,9 +97,7 @@ async fn look(env: &Env, ws: WorkspaceId) -> Result<bool> {
     let Some(shield) = store::find_shield(&mut tx, ws).await? else {
         return Ok(false);
     };
-    let after = shield.tripped_at.unwrap_or_default();
-    let last = store::measure_last(&mut tx, ws, shield.window, after).await?;
-    let Some(trouble) = shield.trouble(&last) else {
+    let Some(trouble) = trouble(&mut tx, ws, &shield).await? else {
         return Ok(false);
     };
     if shield.pauses_campaigns {

@@ -211,6 +211,22 @@ on_both! {
         assert!(matches!(safety::set_shield(env, ws, &wrong).await.unwrap_err(), Error::Invalid(_)));
     }
 
+    // SAF-2: the last mails count, however long ago they went out: a workspace that sends little is
+    // judged as one that sends much.
+    async fn the_bounce_shield_knows_no_days(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let ada = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(3).await;
+        let id = world.running(&[&ada], &people).await;
+        told(&world, EventKind::EmailSent, ada.id, id, 60).await;
+        told(&world, EventKind::EmailBounced, ada.id, id, 6).await;
+        world.kit.clock.advance(8 * DAY);
+        told(&world, EventKind::EmailBounced, ada.id, id, 1).await;
+        safety::tick(world.env()).await.unwrap();
+        let pauses: Vec<_> = campaign(&world, id).await.pauses.into_iter().map(|pause| pause.reason).collect();
+        assert_eq!(pauses, [PauseReason::BounceShield]);
+    }
+
     // SAF-1: the thresholds of a campaign are its own.
     async fn a_campaign_has_thresholds_of_its_own(test: TestDatabase) {
         let world = Outreach::new(test).await;
