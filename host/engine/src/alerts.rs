@@ -54,6 +54,10 @@ pub(crate) async fn tell(env: &Env, code: AlertCode, causes: &[Cause]) -> Result
 }
 
 async fn tell_by(env: &Env, code: AlertCode, causes: &[Cause], who: Who) -> Result<()> {
+    // As it is most of the time: then nothing is written.
+    if causes.is_empty() && !store::is_open(&mut env.db.reader(), code).await? {
+        return Ok(());
+    }
     let seen: Vec<Seen> = causes
         .iter()
         .map(|cause| Seen {

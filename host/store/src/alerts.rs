@@ -56,6 +56,17 @@ pub enum Who {
     Host(HostId, Timestamp),
 }
 
+/// Whether any alert of a kind is open.
+pub async fn is_open(on: &mut impl Read, code: AlertCode) -> Result<bool> {
+    let open = query(sql!(
+        "SELECT id FROM alerts WHERE code = $1 AND closed_at IS NULL LIMIT 1"
+    ))
+    .bind(code.name())
+    .rows(on)
+    .await?;
+    Ok(!open.is_empty())
+}
+
 /// All that is wrong of a kind: opens alerts that are new, notes that the others were seen again,
 /// and closes those whose cause is gone. How many were opened.
 pub async fn tell(
