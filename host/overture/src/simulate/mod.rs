@@ -43,7 +43,9 @@ use overture_domain::{
     time::ManualClock,
 };
 use overture_engine::{Env, Secret, campaigns, imports, mailboxes, people, webhooks};
-use overture_store::{Slice, accounts, audit, events, prospects, scratch as store_scratch};
+use overture_store::{
+    Slice, accounts, audit, events, evidence, prospects, scratch as store_scratch,
+};
 use serde::Serialize;
 use serde_json::json;
 use tempfile::TempDir;
@@ -419,6 +421,9 @@ async fn ended(env: &Env, placed: &Placed, given: &scenario::Workspace) -> Resul
             ended.enrollments.push((enrollment, email));
         }
     }
+    let unclear = evidence::list(on, ws, None, i64::MAX).await?;
+    let unclear = unclear.into_iter().map(|send| send.action.enrollment_id);
+    ended.unclear = unclear.collect();
     let hooks = webhooks::list(env, ws, None, i64::MAX).await?;
     ended.hook_disabled = hooks.iter().any(|hook| !hook.active);
     for subject in subjects {

@@ -12,6 +12,9 @@ use super::{Checked, DAY, written};
 /// What is known at a moment may stop nothing that leaves in the same.
 const AT_ONCE: Duration = Duration::from_secs(60);
 
+/// Who stops campaigns for it, in the audit.
+const SHIELD: &str = "engine:SAF-2";
+
 impl Checked<'_, '_> {
     /// SEQ-11: nothing leaves a campaign that doesn't run.
     pub(super) fn while_it_runs(&mut self) {
@@ -76,17 +79,22 @@ impl Checked<'_, '_> {
     }
 
     /// SAF-2: more than 10 % of the workspace's last 200 mails, 50 at least, came back: nothing leaves
-    /// until a person lets a campaign run again.
+    /// until a person lets a campaign run again. Mails before that count no more; it may have happened
+    /// between two bounces, when the fiftieth mail went out.
     pub(super) fn under_the_shield(&mut self) {
         let events = self.of.events.iter();
         let bounces: Vec<_> = events
             .filter(|one| one.kind == EventKind::EmailBounced)
             .collect();
+        let audit = self.of.audit.iter().filter(|row| row.actor == SHIELD);
+        let trips: Vec<_> = audit.map(|row| row.at).collect();
         let mut tripped = Timestamp::default();
         for bounce in &bounces {
             let Some(known) = written(bounce) else {
                 continue;
             };
+            let before = trips.iter().filter(|at| **at < bounce.occurred_at);
+            tripped = before.copied().fold(tripped, Timestamp::max);
             let sends = self.of.events.iter().filter(|one| {
                 one.kind == EventKind::EmailSent
                     && one.occurred_at > tripped

@@ -117,8 +117,9 @@ impl Checked<'_, '_> {
                 .iter()
                 .filter(|mail| mail.enrollment.id == enrollment.id);
             let taken = taken.count();
-            // What nobody knows may have been taken, and isn't told.
-            let unclear = usize::from(enrollment.state == EnrollmentState::AmbiguousSend);
+            // What nobody knows may have been taken, and isn't told: a person is asked (SAFE-3).
+            let unclear = self.of.unclear.iter().filter(|id| **id == enrollment.id);
+            let unclear = unclear.count();
             if told > taken || taken > told + unclear {
                 let state = enrollment.state;
                 broken.push(format!(

@@ -39,6 +39,8 @@ pub struct Ended {
     pub campaigns: Vec<(Campaign, u32, i64)>,
     /// With the address of whom they write to.
     pub enrollments: Vec<(Enrollment, String)>,
+    /// Those of whose last mail nobody knows whether it went out, as a person is shown them.
+    pub unclear: Vec<EnrollmentId>,
     /// In their order.
     pub events: Vec<Event>,
     pub audit: Vec<Audit>,

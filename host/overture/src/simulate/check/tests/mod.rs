@@ -32,7 +32,8 @@ fn an_honest_story_breaks_no_rule() {
 #[test]
 fn safe_3_a_step_goes_out_once() {
     breaks("SAFE-3", |story| story.mail(1, 1, at(26, 0)));
-    breaks("SAFE-3", |story| story.edit(1, "mark-of-step-0", "nothing"));
+    let unknown = rules(|story| story.edit(1, "mark-of-step-0", "nothing"));
+    assert!(unknown.contains(&"SAFE-3"), "{unknown:?}");
 }
 
 #[test]
@@ -186,7 +187,15 @@ fn safe_4_each_change_has_its_row() {
 
 #[test]
 fn safe_5_what_went_out_was_told_and_nothing_else() {
-    breaks("SAFE-5", |story| drop(story.of().events.pop()));
+    let untold = |story: &mut Story| drop(story.of().events.pop());
+    breaks("SAFE-5", untold);
+    // A person is asked whether it went out.
+    let asked = |story: &mut Story| {
+        untold(story);
+        let unclear = story.of().enrollments[1].0.id;
+        story.of().unclear.push(unclear);
+    };
+    assert_eq!(rules(asked), [""; 0]);
     breaks("SAFE-5", |story| {
         story.event(EventKind::EmailSent, 0, at(30, 0));
     });
