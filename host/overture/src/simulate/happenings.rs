@@ -47,6 +47,8 @@ pub enum Then {
 #[derive(Debug, Default)]
 pub struct Happenings {
     list: BTreeMap<(Timestamp, usize), Happening>,
+    /// Where lives end while mails go out.
+    while_sending: Vec<Place>,
     log: Shared,
 }
 
@@ -75,6 +77,13 @@ impl Happenings {
 
     fn deed(&mut self, at: Timestamp, deed: Deed) {
         self.add(at, Happening::Deed(deed));
+    }
+
+    /// A life begins: while mails go out it will end, as long as such places are left.
+    pub fn begin(&mut self) {
+        if let Some(place) = self.while_sending.pop() {
+            crash::arm(place, Some(Part::Sends));
+        }
     }
 
     /// When something happens next.
@@ -163,15 +172,9 @@ impl Lots<'_> {
             let place = self.place(if part.is_some() { 6 } else { 30 });
             all.add(self.moment(), Happening::Crash(place, part));
         }
-        for _ in 0..faults.crashes_while_sending {
-            let (part, most) = match self.rng.below(8) {
-                0 => (Part::Evidence, 3),
-                // Of several mails that are handed out together.
-                _ => (Part::Sends, 12),
-            };
-            let place = self.place(most);
-            all.add(self.moment(), Happening::Crash(place, Some(part)));
-        }
+        // Of several mails that are handed out together.
+        let places = (0..faults.crashes_while_sending).map(|_| self.place(10));
+        all.while_sending = places.collect();
         for _ in 0..faults.outages {
             let at = self.moment();
             all.add(at, Happening::Outage(at + self.hours(36)));

@@ -118,6 +118,7 @@ pub fn run(scenario: &Scenario, seed: u64, cache: &Path, server: Option<&str>) -
     })??;
     let mut happenings = Happenings::of(scenario, &cast, seed, Arc::clone(&world.log));
     loop {
+        happenings.begin();
         let over = life(async {
             let envs = world.open_all().await?;
             tokio::select! {

@@ -160,7 +160,7 @@ pub struct Faults {
     pub webhook_never: u64,
     /// Times that the process dies between two writes or beside an effect, and begins anew.
     pub crashes: u32,
-    /// Times that it dies while mails go out or are looked for, beside those.
+    /// Lives, from the first on, that end while mails go out, beside those.
     pub crashes_while_sending: u32,
     /// Times that the process dies and begins anew hours later.
     pub outages: u32,
