@@ -137,7 +137,7 @@ fn saf_1_a_campaign_in_trouble_rests_a_day() {
     breaks("SAF-1", |story| crowd(story, 3, 3, complained));
     assert_eq!(rules(|story| crowd(story, 3, 2, complained)), [""; 0]);
     breaks("SAF-1", |story| {
-        crowd(story, 60, 4, EventKind::EmailBounced)
+        crowd(story, 60, 4, EventKind::EmailBounced);
     });
     breaks("SAF-1", |story| {
         story.status(at(30, 0), "cooldown");
