@@ -6,11 +6,10 @@ use overture_domain::{
     AccountId, ActionId, AttemptId, EnrollmentId, Timestamp, WorkspaceId,
     enrollments::{Action, ActionState, Attempt, Outcome},
 };
-use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx, Write,
-    query::{query, sql},
+    query::{query, row, sql},
 };
 
 impl Record for Action {
@@ -63,21 +62,21 @@ pub async fn insert(tx: &mut Tx, actions: &[Action]) -> Result<()> {
     let rows: Vec<_> = actions
         .iter()
         .map(|action| {
-            json!({
-                "id": action.id,
-                "workspace_id": action.workspace_id,
-                "campaign_id": action.campaign_id,
-                "enrollment_id": action.enrollment_id,
-                "step_id": action.step_id,
-                "step_index": action.step_index,
-                "variant_id": action.variant_id,
-                "account_id": action.account_id,
-                "channel": action.channel,
-                "kind": action.kind,
-                "state": action.state,
-                "external_id": action.external_id,
-                "at": action.handed_out_at.as_micros(),
-            })
+            row! {
+                id: action.id,
+                workspace_id: action.workspace_id,
+                campaign_id: action.campaign_id,
+                enrollment_id: action.enrollment_id,
+                step_id: action.step_id,
+                step_index: action.step_index,
+                variant_id: action.variant_id,
+                account_id: action.account_id,
+                channel: action.channel,
+                kind: action.kind,
+                state: action.state,
+                external_id: &action.external_id,
+                at: action.handed_out_at.as_micros(),
+            }
         })
         .collect();
     query(sql!(
@@ -104,7 +103,7 @@ pub async fn hand_out_again(
     }
     let rows: Vec<_> = again
         .iter()
-        .map(|(id, account)| json!({"v": id, "account": account}))
+        .map(|(id, account)| row! { v: *id, account: *account })
         .collect();
     query(sql!(
         "UPDATE actions SET state = 'handed_out', account_id = r.value->>'account', handed_out_at = $2
@@ -209,12 +208,12 @@ pub async fn insert_attempts(
     let rows: Vec<_> = attempts
         .iter()
         .map(|attempt| {
-            json!({
-                "id": attempt.id,
-                "action": attempt.action_id,
-                "external_id": attempt.external_id,
-                "at": attempt.at.as_micros(),
-            })
+            row! {
+                id: attempt.id,
+                action: attempt.action_id,
+                external_id: &attempt.external_id,
+                at: attempt.at.as_micros(),
+            }
         })
         .collect();
     query(sql!(
@@ -302,7 +301,7 @@ pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<HashSet
     let attempted: Vec<_> = ended
         .iter()
         .filter_map(|end| Some((end, end.attempt?)))
-        .map(|(end, (id, outcome))| json!({"v": id, "outcome": outcome, "detail": end.detail}))
+        .map(|(end, (id, outcome))| row! { v: id, outcome: outcome, detail: &end.detail })
         .collect();
     let mut told: HashSet<AttemptId> = HashSet::new();
     if !attempted.is_empty() {
@@ -323,13 +322,13 @@ pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<HashSet
         .iter()
         .filter(|end| end.attempt.is_none_or(|(id, _)| told.contains(&id)))
         .map(|end| {
-            json!({
-                "v": end.action_id,
-                "state": end.state,
-                "deferrals": end.deferrals,
-                "error": end.error,
-                "attempt": end.attempt.map(|(id, _)| id),
-            })
+            row! {
+                v: end.action_id,
+                state: end.state,
+                deferrals: end.deferrals,
+                error: &end.error,
+                attempt: end.attempt.map(|(id, _)| id),
+            }
         })
         .collect();
     if rows.is_empty() {

@@ -7,11 +7,10 @@
 //! differs all the same is found by [`drifted`] and made anew by [`rebuild`].
 
 use overture_domain::{CampaignId, EventId, Timestamp, WorkspaceId, events::EventKind};
-use serde_json::json;
 
 use crate::{
     Read, Result, Tx,
-    query::{query, sql},
+    query::{query, row, sql},
 };
 
 /// Microseconds of an hour.
@@ -47,7 +46,7 @@ macro_rules! counted {
 /// Counts events of this transaction. Those that were left out for their dedup key are not found,
 /// and not counted.
 pub(crate) async fn add(tx: &mut Tx, events: &[EventId]) -> Result<()> {
-    let rows: Vec<_> = events.iter().map(|id| json!({"v": id})).collect();
+    let rows: Vec<_> = events.iter().map(|id| row! { v: id }).collect();
     query(sql!(concat!(
         "INSERT INTO event_counts (workspace_id, hour, campaign_id, account_id, step_index, kind, n, people)
          SELECT q.workspace_id, q.hour, q.campaign_id, q.account_id, q.step_index, q.kind, q.n, q.people FROM (",

@@ -26,11 +26,10 @@ use overture_domain::{
     messages::Label,
     prospects::{Prospect, email_domain, email_key},
 };
-use serde_json::json;
 
 use crate::{
     Record, Result, Row, Tx,
-    query::{query, sql},
+    query::{query, row, sql},
 };
 
 /// Whoever waits in a lane without room acts when there is some, and waits for that reason.
@@ -79,13 +78,13 @@ pub async fn insert(
     let rows: Vec<_> = enrollments
         .iter()
         .map(|(id, prospect)| {
-            json!({
-                "ws": ws,
-                "id": id,
-                "prospect": prospect.id,
-                "key": email_key(&prospect.email),
-                "domain": email_domain(&prospect.email),
-            })
+            row! {
+                ws: ws,
+                id: id,
+                prospect: prospect.id,
+                key: email_key(&prospect.email),
+                domain: email_domain(&prospect.email),
+            }
         })
         .collect();
     query(sql!(
@@ -139,7 +138,7 @@ pub async fn set_acting(
     }
     let rows: Vec<_> = acting
         .iter()
-        .map(|(id, account)| json!({"ws": ws, "v": id, "account": account}))
+        .map(|(id, account)| row! { ws: ws, v: id, account: account })
         .collect();
     query(sql!(
         "UPDATE enrollments SET state = 'active', reason = '', account_id = r.value->>'account', updated_at = $2
@@ -185,7 +184,7 @@ pub async fn advance(
     }
     let rows: Vec<_> = done
         .iter()
-        .map(|(id, step)| json!({"ws": ws, "v": id, "step": step}))
+        .map(|(id, step)| row! { ws: ws, v: id, step: step })
         .collect();
     query(sql!(
         "UPDATE enrollments SET state = 'active', next_action_at = NULL, reason = '', updated_at = $2,

@@ -4,11 +4,10 @@ use overture_domain::{
     EventId, Timestamp, WorkspaceId,
     events::{Event, EventKind, EventPosition},
 };
-use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
-    query::{Query, query, sql},
+    query::{Query, query, row, sql},
 };
 
 /// An event and its place in the order.
@@ -63,19 +62,19 @@ pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
     let rows: Vec<_> = events
         .iter()
         .map(|event| {
-            json!({
-                "id": event.id,
-                "workspace_id": event.workspace_id,
-                "kind": event.kind,
-                "channel": event.channel,
-                "campaign_id": event.campaign_id,
-                "enrollment_id": event.enrollment_id,
-                "prospect_id": event.prospect_id,
-                "account_id": event.account_id,
-                "occurred_at": event.occurred_at.as_micros(),
-                "dedup_key": event.dedup_key,
-                "data": event.data,
-            })
+            row! {
+                id: event.id,
+                workspace_id: event.workspace_id,
+                kind: event.kind,
+                channel: event.channel,
+                campaign_id: event.campaign_id,
+                enrollment_id: event.enrollment_id,
+                prospect_id: event.prospect_id,
+                account_id: event.account_id,
+                occurred_at: event.occurred_at.as_micros(),
+                dedup_key: &event.dedup_key,
+                data: &event.data,
+            }
         })
         .collect();
     let written = query(sql!(

@@ -8,11 +8,10 @@ use overture_domain::{
     campaigns::StepKind,
     enrollments::{EnrollmentState, Job, JobKind, JobState, Lane},
 };
-use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx, lanes,
-    query::{query, sql},
+    query::{query, row, sql},
 };
 
 impl Record for Job {
@@ -129,15 +128,15 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
     let rows: Vec<_> = planned
         .iter()
         .map(|plan| {
-            json!({
-                "id": plan.job_id,
-                "workspace_id": plan.workspace_id,
-                "enrollment": plan.enrollment_id,
-                "at": plan.run_at.as_micros(),
-                "lane": plan.lane.as_ref().map(|lane| &lane.id),
-                "reason": plan.reason,
-                "state": plan.waits.then_some(EnrollmentState::Waiting),
-            })
+            row! {
+                id: plan.job_id,
+                workspace_id: plan.workspace_id,
+                enrollment: plan.enrollment_id,
+                at: plan.run_at.as_micros(),
+                lane: plan.lane.as_ref().map(|lane| &lane.id),
+                reason: &plan.reason,
+                state: plan.waits.then_some(EnrollmentState::Waiting),
+            }
         })
         .collect();
     query(sql!(
@@ -180,7 +179,7 @@ pub async fn wait(tx: &mut Tx, waiting: &[(JobId, Lane)]) -> Result<()> {
     }
     let rows: Vec<_> = waiting
         .iter()
-        .map(|(id, lane)| json!({"v": id, "lane": lane.id}))
+        .map(|(id, lane)| row! { v: *id, lane: &lane.id })
         .collect();
     query(sql!(
         "UPDATE jobs SET state = 'pending', lane = r.value->>'lane', host_id = NULL, leased_at = NULL
@@ -236,7 +235,7 @@ pub async fn defer(
     }
     let rows: Vec<_> = deferred
         .iter()
-        .map(|(id, at, reason)| json!({"v": id, "at": at.as_micros(), "reason": reason}))
+        .map(|(id, at, reason)| row! { v: *id, at: at.as_micros(), reason: reason })
         .collect();
     query(sql!(
         "UPDATE jobs SET state = 'pending', run_at = CAST(r.value->>'at' AS BIGINT), host_id = NULL, leased_at = NULL
@@ -373,7 +372,7 @@ pub async fn finish(
     }
     let rows: Vec<_> = ended
         .iter()
-        .map(|(id, state, error)| json!({"v": id, "state": state, "error": error}))
+        .map(|(id, state, error)| row! { v: id, state: state, error: error })
         .collect();
     query(sql!(
         "UPDATE jobs SET state = r.value->>'state', last_error = r.value->>'error', host_id = NULL, leased_at = NULL, finished_at = $2

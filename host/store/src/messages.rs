@@ -9,11 +9,10 @@ use overture_domain::{
     messages::{Direction, Label, MailMessage, Message, Verdict},
     prospects::email_key,
 };
-use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
-    query::{query, sql},
+    query::{query, row, sql},
     slices::{ByAge, Slice},
 };
 
@@ -87,28 +86,28 @@ pub async fn insert(
     let rows: Vec<_> = mails
         .iter()
         .map(|(message, _)| {
-            json!({
-                "id": message.id,
-                "workspace_id": message.workspace_id,
-                "channel": message.channel,
-                "direction": message.direction,
-                "account_id": message.account_id,
-                "campaign_id": message.campaign_id,
-                "enrollment_id": message.enrollment_id,
-                "prospect_id": message.prospect_id,
-                "step_index": message.step_index,
-                "external_id": message.external_id,
-                "sender": message.sender,
-                "recipient": message.recipient,
-                "subject": message.subject,
-                "text": message.text,
-                "newest_text": message.newest_text,
-                "html": message.html,
-                "attribution": message.attribution,
-                "label": message.label,
-                "label_by": message.label_by,
-                "at": message.at.as_micros(),
-            })
+            row! {
+                id: message.id,
+                workspace_id: message.workspace_id,
+                channel: message.channel,
+                direction: message.direction,
+                account_id: message.account_id,
+                campaign_id: message.campaign_id,
+                enrollment_id: message.enrollment_id,
+                prospect_id: message.prospect_id,
+                step_index: message.step_index,
+                external_id: &message.external_id,
+                sender: &message.sender,
+                recipient: &message.recipient,
+                subject: &message.subject,
+                text: &message.text,
+                newest_text: &message.newest_text,
+                html: &message.html,
+                attribution: &message.attribution,
+                label: &message.label,
+                label_by: &message.label_by,
+                at: message.at.as_micros(),
+            }
         })
         .collect();
     let written: HashSet<MessageId> = query(sql!(
@@ -134,15 +133,15 @@ pub async fn insert(
         .filter(|(message, _)| written.contains(&message.id))
         .filter_map(|(message, mail)| Some((message, mail.as_ref()?)))
         .map(|(message, mail)| {
-            json!({
-                "message_id": message.id,
-                "in_reply_to": mail.in_reply_to,
-                "reference_ids": mail.references,
-                "folder": mail.folder,
-                "uid_validity": mail.uid_validity,
-                "uid": mail.uid,
-                "links": mail.links,
-            })
+            row! {
+                message_id: message.id,
+                in_reply_to: &mail.in_reply_to,
+                reference_ids: &mail.references,
+                folder: &mail.folder,
+                uid_validity: mail.uid_validity,
+                uid: mail.uid,
+                links: &mail.links,
+            }
         })
         .collect();
     query(sql!(
@@ -163,7 +162,7 @@ pub async fn known(
     account: AccountId,
     external_ids: &[&str],
 ) -> Result<HashSet<String>> {
-    let ids: Vec<_> = external_ids.iter().map(|id| json!({"id": id})).collect();
+    let ids: Vec<_> = external_ids.iter().map(|id| row! { id: id }).collect();
     query(sql!(
         "SELECT external_id FROM messages WHERE account_id = $1 AND direction = 'in'
          AND external_id IN (SELECT r.value->>'id' FROM {rows $2})"
@@ -221,7 +220,7 @@ pub async fn origins(
     ws: WorkspaceId,
     external_ids: &[&str],
 ) -> Result<Vec<Origin>> {
-    let ids: Vec<_> = external_ids.iter().map(|id| json!({"id": id})).collect();
+    let ids: Vec<_> = external_ids.iter().map(|id| row! { id: id }).collect();
     query(sql!(
         "SELECT a.external_id, e.campaign_id, a.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
                 a.account_id, a.step_index, m.subject, COALESCE(a.done_at, a.handed_out_at) AS sent_at
@@ -253,7 +252,7 @@ pub async fn origins_by_address(
 ) -> Result<Vec<Origin>> {
     let keys: Vec<_> = addresses
         .iter()
-        .map(|address| json!({"key": email_key(address)}))
+        .map(|address| row! { key: email_key(address) })
         .collect();
     query(sql!(
         "SELECT a.external_id, e.campaign_id, a.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
@@ -303,15 +302,15 @@ pub async fn insert_verdicts(
         .iter()
         .enumerate()
         .map(|(place, verdict)| {
-            json!({
-                "place": place,
-                "classifier": verdict.classifier,
-                "label": verdict.label,
-                "confidence": verdict.confidence,
-                "language": verdict.language,
-                "evidence": verdict.evidence,
-                "until_day": verdict.until_day,
-            })
+            row! {
+                place: place,
+                classifier: &verdict.classifier,
+                label: &verdict.label,
+                confidence: verdict.confidence,
+                language: &verdict.language,
+                evidence: &verdict.evidence,
+                until_day: &verdict.until_day,
+            }
         })
         .collect();
     query(sql!(

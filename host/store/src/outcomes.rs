@@ -4,11 +4,10 @@
 use overture_domain::{
     EnrollmentId, ProspectId, Timestamp, WorkspaceId, campaigns::StepKind, enrollments::Enrollment,
 };
-use serde_json::json;
 
 use crate::{
     Record, Result, Row, Tx, enrollments,
-    query::{query, sql},
+    query::{query, row, sql},
 };
 
 /// A step that went out.
@@ -73,12 +72,12 @@ pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<Gon
     let rows: Vec<_> = done
         .iter()
         .map(|done| {
-            json!({
-                "ws": done.workspace_id,
-                "v": done.enrollment_id,
-                "prospect": done.prospect_id,
-                "step": done.step_index,
-            })
+            row! {
+                ws: done.workspace_id,
+                v: done.enrollment_id,
+                prospect: done.prospect_id,
+                step: done.step_index,
+            }
         })
         .collect();
     query(sql!(

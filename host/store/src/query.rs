@@ -73,6 +73,24 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
+/// A row for `{rows $n}`: an object with these fields, written as JSON without a tree of values.
+macro_rules! row {
+    ($($field:ident: $value:expr),+ $(,)?) => {{
+        #[expect(non_camel_case_types, reason = "a field's type is named as the field")]
+        let row = {
+            #[derive(serde::Serialize)]
+            struct Row<$($field),+> {
+                $($field: $field),+
+            }
+            Row {
+                $($field: $value),+
+            }
+        };
+        row
+    }};
+}
+pub(crate) use row;
+
 /// A value on its way into a statement.
 #[derive(Clone, Debug)]
 pub enum Value {

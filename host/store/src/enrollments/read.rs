@@ -7,13 +7,12 @@ use overture_domain::{
     enrollments::{Enrollment, EnrollmentState},
     prospects::email_key,
 };
-use serde_json::json;
 
 use super::COLUMNS;
 use crate::{
     Read, Result,
     prospects::like_literal,
-    query::{query, sql},
+    query::{query, row, sql},
     slices::{ByAge, Slice},
 };
 
@@ -188,7 +187,7 @@ pub async fn standing(
     ws: WorkspaceId,
     campaigns: &[CampaignId],
 ) -> Result<Vec<Standing>> {
-    let rows: Vec<_> = campaigns.iter().map(|id| json!({ "v": id })).collect();
+    let rows: Vec<_> = campaigns.iter().map(|id| row! { v: id }).collect();
     query(sql!(
         "SELECT campaign_id, step_index, hour * 3600000000 AS since, COUNT(*) AS people FROM (
              SELECT e.campaign_id, e.step_index,
@@ -248,7 +247,7 @@ pub async fn last_mails(
 ) -> Result<Vec<(ProspectId, CampaignId, Timestamp)>> {
     let rows: Vec<_> = prospects
         .iter()
-        .map(|id| json!({"ws": ws, "v": id}))
+        .map(|id| row! { ws: ws, v: id })
         .collect();
     query(sql!(
         "SELECT e.prospect_id, e.campaign_id, MAX(COALESCE(a.done_at, a.handed_out_at)) AS at
