@@ -32,12 +32,21 @@ pub struct Database(Pools);
 #[derive(Clone, Debug)]
 enum Pools {
     /// One connection writes, several read beside it (WAL).
-    Sqlite {
-        write: Writer,
-        read: SqlitePool,
-    },
-    Postgres(PgPool),
+    Sqlite { write: Writer, read: SqlitePool },
+    /// Those of transactions look every row up by an index.
+    Postgres { write: PgPool, read: PgPool },
 }
+
+/// Transactions touch few rows, whatever the tables hold. What PostgreSQL believes of a table that
+/// has grown since it was last counted must not make it read the whole of it, nor may a plan do so
+/// that was made when the table was empty.
+const BY_INDEX: [(&str, &str); 5] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 impl Database {
     /// Opens the database of a URL: `postgres://…`, or `sqlite:` and a path. The file is made
@@ -67,16 +76,21 @@ impl Database {
             .map_err(|error| unavailable(&error))?
             .options([("random_page_cost", "1.1"), ("jit", "off")])
             .statement_cache_capacity(500);
-        PgPoolOptions::new()
-            .max_connections(16)
-            // Not before every transaction: that is a round trip.
-            .test_before_acquire(false)
-            .before_acquire(|connection, known| Box::pin(look_at(connection, known)))
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
-            .await
-            .map(|pool| Self(Pools::Postgres(pool)))
-            .map_err(|error| unavailable(&error))
+        let pool = |options| {
+            PgPoolOptions::new()
+                .max_connections(8)
+                // Not before every transaction: that is a round trip.
+                .test_before_acquire(false)
+                .before_acquire(|connection, known| Box::pin(look_at(connection, known)))
+                .acquire_timeout(Duration::from_secs(10))
+                .connect_with(options)
+        };
+        let read = pool(options.clone()).await;
+        let write = pool(options.options(BY_INDEX)).await;
+        Ok(Self(Pools::Postgres {
+            write: write.map_err(|error| unavailable(&error))?,
+            read: read.map_err(|error| unavailable(&error))?,
+        }))
     }
 
     async fn open_sqlite(path: &Path) -> Result<Self> {
@@ -123,7 +137,7 @@ impl Database {
     pub const fn dialect(&self) -> Dialect {
         match self.0 {
             Pools::Sqlite { .. } => Dialect::Sqlite,
-            Pools::Postgres(_) => Dialect::Postgres,
+            Pools::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -140,7 +154,7 @@ impl Database {
     pub async fn begin(&self) -> Result<Tx> {
         let inner = match &self.0 {
             Pools::Sqlite { write, .. } => Transaction::Sqlite(write.begin().await?),
-            Pools::Postgres(pool) => Transaction::Postgres(pool.begin().await?),
+            Pools::Postgres { write, .. } => Transaction::Postgres(write.begin().await?),
         };
         Ok(Tx {
             inner,
@@ -156,7 +170,7 @@ impl Database {
     pub async fn alone(&self) -> Result<Alone> {
         Ok(Alone(match &self.0 {
             Pools::Sqlite { write, .. } => Single::Sqlite(write.turn().await?),
-            Pools::Postgres(pool) => Single::Postgres(pool.clone()),
+            Pools::Postgres { write, .. } => Single::Postgres(write.clone()),
         }))
     }
 
@@ -167,7 +181,10 @@ impl Database {
                 read.close().await;
                 write.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
         }
     }
 
@@ -176,7 +193,7 @@ impl Database {
         use sqlx::{Executor, SqlSafeStr};
         match &self.0 {
             Pools::Sqlite { read, .. } => read.prepare(text.into_sql_str()).await.map(drop)?,
-            Pools::Postgres(pool) => pool.prepare(text.into_sql_str()).await.map(drop)?,
+            Pools::Postgres { read, .. } => read.prepare(text.into_sql_str()).await.map(drop)?,
         }
         Ok(())
     }
@@ -200,7 +217,10 @@ impl Database {
                 ("write", 1, usize::from(write.is_idle())),
                 ("read", read.size(), read.num_idle()),
             ],
-            Pools::Postgres(pool) => vec![("all", pool.size(), pool.num_idle())],
+            Pools::Postgres { write, read } => vec![
+                ("write", write.size(), write.num_idle()),
+                ("read", read.size(), read.num_idle()),
+            ],
         }
     }
 
@@ -218,7 +238,7 @@ impl Database {
                 })?;
                 migrator.run(turn.connection()).await
             }
-            Pools::Postgres(pool) => migrator.run(pool).await,
+            Pools::Postgres { write, .. } => migrator.run(write).await,
         }
     }
 }
@@ -322,8 +342,8 @@ impl Read for Reader {
             Pools::Sqlite { read, .. } => {
                 sqlite_rows(statement.sqlite(values).fetch_all(read).await?)
             }
-            Pools::Postgres(pool) => {
-                postgres_rows(statement.postgres(values).fetch_all(pool).await?)
+            Pools::Postgres { read, .. } => {
+                postgres_rows(statement.postgres(values).fetch_all(read).await?)
             }
         })
     }

@@ -92,7 +92,12 @@ fn piece(name: &str, dialect: Dialect) -> String {
                 // A row stays as SQLite has parsed it: `json_each` writes it out as text again for
                 // every field that is read.
                 Sqlite => format!("jsonb_each({parameter}) AS r"),
-                Postgres => format!("jsonb_array_elements({parameter}) AS r(value)"),
+                // Of the condition, which always holds, PostgreSQL believes that it leaves one row:
+                // it begins there, and looks everything else up by an index, however little it
+                // knows of the tables. It takes the elements alone for a hundred.
+                Postgres => format!(
+                    "(SELECT value FROM jsonb_array_elements({parameter}) WHERE jsonb_typeof(value) = 'object') AS r(value)"
+                ),
             }
         }
         (among, _) if among.starts_with("among ") => {

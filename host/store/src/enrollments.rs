@@ -33,13 +33,26 @@ use crate::{
 };
 
 /// Whoever waits in a lane without room acts when there is some, and waits for that reason.
-const COLUMNS: &str = "SELECT e.id, e.workspace_id, e.campaign_id, e.prospect_id, e.account_id, e.state, e.step_index, e.not_before, e.label, e.created_at, e.updated_at, e.finished_at,
+macro_rules! select {
+    ($from:literal, $condition:literal) => {
+        concat!(
+            "SELECT e.id, e.workspace_id, e.campaign_id, e.prospect_id, e.account_id, e.state, e.step_index, e.not_before, e.label, e.created_at, e.updated_at, e.finished_at,
     CASE WHEN l.room_at > e.next_action_at THEN l.reason ELSE e.reason END AS reason,
     CASE WHEN l.room_at > e.next_action_at THEN l.room_at ELSE e.next_action_at END AS next_action_at
-    FROM enrollments e
-    LEFT JOIN jobs j ON j.kind = 'send_step' AND j.subject_id = e.id AND j.state IN ('pending', 'processing')
+    FROM ",
+            $from,
+            " LEFT JOIN jobs j ON j.kind = 'send_step' AND j.subject_id = e.id AND j.state IN ('pending', 'processing')
     LEFT JOIN lanes l ON l.id = j.lane
-    WHERE e.workspace_id = $1";
+    WHERE ",
+            $condition
+        )
+    };
+}
+const COLUMNS: &str = select!("enrollments e", "e.workspace_id = $1");
+const BY_ID: &str = select!(
+    "{rows $1} CROSS JOIN enrollments e",
+    "e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws'"
+);
 
 impl Record for Enrollment {
     const TABLE: &'static str = "enrollments";

@@ -423,12 +423,15 @@ pub async fn sent_subjects(
     if external_ids.is_empty() {
         return Ok(HashMap::new());
     }
+    let rows: Vec<_> = external_ids
+        .iter()
+        .map(|id| row! { ws: ws, id: id })
+        .collect();
     query(sql!(
-        "SELECT external_id, subject FROM messages
-         WHERE workspace_id = $1 AND external_id {among $2} AND direction = 'out'"
+        "SELECT m.external_id, m.subject FROM {rows $1}
+         JOIN messages m ON m.workspace_id = r.value->>'ws' AND m.external_id = r.value->>'id' AND m.direction = 'out'"
     ))
-    .bind(ws)
-    .bind_ids(external_ids)
+    .bind_json(&rows)
     .rows(on)
     .await?
     .iter()

@@ -41,6 +41,7 @@ migrations! {
     18 "0018_mail_domains";
     19 "0019_thresholds";
     20 "0020_people";
+    21 "0021_jobs_by_subject";
 }
 
 /// How far a database is.

@@ -39,6 +39,10 @@ const COLUMNS: &str = select!("prospects p WHERE p.workspace_id = $1");
 const AMONG: &str =
     select!("{rows $2} CROSS JOIN prospects p WHERE p.workspace_id = $1 AND p.id = r.value->>'v'");
 
+const BY_ID: &str = select!(
+    "{rows $1} CROSS JOIN prospects p WHERE p.id = r.value->>'v' AND p.workspace_id = r.value->>'ws'"
+);
+
 impl Record for Prospect {
     const TABLE: &'static str = "prospects";
 
@@ -186,12 +190,8 @@ pub async fn list_by_ids(
     ws: WorkspaceId,
     ids: &[ProspectId],
 ) -> Result<Vec<Prospect>> {
-    query(sql!(COLUMNS))
-        .bind(ws)
-        .push(" AND p.id {among $2}")
-        .bind_ids(ids)
-        .all(on)
-        .await
+    let rows: Vec<_> = ids.iter().map(|id| json!({"ws": ws, "v": id})).collect();
+    query(sql!(BY_ID)).bind_json(&rows).all(on).await
 }
 
 /// The same, which nobody else changes until the transaction ends.

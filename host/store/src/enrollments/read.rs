@@ -8,7 +8,7 @@ use overture_domain::{
     prospects::email_key,
 };
 
-use super::COLUMNS;
+use super::{BY_ID, COLUMNS};
 use crate::{
     Read, Result,
     prospects::like_literal,
@@ -56,11 +56,8 @@ pub async fn list_by_ids(
     ws: WorkspaceId,
     ids: &[EnrollmentId],
 ) -> Result<Vec<Enrollment>> {
-    query(sql!(COLUMNS))
-        .bind(ws)
-        .push_among(" AND e.id ", ids)
-        .all(on)
-        .await
+    let rows: Vec<_> = ids.iter().map(|id| row! { ws: ws, v: id }).collect();
+    query(sql!(BY_ID)).bind_json(&rows).all(on).await
 }
 
 /// A page of a campaign's enrollments, oldest first, after `after`.
@@ -245,10 +242,7 @@ pub async fn last_mails(
     ws: WorkspaceId,
     prospects: &[ProspectId],
 ) -> Result<Vec<(ProspectId, CampaignId, Timestamp)>> {
-    let rows: Vec<_> = prospects
-        .iter()
-        .map(|id| row! { ws: ws, v: id })
-        .collect();
+    let rows: Vec<_> = prospects.iter().map(|id| row! { ws: ws, v: id }).collect();
     query(sql!(
         "SELECT e.prospect_id, e.campaign_id, MAX(COALESCE(a.done_at, a.handed_out_at)) AS at
          FROM {rows $1} JOIN enrollments e ON e.prospect_id = r.value->>'v' AND e.workspace_id = r.value->>'ws'
