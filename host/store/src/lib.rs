@@ -28,6 +28,7 @@ mod error;
 pub mod events;
 pub mod evidence;
 pub mod filters;
+mod flush;
 pub mod gauges;
 pub mod hosts;
 pub mod idempotency;

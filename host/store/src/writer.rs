@@ -2,8 +2,11 @@
 //!
 //! It is no pool of one: that looks at the connection before and after every transaction, each
 //! time a change of threads, and all who write wait meanwhile.
+//!
+//! Transactions stand at a door, one of them at a time before the connection, so that an urgent
+//! statement waits for one of them at most.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
@@ -11,7 +14,7 @@ use tokio::{
     sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard},
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, flush::Log};
 
 /// The longest wait for a turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -20,32 +23,37 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     options: Arc<SqliteConnectOptions>,
+    /// Held by the transaction that is next, or has its turn.
+    door: Arc<Mutex<()>>,
     /// None once it is closed.
     connection: Arc<Mutex<Option<SqliteConnection>>>,
+    log: Arc<Log>,
 }
 
 impl Writer {
-    /// Opens the connection; makes the file, where the options say so.
-    pub(crate) async fn open(options: SqliteConnectOptions) -> sqlx::Result<Self> {
+    /// Opens the connection to a file; makes it, where the options say so.
+    pub(crate) async fn open(file: &Path, options: SqliteConnectOptions) -> sqlx::Result<Self> {
         let connection = Some(options.connect().await?);
         Ok(Self {
             options: Arc::new(options),
+            door: Arc::default(),
             connection: Arc::new(Mutex::new(connection)),
+            log: Log::of(file),
         })
     }
 
-    /// Waits for its turn, at most half a minute. Each statement is on disk when it returns, until
-    /// [`Turn::begin`].
-    pub(crate) async fn turn(&self) -> Result<Turn> {
-        let locked = Arc::clone(&self.connection).lock_owned();
-        let Ok(locked) = tokio::time::timeout(LONGEST_WAIT, locked).await else {
-            let words = "another transaction has been writing for half a minute";
-            return Err(Error::Unavailable(words.to_owned()));
-        };
+    /// Waits for a turn before all transactions but the one that has its turn.
+    pub(crate) async fn urgent(&self) -> Result<Turn> {
+        within(self.turn(None)).await
+    }
+
+    async fn turn(&self, door: Option<OwnedMutexGuard<()>>) -> Result<Turn> {
+        let locked = Arc::clone(&self.connection).lock_owned().await;
         match OwnedMutexGuard::try_map(locked, Option::as_mut) {
             Ok(connection) => Ok(Turn {
-                connection: Some(connection),
+                held: Some((connection, door)),
                 begun: false,
+                log: Arc::clone(&self.log),
             }),
             Err(_) => Err(Error::Unavailable("it was closed".to_owned())),
         }
@@ -58,7 +66,11 @@ impl Writer {
 
     /// A turn with a transaction. A connection that has died is opened anew.
     pub(crate) async fn begin(&self) -> Result<Turn> {
-        let mut turn = self.turn().await?;
+        let mut turn = within(async {
+            let door = Arc::clone(&self.door).lock_owned().await;
+            self.turn(Some(door)).await
+        })
+        .await?;
         match turn.begin().await {
             Err(sqlx::Error::WorkerCrashed) => {
                 *turn.connection() = self.options.connect().await?;
@@ -78,21 +90,36 @@ impl Writer {
     }
 }
 
-type Held = OwnedMappedMutexGuard<Option<SqliteConnection>, SqliteConnection>;
+/// Waits for a turn, at most half a minute.
+async fn within(turn: impl Future<Output = Result<Turn>>) -> Result<Turn> {
+    let waited = tokio::time::timeout(LONGEST_WAIT, turn).await;
+    waited.unwrap_or_else(|_| {
+        let words = "another transaction has been writing for half a minute";
+        Err(Error::Unavailable(words.to_owned()))
+    })
+}
+
+/// The connection, and the door of a transaction: given back in this order.
+type Held = (
+    OwnedMappedMutexGuard<Option<SqliteConnection>, SqliteConnection>,
+    Option<OwnedMutexGuard<()>>,
+);
 
 /// The right to write; dropped, what was not committed is undone.
 #[derive(Debug)]
 pub(crate) struct Turn {
     /// Some until it is dropped.
-    connection: Option<Held>,
+    held: Option<Held>,
     /// A transaction may be open.
     begun: bool,
+    log: Arc<Log>,
 }
 
 impl Turn {
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        let held = self.connection.as_mut();
-        held.expect("the connection is there until the turn is dropped")
+        let held = self.held.as_mut();
+        let (connection, _) = held.expect("it is held until the turn is dropped");
+        connection
     }
 
     async fn begin(&mut self) -> sqlx::Result<()> {
@@ -102,20 +129,28 @@ impl Turn {
         result
     }
 
-    /// Keeps what was written.
-    pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
+    /// Keeps what was written. On return it is on disk.
+    pub(crate) async fn commit(mut self) -> Result<()> {
         let result = run(self.connection(), "COMMIT").await;
         self.begun = result.is_err();
-        result
+        result?;
+        self.end().await
+    }
+
+    /// Ends the turn, and waits until all that was committed in it is on disk.
+    pub(crate) async fn end(self) -> Result<()> {
+        let log = Arc::clone(&self.log);
+        drop(self);
+        log.flush().await
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let held = self.connection.take().filter(|_| self.begun);
+        let held = self.held.take().filter(|_| self.begun);
         if let (Some(mut held), Ok(runtime)) = (held, Handle::try_current()) {
             // Nobody else has a turn until it is done. An error says that nothing is open.
-            runtime.spawn(async move { run(&mut held, "ROLLBACK").await });
+            runtime.spawn(async move { run(&mut held.0, "ROLLBACK").await });
         }
     }
 }
@@ -126,14 +161,18 @@ async fn run(connection: &mut SqliteConnection, text: &'static str) -> sqlx::Res
 
 #[cfg(test)]
 mod tests {
+    use sqlx::sqlite::SqliteJournalMode;
+
     use super::*;
 
     async fn writer(folder: &tempfile::TempDir) -> Writer {
+        let file = folder.path().join("t.db");
         let options = SqliteConnectOptions::new()
-            .filename(folder.path().join("t.db"))
-            .create_if_missing(true);
-        let writer = Writer::open(options).await.unwrap();
-        let mut turn = writer.turn().await.unwrap();
+            .filename(&file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal);
+        let writer = Writer::open(&file, options).await.unwrap();
+        let mut turn = writer.urgent().await.unwrap();
         run(turn.connection(), "CREATE TABLE t (n INTEGER)")
             .await
             .unwrap();
@@ -142,7 +181,7 @@ mod tests {
     }
 
     async fn count(writer: &Writer) -> i64 {
-        let mut turn = writer.turn().await.unwrap();
+        let mut turn = writer.urgent().await.unwrap();
         let rows = sqlx::query_scalar("SELECT COUNT(*) FROM t");
         rows.fetch_one(turn.connection()).await.unwrap()
     }
@@ -164,7 +203,7 @@ mod tests {
             .await
             .unwrap();
         turn.commit().await.unwrap();
-        let mut turn = writer.turn().await.unwrap();
+        let mut turn = writer.urgent().await.unwrap();
         run(turn.connection(), "INSERT INTO t VALUES (2)")
             .await
             .unwrap();
@@ -182,6 +221,29 @@ mod tests {
         assert!(futures::poll!(Box::pin(insert)).is_pending());
         drop(turn);
         assert_eq!(count(&writer).await, 0);
+    }
+
+    // SAFE-3: a connection stands still behind each attempt.
+    #[tokio::test]
+    async fn an_urgent_statement_comes_before_those_who_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder).await;
+        let first = writer.begin().await.unwrap();
+        let order = std::sync::Mutex::new(Vec::new());
+        let note = |name: &'static str| order.lock().unwrap().push(name);
+        let transaction = async {
+            let turn = writer.begin().await.unwrap();
+            note("transaction");
+            turn.commit().await.unwrap();
+        };
+        let urgent = async {
+            let turn = writer.urgent().await.unwrap();
+            note("urgent");
+            turn.end().await.unwrap();
+        };
+        let ends = async { first.commit().await.unwrap() };
+        tokio::join!(transaction, urgent, ends);
+        assert_eq!(*order.lock().unwrap(), ["urgent", "transaction"]);
     }
 
     #[tokio::test]

@@ -1,15 +1,14 @@
 //! Where attempts and outcomes are committed, in groups across connections: one commit waits for
 //! the disk once, however many sends it serves. Every send passes here twice and nowhere else.
 //!
-//! A connection stands still behind each attempt, so a group of attempts goes as soon as one
-//! before it is on disk; PostgreSQL writes several at the same time, and has its disk wait for
-//! them together. Nobody stands behind an outcome: they gather for up to [`GATHER`], unless
+//! A connection stands still behind each attempt, so attempts go at once, several groups at the
+//! same time: both databases let the disk wait for them together. Nobody stands behind an outcome: they gather for up to [`GATHER`], unless
 //! all sends under way have come already.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use overture_domain::{AttemptId, enrollments::Attempt};
-use overture_store::{actions, dialect::Dialect};
+use overture_store::actions;
 
 use crate::{Env, Error, Part, Result};
 
@@ -22,7 +21,7 @@ use super::{
 /// attempts wait for it. A process that dies meanwhile leaves attempts that evidence settles.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// Groups of attempts that PostgreSQL writes at the same time.
+/// Groups of attempts that are written at the same time.
 const AT_ONCE: usize = 4;
 
 /// The writer of a process; begins as its default.
@@ -62,10 +61,7 @@ impl Journal {
 pub(super) async fn attempt(env: &Env, attempt: Attempt) -> Result<bool, String> {
     let gather = Gather {
         longest: Duration::ZERO,
-        at_once: match env.db.dialect() {
-            Dialect::Sqlite => 1,
-            Dialect::Postgres => AT_ONCE,
-        },
+        at_once: AT_ONCE,
         complete: |_| true,
     };
     let own = env.clone();
@@ -121,7 +117,7 @@ async fn attempts_of(env: Env, group: Vec<Attempt>) -> Vec<Result<bool, String>>
 }
 
 async fn insert(env: &Env, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
-    let mut alone = env.db.alone().await?;
+    let mut alone = env.db.alone();
     Ok(actions::insert_attempts(&mut alone, attempts).await?)
 }
 
