@@ -11,7 +11,7 @@ use sqlx::{
     },
 };
 
-use overture_domain::EventId;
+use overture_domain::{EventId, WorkspaceId};
 
 #[cfg(feature = "failpoints")]
 use crate::crash::commit as at_commit;
@@ -19,6 +19,7 @@ use crate::{
     Error, Result, Row, counts,
     dialect::Dialect,
     query::{Statement, Value},
+    revisions::{Concerns, Revision},
     writer::{Turn, Writer},
 };
 
@@ -160,6 +161,7 @@ impl Database {
         Ok(Tx {
             inner,
             to_count: Vec::new(),
+            concerns: Concerns::default(),
         })
     }
 
@@ -171,6 +173,16 @@ impl Database {
             Pools::Sqlite { write, .. } => Single::Sqlite(write.clone()),
             Pools::Postgres { write, .. } => Single::Postgres(write.clone()),
         })
+    }
+
+    /// Tells whether what was read with a [`Reader`] still holds in a [`Tx`]: the same before the
+    /// read and in the transaction, nothing was committed in between that concerns the workspace,
+    /// but single statements ([`alone`](Self::alone)). None where other processes may write as well.
+    pub fn revision(&self, ws: WorkspaceId) -> Option<Revision> {
+        match &self.0 {
+            Pools::Sqlite { write, .. } => Some(write.revisions.of(ws)),
+            Pools::Postgres { .. } => None,
+        }
     }
 
     /// Waits for open connections and closes the database.
@@ -266,6 +278,7 @@ pub struct Tx {
     inner: Transaction,
     /// Events that it wrote and that are to be counted.
     to_count: Vec<EventId>,
+    concerns: Concerns,
 }
 
 #[derive(Debug)]
@@ -284,13 +297,19 @@ impl Tx {
         if !events.is_empty() {
             counts::add(&mut self, &events).await?;
         }
+        let concerns = self.concerns;
         let commit = async {
             match self.inner {
-                Transaction::Sqlite(tx) => tx.commit().await,
-                Transaction::Postgres(tx) => tx.commit().await,
+                Transaction::Sqlite(tx) => tx.commit(concerns).await,
+                Transaction::Postgres(tx) => Ok(tx.commit().await?),
             }
         };
-        Ok(at_commit(commit).await?)
+        at_commit(commit).await
+    }
+
+    /// Says whom it concerns, for [`Database::revision`]; everybody, where nothing is said.
+    pub fn concerns(&mut self, whom: Concerns) {
+        self.concerns = whom;
     }
 
     /// Notes events that were written, for [`commit`](Self::commit) to count.

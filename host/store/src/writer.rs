@@ -14,7 +14,11 @@ use tokio::{
     sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard},
 };
 
-use crate::{Error, Result, flush::Log};
+use crate::{
+    Error, Result,
+    flush::Log,
+    revisions::{Concerns, Revisions},
+};
 
 /// The longest wait for a turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -28,6 +32,7 @@ pub(crate) struct Writer {
     /// None once it is closed.
     connection: Arc<Mutex<Option<SqliteConnection>>>,
     log: Arc<Log>,
+    pub(crate) revisions: Arc<Revisions>,
 }
 
 impl Writer {
@@ -39,6 +44,7 @@ impl Writer {
             door: Arc::default(),
             connection: Arc::new(Mutex::new(connection)),
             log: Log::of(file),
+            revisions: Arc::default(),
         })
     }
 
@@ -54,6 +60,7 @@ impl Writer {
                 held: Some((connection, door)),
                 begun: false,
                 log: Arc::clone(&self.log),
+                revisions: Arc::clone(&self.revisions),
             }),
             Err(_) => Err(Error::Unavailable("it was closed".to_owned())),
         }
@@ -113,6 +120,7 @@ pub(crate) struct Turn {
     /// A transaction may be open.
     begun: bool,
     log: Arc<Log>,
+    revisions: Arc<Revisions>,
 }
 
 impl Turn {
@@ -124,15 +132,19 @@ impl Turn {
 
     async fn begin(&mut self) -> sqlx::Result<()> {
         self.begun = true;
-        let result = run(self.connection(), "BEGIN IMMEDIATE").await;
+        let begin = sqlx::query_scalar("BEGIN IMMEDIATE; PRAGMA data_version");
+        let result = begin.fetch_one(self.connection()).await;
         self.begun = result.is_ok();
-        result
+        self.revisions.has_version(result?);
+        Ok(())
     }
 
-    /// Keeps what was written. On return it is on disk.
-    pub(crate) async fn commit(mut self) -> Result<()> {
+    /// Keeps what was written. On return it is on disk. `concerns`: whom it may concern.
+    pub(crate) async fn commit(mut self, concerns: Concerns) -> Result<()> {
         let result = run(self.connection(), "COMMIT").await;
         self.begun = result.is_err();
+        // Before the next has its turn.
+        self.revisions.changed(concerns);
         result?;
         self.end().await
     }
@@ -161,6 +173,7 @@ async fn run(connection: &mut SqliteConnection, text: &'static str) -> sqlx::Res
 
 #[cfg(test)]
 mod tests {
+    use overture_domain::{Timestamp, WorkspaceId, rng::SeededRng};
     use sqlx::sqlite::SqliteJournalMode;
 
     use super::*;
@@ -173,9 +186,12 @@ mod tests {
             .journal_mode(SqliteJournalMode::Wal);
         let writer = Writer::open(&file, options).await.unwrap();
         let mut turn = writer.urgent().await.unwrap();
-        run(turn.connection(), "CREATE TABLE t (n INTEGER)")
-            .await
-            .unwrap();
+        run(
+            turn.connection(),
+            "CREATE TABLE IF NOT EXISTS t (n INTEGER)",
+        )
+        .await
+        .unwrap();
         drop(turn);
         writer
     }
@@ -202,7 +218,7 @@ mod tests {
         run(turn.connection(), "INSERT INTO t VALUES (1)")
             .await
             .unwrap();
-        turn.commit().await.unwrap();
+        turn.commit(Concerns::Everybody).await.unwrap();
         let mut turn = writer.urgent().await.unwrap();
         run(turn.connection(), "INSERT INTO t VALUES (2)")
             .await
@@ -234,16 +250,46 @@ mod tests {
         let transaction = async {
             let turn = writer.begin().await.unwrap();
             note("transaction");
-            turn.commit().await.unwrap();
+            turn.commit(Concerns::Everybody).await.unwrap();
         };
         let urgent = async {
             let turn = writer.urgent().await.unwrap();
             note("urgent");
             turn.end().await.unwrap();
         };
-        let ends = async { first.commit().await.unwrap() };
+        let ends = async { first.commit(Concerns::Everybody).await.unwrap() };
         tokio::join!(transaction, urgent, ends);
         assert_eq!(*order.lock().unwrap(), ["urgent", "transaction"]);
+    }
+
+    // CAP-2: what was decided before does not hold then.
+    #[tokio::test]
+    async fn another_process_that_has_written_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (here, there) = (writer(&folder).await, writer(&folder).await);
+        let ws = WorkspaceId::new(Timestamp::from_secs(1), &SeededRng::new(1));
+        here.begin()
+            .await
+            .unwrap()
+            .commit(Concerns::Nobody)
+            .await
+            .unwrap();
+        let before = here.revisions.of(ws);
+        here.begin()
+            .await
+            .unwrap()
+            .commit(Concerns::Nobody)
+            .await
+            .unwrap();
+        assert_eq!(here.revisions.of(ws), before);
+        let mut turn = there.begin().await.unwrap();
+        run(turn.connection(), "INSERT INTO t VALUES (1)")
+            .await
+            .unwrap();
+        turn.commit(Concerns::Nobody).await.unwrap();
+        let turn = here.begin().await.unwrap();
+        assert_ne!(here.revisions.of(ws), before);
+        drop(turn);
     }
 
     #[tokio::test]

@@ -31,5 +31,7 @@ mod schema;
 mod search;
 #[path = "contract/sending.rs"]
 mod sending;
+#[path = "contract/transactions.rs"]
+mod transactions;
 #[path = "contract/webhooks.rs"]
 mod webhooks;

@@ -52,7 +52,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
             network::act(&env, &mail, deed, &hook).await
         }
     };
-    let sent = matches!(verdict, Verdict::Sent { .. });
+    let sent = verdict.is_sent();
     let ended = Ended {
         mail: Arc::clone(&mail),
         verdict,

@@ -2,12 +2,15 @@
 //! workspace's lock, and what may go is handed out with its fixed Message-ID (CAP-2, SEQ-4).
 
 mod place;
+mod turn;
+
+pub(super) use turn::hand_out;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, VariantId, WorkspaceId,
+    AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, VariantId,
     accounts::{Account, AccountStatus, Channel},
     campaigns::{Campaign, CampaignStatus, Step},
     caps::{Limit, Usage},
@@ -17,73 +20,19 @@ use overture_domain::{
     prospects::{NO_ADDRESS, NO_MX, Prospect, ProspectStatus, email_domain, email_key},
     windows,
 };
-use overture_store::{accounts, caps, caps::Use, lanes::Look, people};
+use overture_store::{caps::Use, lanes::Look};
 use serde_json::json;
 
-use crate::{Env, Error, Part, Result};
+use crate::Env;
 
 use super::{
     compose::{self, Earlier, Held, Parts, Templates},
-    enrollment_event,
-    limits::{self, Presets},
-    plan,
+    enrollment_event, limits, plan,
     slots::{Room, Slot, Slots, Why},
     world::World,
     writes::{Fate, Mail, Writes},
 };
-
-/// Decides about claimed jobs of a workspace: `lanes` are those whose heads they are. The mails
-/// that go now, at most `hands`; everything else waits for room, is put off, parked or ended with
-/// its reason.
-pub(super) async fn hand_out(
-    env: &Env,
-    ws: WorkspaceId,
-    lanes: Vec<Lane>,
-    claimed: Vec<Job>,
-    hands: usize,
-) -> Result<Vec<Mail>> {
-    // A plugin may be asked: not within the transaction.
-    let presets = Presets::of(env.providers.presets(ws).await);
-    let mut tx = env.db.begin().await?;
-    if !people::lock_workspace(&mut tx, ws).await? {
-        return Err(Error::NotFound("workspace"));
-    }
-    let world = World::load(&mut tx, env, ws, &claimed, presets).await?;
-    let limits = world.limits();
-    let mut usage = caps::usage(&mut tx, ws, &limits, world.now).await?;
-    let doubts = world
-        .look_at_full(&mut tx, env, &limits, &mut usage)
-        .await?;
-    let mut known = HashSet::new();
-    let mut batch = loop {
-        let batch = Batch::of(env, &world, &claimed, (&usage, &known), hands);
-        let assumed = batch.assumed();
-        let read = caps::usage(&mut tx, ws, &assumed, world.now).await?;
-        if batch.stands(&assumed, &read) {
-            break batch;
-        }
-        known.extend(assumed.into_iter().map(|limit| limit.subject));
-        usage.extend(read);
-    };
-    let looks = batch.looks(lanes);
-    let unclear = batch.writes.has_unclear();
-    let mut mails = batch.writes.write(&mut tx, ws, &looks).await?;
-    let accounts: Vec<AccountId> = mails.iter().map(|mail| mail.account.id).collect();
-    let sealed = accounts::list_credentials(&mut tx, ws, &accounts).await?;
-    tx.commit().await?;
-    for mail in &mut mails {
-        mail.sealed = sealed.get(&mail.account.id).cloned();
-    }
-    if unclear {
-        // What woke this part before the commit found nothing to look for.
-        env.wakes.wake(Part::Evidence);
-    }
-    if doubts {
-        tracing::warn!(workspace.id = %ws, "a cap seems to be reached by a counter alone; it is checked");
-        env.wakes.wake(Part::Counters);
-    }
-    Ok(mails)
-}
+use turn::Task;
 
 /// Follow-ups before new prospects, or after them where their campaign says so (CAP-5), then the
 /// campaigns in turn, the one first that has sent the least today (SCH-8), then the longest due.
@@ -128,7 +77,7 @@ struct Batch<'a> {
     world: &'a World,
     slots: Slots<'a>,
     /// Pairs of domains of which the usage is known.
-    known: &'a HashSet<String>,
+    known: HashSet<String>,
     /// The others that a decision looked at.
     assumed: HashMap<String, Limit>,
     rooms: HashMap<Lane, Room<'a>>,
@@ -137,16 +86,10 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn of(
-        env: &'a Env,
-        world: &'a World,
-        claimed: &[Job],
-        (usage, known): (&Usage, &'a HashSet<String>),
-        hands: usize,
-    ) -> Self {
-        let mut batch = Self::new(env, world, usage.clone(), known);
+    fn of(task: &Task<'a>, world: &'a World, (usage, known): (&Usage, &HashSet<String>)) -> Self {
+        let mut batch = Self::new(task.env, world, usage.clone(), known.clone());
         let mut order: Vec<(&Job, &Enrollment)> = Vec::new();
-        for job in claimed {
+        for job in &task.claimed {
             let id = job.subject_id.parse().ok();
             match id.and_then(|id: EnrollmentId| world.enrollments.get(&id)) {
                 Some(enrollment) => order.push((job, enrollment)),
@@ -154,13 +97,13 @@ impl<'a> Batch<'a> {
             }
         }
         for (job, enrollment) in in_turn(world, usage, order) {
-            let fate = batch.decide(enrollment, hands);
+            let fate = batch.decide(enrollment, task.hands);
             batch.writes.note(job, enrollment, fate);
         }
         batch
     }
 
-    fn new(env: &'a Env, world: &'a World, usage: Usage, known: &'a HashSet<String>) -> Self {
+    fn new(env: &'a Env, world: &'a World, usage: Usage, known: HashSet<String>) -> Self {
         let mut slots = Slots::new(world.now, usage);
         for account in world.accounts.values() {
             let pace = world.paces.get(&account.id).copied().unwrap_or_default();
@@ -264,14 +207,11 @@ impl<'a> Batch<'a> {
     }
 
     /// What is known now of the lanes that were looked at or joined.
-    fn looks(&mut self, lanes: Vec<Lane>) -> Vec<Look> {
+    fn looks(&mut self, lanes: &[Lane]) -> Vec<Look> {
         for room in self.rooms.values_mut().filter(|room| room.closed.is_none()) {
             self.slots.look(room);
         }
-        let all: BTreeSet<Lane> = lanes
-            .into_iter()
-            .chain(self.rooms.keys().cloned())
-            .collect();
+        let all: BTreeSet<Lane> = lanes.iter().chain(self.rooms.keys()).cloned().collect();
         all.into_iter()
             .map(|lane| Look {
                 closed: self.rooms.get(&lane).and_then(|room| room.closed.clone()),

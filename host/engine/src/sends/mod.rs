@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `plan` | when the next step of an enrollment runs (SCH-3) |
-//! | `hand_out` | one transaction a workspace: decides, reserves the caps, hands out (CAP-2) |
+//! | `hand_out` | one transaction a workspace, several workspaces at a time: decides, reserves the caps, hands out (CAP-2) |
 //! | `world`, `writes` | what it reads, and what it writes |
 //! | `slots` | when, and from which mailbox, a mail may go (SCH-1, SCH-4, CAP-1, ROT-1) |
 //! | `limits` | the limits that a mail counts under (CAP-1) |
@@ -57,6 +57,8 @@ use overture_domain::{
 };
 use overture_store::{Tx, enrollments, events, jobs, lanes, lanes::DueLane, people};
 
+use tokio::task::JoinSet;
+
 use crate::{Due, Env, Failpoint, Part, Result, failpoints};
 
 pub use evidence::look_for_evidence;
@@ -83,7 +85,7 @@ const SPARE: i64 = 3;
 const HANDFUL: usize = 4;
 
 /// A workspace that has its turn may have one in so many of all hands, at least: few workspaces
-/// with many mails each cost less than many with few.
+/// with many mails each cost less than many with few. So many have their turns at the same time.
 const SHARES: usize = 4;
 
 /// Lanes that one tick looks at.
@@ -215,13 +217,31 @@ pub async fn tick(env: &Env) -> Result<Due> {
         failpoints::reached(Failpoint::Planned, &"claim").await;
     }
     let mut failed = false;
-    let mut left = due.len();
-    for (ws, due) in due {
-        // None takes the hands of those that come after it (SCH-8).
-        let share = hands.div_ceil(left);
-        left -= 1;
-        let ids: Vec<_> = due.jobs.iter().map(|job| job.id).collect();
-        match hand_out::hand_out(env, ws, due.lanes, due.jobs, share).await {
+    let (mut left, mut promised) = (due.len(), 0);
+    let mut due = due.into_iter();
+    let at_once = SHARES.min(env.config.concurrent_sends).max(1);
+    let mut turns = JoinSet::new();
+    loop {
+        while turns.len() < at_once
+            && let Some((ws, due)) = due.next()
+        {
+            // None takes the hands of those that come after it (SCH-8).
+            let share = (hands - promised).div_ceil(left);
+            (left, promised) = (left - 1, promised + share);
+            let env = env.clone();
+            turns.spawn(async move {
+                let ids: Vec<_> = due.jobs.iter().map(|job| job.id).collect();
+                let mails = hand_out::hand_out(&env, ws, due.lanes, due.jobs, share).await;
+                (ws, ids, share, mails)
+            });
+        }
+        let (ws, ids, share, mails) = match turns.join_next().await {
+            None => break,
+            Some(Ok(turn)) => turn,
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+        };
+        promised -= share;
+        match mails {
             Ok(mails) => {
                 hands -= mails.len();
                 for mail in mails {

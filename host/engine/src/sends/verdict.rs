@@ -77,6 +77,11 @@ impl Verdict {
         }
     }
 
+    /// The mail went out.
+    pub(super) const fn is_sent(&self) -> bool {
+        matches!(self, Self::Sent { .. })
+    }
+
     /// The name in metrics.
     pub(super) const fn outcome(&self) -> &'static str {
         match self {
