@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 
 use crate::{Part, parts::Wakes};
 
@@ -32,6 +32,12 @@ impl UnderWay {
         }
     }
 
+    /// The turn, where one piece of work goes at a time: nothing else goes on while it is held.
+    pub async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        let turn = self.turn.clone()?;
+        Some(turn.lock_owned().await)
+    }
+
     /// Does `work` on a task of its own and wakes the part when it has ended.
     pub fn spawn(
         self: &Arc<Self>,
@@ -41,13 +47,10 @@ impl UnderWay {
     ) {
         self.counts[part as usize].fetch_add(1, Ordering::SeqCst);
         let place = Place(Arc::clone(self), Arc::clone(wakes), part);
-        let turn = self.turn.clone();
+        let under_way = Arc::clone(self);
         tokio::spawn(async move {
             let _place = place;
-            let _turn = match &turn {
-                Some(turn) => Some(turn.lock().await),
-                None => None,
-            };
+            let _turn = under_way.turn().await;
             work.await;
         });
     }

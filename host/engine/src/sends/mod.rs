@@ -219,7 +219,11 @@ pub async fn tick(env: &Env) -> Result<Due> {
     let mut failed = false;
     let (mut left, mut promised) = (due.len(), 0);
     let mut due = due.into_iter();
-    let at_once = SHARES.min(env.config.concurrent_sends).max(1);
+    let turn = env.under_way.turn().await;
+    let at_once = match turn {
+        Some(_) => 1,
+        None => SHARES.min(env.config.concurrent_sends).max(1),
+    };
     let mut turns = JoinSet::new();
     loop {
         while turns.len() < at_once
