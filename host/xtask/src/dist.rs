@@ -41,8 +41,14 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
 
 /// Builds the program as it is released; where it is.
 pub(crate) fn program(workspace: &Workspace) -> Result<PathBuf> {
-    let build = "build --locked --profile shipped -p overture --bin overture";
-    run_command(&mut cargo(&workspace.root, build))?;
+    let build = "rustc --locked --profile shipped -p overture --bin overture --";
+    let mut build = cargo(&workspace.root, build);
+    // Functions of the same machine code stand once, and a megabyte of relocations is packed into
+    // some kilobytes, which glibc 2.36 reads. lld can do that, which Rust links with here.
+    if cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        build.arg("-Clink-args=-Wl,--icf=all -Wl,-z,pack-relative-relocs");
+    }
+    run_command(&mut build)?;
     Ok(workspace.target().join("shipped/overture"))
 }
 

@@ -63,13 +63,16 @@ pub(super) fn build(workspace: &Workspace, dist: &Path, program: &Path) -> Resul
 
 /// The newest version of glibc that the program asks for.
 fn glibc(program: &Path) -> Result<String> {
-    let symbols = output(Command::new("objdump").arg("-T").arg(program))
+    let references = output(Command::new("objdump").arg("-p").arg(program))
         .context("objdump comes with binutils: apt-get install binutils")?;
-    newest_glibc(&symbols).context("the program asks for no version of glibc: is it a static one?")
+    newest_glibc(&references)
+        .context("the program asks for no version of glibc: is it a static one?")
 }
 
-fn newest_glibc(symbols: &str) -> Option<String> {
-    let versions = symbols.split("GLIBC_").skip(1).filter_map(|rest| {
+fn newest_glibc(references: &str) -> Option<String> {
+    // By this name a program asks for a glibc that reads packed relocations.
+    let references = references.replace("GLIBC_ABI_DT_RELR", "GLIBC_2.36");
+    let versions = references.split("GLIBC_").skip(1).filter_map(|rest| {
         let version = rest
             .split(|c: char| !c.is_ascii_digit() && c != '.')
             .next()?;
@@ -99,8 +102,10 @@ mod tests {
 
     #[test]
     fn the_newest_version_is_by_number() {
-        let symbols = "x (GLIBC_2.9) a\ny (GLIBC_2.34) b\nz (GLIBC_2.2.5) c\n";
-        assert_eq!(newest_glibc(symbols).as_deref(), Some("2.34"));
+        let references = "0x1 0x00 02 GLIBC_2.9\n0x2 0x00 03 GLIBC_2.34\n0x3 0x00 04 GLIBC_2.2.5\n";
+        assert_eq!(newest_glibc(references).as_deref(), Some("2.34"));
+        let packed = format!("{references}0x4 0x00 05 GLIBC_ABI_DT_RELR\n");
+        assert_eq!(newest_glibc(&packed).as_deref(), Some("2.36"));
         assert_eq!(newest_glibc("nothing"), None);
     }
 }
