@@ -476,7 +476,7 @@ on_both! {
         assert_eq!(last, [(world.enrolled[0].prospect_id, world.campaign.id, later(5))]);
     }
 
-    // SEQ-3: an ended way cancels what has not gone out, and nothing that has.
+    // SEQ-3: an ended way cancels what has not gone out, and nothing that may have.
     async fn finishing_cancels_what_has_not_gone_out(test: TestDatabase) {
         let world = world(&test.db).await;
         let ids: Vec<_> = world.enrolled.iter().map(|e| e.id).collect();
@@ -492,7 +492,10 @@ on_both! {
         let mut on = test.db.reader();
         assert_eq!(jobs::next_run_at(&mut on, JobKind::SendStep).await.unwrap(), None);
         assert_eq!(actions::find(&mut on, world.ws, waiting.id).await.unwrap().unwrap().state, ActionState::Cancelled);
-        assert_eq!(actions::find(&mut on, world.ws, out.id).await.unwrap().unwrap().state, ActionState::HandedOut);
+        let under_way = actions::find(&mut on, world.ws, out.id).await.unwrap().unwrap();
+        assert_eq!(under_way.state, ActionState::Ambiguous, "until its process tells (SAFE-3)");
+        let outcomes: Vec<_> = actions::list_attempts(&mut on, world.ws, out.id).await.unwrap().iter().map(|a| a.outcome).collect();
+        assert_eq!(outcomes, [Some(Outcome::Ambiguous)]);
         let refused = write(&test.db, async |tx| actions::insert_attempts(tx, &[attempt(&waiting, 2)]).await.unwrap()).await;
         assert!(refused.is_empty(), "a cancelled step may not go out");
         // A reply counts more than `completed`, nothing counts more than a reply.
