@@ -44,7 +44,7 @@ pub use answer::{Answer, Created, Deleted};
 pub use caller::Caller;
 pub use error::{Detail, Error, ErrorBody, ErrorEnvelope};
 pub use input::{Body, Params, PathId};
-pub use openapi::{DESCRIPTION, document};
+pub use openapi::document;
 pub use page::{Page, PageParams};
 
 use std::sync::Arc;

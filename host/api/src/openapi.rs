@@ -50,7 +50,7 @@ impl Modify for Bearer {
 }
 
 /// The description as it is served, and committed: `cargo xtask codegen` writes it.
-pub const DESCRIPTION: &str = include_str!("../openapi.json");
+const DESCRIPTION: &str = include_str!("../openapi.json");
 
 macro_rules! resources {
     ($($resource:ident),+) => {

@@ -90,9 +90,6 @@ enum Command {
     /// Compile the plugin on the input; for the server's own use
     #[command(hide = true)]
     CompilePlugin,
-    /// Print the API's description
-    #[command(hide = true)]
-    Openapi,
     /// Print the tables of the documentation
     #[command(hide = true)]
     Rules,
@@ -169,10 +166,6 @@ impl Cli {
                 tokio::task::spawn_blocking(work).await?
             }
             Command::CompilePlugin => compile_plugin::run(),
-            Command::Openapi => {
-                commands_out(overture_api::DESCRIPTION);
-                Ok(())
-            }
             Command::Rules => {
                 commands_out(&rules::document());
                 Ok(())
