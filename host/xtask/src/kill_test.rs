@@ -17,7 +17,8 @@ pub(crate) fn run(workspace: &Workspace, kills: usize) -> Result<()> {
     plugins::run(workspace)?;
     let overture = binaries::build_both(workspace)?;
     let postgres = start_postgres(Durability::Off)?;
-    let tests = "test -p overture-tests --test it -- kill:: --nocapture";
+    // `--workspace` as `binaries::build_both` has it, and for its reason.
+    let tests = "test --workspace --test it -- kill:: --nocapture";
     run_command(
         cargo(&workspace.root, tests)
             .env(KILLS_VARIABLE, kills.to_string())
