@@ -21,6 +21,7 @@
 //! | `{search_rows $1}`, `{search_index $1}` | two whole statements that bring texts into the index |
 //! | `{clock}` | what the database's clock shows, in microseconds |
 //! | `{settled}` | events of finished transactions only: none older can appear behind a reader's cursor |
+//! | `LIMIT $1` | as it stands; for SQLite as a sum, because it plans for the value of a bare parameter there and compiles the statement anew each time that one is bound |
 
 use std::fmt::Write as _;
 
@@ -58,7 +59,10 @@ pub(crate) fn expand(text: &str, dialect: Dialect) -> String {
         rest = &rest[close + 1..];
     }
     out.push_str(rest);
-    out
+    match dialect {
+        Dialect::Sqlite => out.replace("LIMIT $", "LIMIT 0 + $"),
+        Dialect::Postgres => out,
+    }
 }
 
 fn piece(name: &str, dialect: Dialect) -> String {
@@ -230,5 +234,13 @@ mod tests {
             "SELECT 1 FROM jsonb_each($2) AS r WHERE TRUE "
         );
         assert!(expand(text, Dialect::Postgres).ends_with("FOR UPDATE SKIP LOCKED"));
+    }
+
+    #[test]
+    fn sqlite_compiles_a_statement_with_a_limit_once() {
+        let text = "SELECT {each SELECT id FROM jobs LIMIT $2} LIMIT 1";
+        let sqlite = expand(text, Dialect::Sqlite);
+        assert!(sqlite.contains("FROM jobs LIMIT 0 + $2") && sqlite.ends_with("LIMIT 1"));
+        assert!(expand(text, Dialect::Postgres).contains("LIMIT $2"));
     }
 }
