@@ -38,10 +38,12 @@ impl Scenario {
         let chance = Chance(SeededRng::new(seed ^ 0x5ce7_a210));
         let workspaces = chance.between(2, 3);
         let people = 200 / workspaces + 10;
+        let hasty = chance.hasty(people);
+        let others = (u64::from(hasty.is_some())..workspaces).map(|_| chance.workspace(people));
         Self {
             start: monday(),
-            workspaces: (0..workspaces).map(|_| chance.workspace(people)).collect(),
-            days: chance.between(14, 20) as u32,
+            workspaces: hasty.iter().cloned().chain(others).collect(),
+            days: chance.between(14, 17) as u32,
             faults: chance.faults(),
             preset: chance.preset(),
         }
@@ -81,6 +83,33 @@ impl Chance {
         }
     }
 
+    /// Sometimes one workspace sends as fast as it may: what is reached then are the rates of a mailbox,
+    /// of many at one provider, and what a person gets a day (CAP-1).
+    fn hasty(&self, people: u64) -> Option<Workspace> {
+        let mailboxes = match self.between(0, 7) {
+            0 => 16,
+            1 | 2 => 2,
+            _ => return None,
+        };
+        let mailbox = || Mailbox {
+            daily_limit: 120,
+            time_zone: self.zone(),
+        };
+        let campaign = Campaign {
+            steps: 4,
+            delay_days: 0,
+            daily_limit: 500,
+            minutes_between_sends: 0,
+            daily_limit_of_a_mailbox: 200,
+            new_people_a_day: None,
+            ..self.campaign(people as u32)
+        };
+        Some(Workspace {
+            mailboxes: (0..mailboxes).map(|_| mailbox()).collect(),
+            campaigns: vec![campaign],
+        })
+    }
+
     fn campaign(&self, people: u32) -> Campaign {
         let (from, length) = (self.between(0, 23) * 60, self.between(2, 10) * 60);
         let days: Vec<u8> = (0..7).filter(|_| self.between(0, 9) > 1).collect();
@@ -118,7 +147,7 @@ impl Chance {
     fn preset(&self) -> Preset {
         Preset {
             mails_per_minute: Some(self.times(3)).filter(|n| *n > 0),
-            recipients_per_day: Some(40),
+            recipients_per_day: self.one_in(2).then(|| self.between(10, 40) as u32),
         }
     }
 
@@ -147,7 +176,7 @@ impl Chance {
             limit_edits: self.times(3),
             text_edits: self.times(1),
             people_edits: self.times(3),
-            drifts: self.times(8),
+            drifts: self.times(12),
             jobs_lost: self.times(2),
         }
     }

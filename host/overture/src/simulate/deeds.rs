@@ -54,6 +54,8 @@ pub enum Deed {
     ChangePassword(Whose),
     MendPassword(Whose),
     Add(Whose, u32),
+    /// Somebody who must not be written to is enrolled.
+    AddSuppressed(Whose, u32),
     TakeOut(Whose, u64),
     Suppress(Whose, u64),
     /// Companies are given to those who have none.
@@ -140,20 +142,21 @@ async fn done(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>, Err
             Fault::PasswordMended
         }
         Deed::Add(at, n) => {
-            let email = format!("silent.late{n}.{}@d1.example", env.now().as_micros());
-            let fields = Fields {
-                email: Some(email.clone()),
-                first_name: Some("Late".to_owned()),
-                company: Some("Company".to_owned()),
-                ..Fields::default()
-            };
-            prospects::create(env, at.ws, fields, None).await?;
-            let who = Enroll {
-                emails: vec![email],
-                ..Enroll::default()
-            };
-            campaigns::enroll(env, at.ws, at.campaign, &who, by).await?;
+            add(
+                env,
+                at,
+                &format!("silent.late{n}.{}", env.now().as_micros()),
+            )
+            .await?;
             Fault::PeopleAdded
+        }
+        Deed::AddSuppressed(at, n) => {
+            let local = format!("silent.never{n}.{}", env.now().as_micros());
+            let (email, source) = (late(&local), SuppressionSource::Manual);
+            let what = suppressions::Suppress::email(email, source, "is a customer");
+            suppressions::create(env, at.ws, &what).await?;
+            add(env, at, &local).await?;
+            Fault::SuppressedAdded
         }
         Deed::TakeOut(at, n) => {
             let who = somebody(env, at, *n).await?;
@@ -172,6 +175,29 @@ async fn done(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>, Err
         Deed::LoseJobs => return Ok(coverage::lose_jobs(env).await?.then_some(Fault::JobsLost)),
     };
     Ok(Some(fault))
+}
+
+/// The address of somebody who comes late.
+fn late(local: &str) -> String {
+    format!("{local}@d1.example")
+}
+
+/// Somebody comes late, and is enrolled.
+async fn add(env: &Env, at: &Whose, local: &str) -> Result<(), Error> {
+    let email = late(local);
+    let fields = Fields {
+        email: Some(email.clone()),
+        first_name: Some("Late".to_owned()),
+        company: Some("Company".to_owned()),
+        ..Fields::default()
+    };
+    prospects::create(env, at.ws, fields, None).await?;
+    let who = Enroll {
+        emails: vec![email],
+        ..Enroll::default()
+    };
+    campaigns::enroll(env, at.ws, at.campaign, &who, &Actor::Cli).await?;
+    Ok(())
 }
 
 async fn edit_texts(env: &Env, at: &Whose, edit: impl Fn(&str) -> String) -> Result<(), Error> {
@@ -197,7 +223,8 @@ async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
         address: at.address.clone(),
         provider: Some("provider-sandbox".to_owned()),
         preset: Some("sandbox".to_owned()),
-        daily_limit: Some(60),
+        // No mailbox has more: what it sent before counts under this.
+        daily_limit: Some(120),
         ..mailboxes::NewMailbox::default()
     };
     let connected = mailboxes::connect(env, at.ws, new, &Actor::Cli).await?;

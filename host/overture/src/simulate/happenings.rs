@@ -172,8 +172,9 @@ impl Lots<'_> {
             let place = self.place(if part.is_some() { 6 } else { 30 });
             all.add(self.moment(), Happening::Crash(place, part));
         }
-        // Of several mails that are handed out together.
-        let places = (0..faults.crashes_while_sending).map(|_| self.place(10));
+        // Most of one mail, some of several that are handed out together.
+        let most = || if self.rng.below(4) == 0 { 10 } else { 4 };
+        let places = (0..faults.crashes_while_sending).map(|_| self.place(most()));
         all.while_sending = places.collect();
         for _ in 0..faults.outages {
             let at = self.moment();
@@ -274,6 +275,7 @@ impl Lots<'_> {
         for n in 0..self.scenario.faults.people_edits {
             let (whose, at) = (self.whose(), self.moment());
             all.deed(at, Deed::Add(whose.clone(), n));
+            all.deed(self.moment(), Deed::AddSuppressed(self.whose(), n));
             // Nothing of a completed campaign goes on without a person.
             all.deed(at + self.hours(30), Deed::Resume(whose));
             all.deed(

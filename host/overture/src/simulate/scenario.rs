@@ -125,6 +125,7 @@ names! {
         TextMended = "text_mended",
         DataMended = "data_mended",
         PeopleAdded = "people_added",
+        SuppressedAdded = "suppressed_added",
         PersonTakenOut = "person_taken_out",
         PersonSuppressed = "person_suppressed",
         CounterFalsified = "counter_falsified",

@@ -33,18 +33,18 @@ impl Checked<'_, '_> {
         }
     }
 
-    /// SUP-1: nothing to whom the workspace suppresses, in any campaign.
+    /// SUP-1: nothing to whom the workspace suppresses, in any campaign, whether it knew them or not.
     pub(super) fn nothing_to_the_suppressed(&mut self) {
         let mut suppressed = HashMap::new();
         for event in &self.of.events {
             if event.kind == EventKind::ProspectSuppressed
-                && let (Some(prospect), Some(at)) = (event.prospect_id, written(event))
+                && let (Some(email), Some(at)) = (event.data["email"].as_str(), written(event))
             {
-                suppressed.entry(prospect).or_insert(at);
+                suppressed.entry(email).or_insert(at);
             }
         }
         for mail in &self.mails {
-            let since = suppressed.get(&mail.enrollment.prospect_id);
+            let since = suppressed.get(mail.taken.to.as_str());
             if let Some(since) = since.filter(|since| self.before(**since, mail.taken.at)) {
                 let what = format!(
                     "{} is suppressed since {since} and was written to at {}",

@@ -125,13 +125,13 @@ impl Story {
 
     /// Something was told of a person.
     pub fn event(&mut self, kind: EventKind, who: usize, at: Timestamp) {
-        let enrollment = self.of().enrollments[who].0.clone();
+        let (enrollment, email) = self.of().enrollments[who].clone();
         let event = Event {
             campaign_id: Some(enrollment.campaign_id),
             enrollment_id: Some(enrollment.id),
             prospect_id: Some(enrollment.prospect_id),
             account_id: enrollment.account_id,
-            ..event(kind, at, json!({}), &self.rng)
+            ..event(kind, at, json!({ "email": email }), &self.rng)
         };
         self.tell(event);
     }
