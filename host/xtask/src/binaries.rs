@@ -21,11 +21,15 @@ pub(crate) struct Binaries {
 /// `--workspace` is there for the features of shared crates: cargo unifies them over the packages
 /// that it is asked for, and with `-p overture` most of what the tests use would be built anew.
 pub(crate) fn build_both(workspace: &Workspace) -> Result<Binaries> {
-    cargo_build(workspace, "--features overture/test-clock")?;
-    let driven = keep(workspace, "overture-driven")?;
-    cargo_build(workspace, "")?;
-    let plain = keep(workspace, "overture")?;
+    let driven = build_driven(workspace)?;
+    let plain = build(workspace)?;
     Ok(Binaries { plain, driven })
+}
+
+/// Builds `overture` with driven time, in the debug profile.
+pub(crate) fn build_driven(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_build(workspace, "--features overture/test-clock")?;
+    keep(workspace, "overture-driven")
 }
 
 /// Builds `overture` as it is released, in the debug profile.

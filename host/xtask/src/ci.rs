@@ -8,7 +8,7 @@ use crate::command::{announce, cargo, run as run_command, succeeds};
 use crate::tally::Tally;
 use crate::walls::{chance, edges, map, planted};
 use crate::workspace::Workspace;
-use crate::{codegen, plugins, system, test};
+use crate::{codegen, plugins, simulate, system, test};
 
 /// One thing that a change must pass before its tests count.
 struct Check {
@@ -60,7 +60,8 @@ const CHECKS: &[Check] = &[
     },
 ];
 
-/// Runs every check, also after one failed, and then the tests; each check counts as one test.
+/// Runs every check, also after one failed, then the tests, and at last simulates; each check counts as one
+/// test, and so does the simulation.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     system::install_for_tests()?;
     install_components()?;
@@ -83,6 +84,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
         Ok(tests) => tally += tests,
         Err(error) => note("tests", Err(error), &mut tally),
     }
+    eprintln!("\n== simulation");
+    note("simulation", simulate::in_ci(workspace), &mut tally);
     for failure in failures {
         println!("{failure}");
     }

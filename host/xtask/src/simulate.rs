@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
+    ops::Range,
     path::PathBuf,
     process::Command,
     sync::{
@@ -9,15 +11,16 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
-use overture_server_kit::{Durability, start_postgres};
+use overture_server_kit::{Durability, Postgres, Running, start_postgres};
 use serde_json::Value;
 
-use crate::command::{cargo, lines, run as run_command};
-use crate::plugins;
+use crate::command::{cargo, lines, run as run_command, succeeds};
 use crate::workspace::Workspace;
+use crate::{binaries, plugins};
 
 /// Where it is simulated.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -42,6 +45,9 @@ pub(crate) fn build(workspace: &Workspace, feature: &str) -> Result<PathBuf> {
 
 /// Seeds that a process takes at a time: it compiles the plugins once for all of them.
 const SHARE: u64 = 10;
+
+/// How long CI simulates.
+const IN_CI: Duration = Duration::from_secs(240);
 
 /// What is simulated.
 #[derive(clap::Args)]
@@ -72,50 +78,104 @@ pub(crate) fn cores() -> u64 {
 /// was seen how often. Fails where a rule was broken, or something was never seen that a report
 /// lists.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let binary = build(workspace, "test-clock")?;
-    let server = match options.database {
-        Database::Sqlite => None,
-        Database::Postgres => Some(start_postgres(Durability::Off)?),
+    let sweep = Sweep {
+        binary: build(workspace, "test-clock")?,
+        server: match options.database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(start_postgres(Durability::Off)?),
+        },
+        crashes: options.crashes,
+        jobs: options.jobs,
     };
-    let server = server.as_ref().map(|running| running.url.as_str());
-    let seen = Mutex::new(Seen::default());
-    let next = AtomicU64::new(0);
-    thread::scope(|scope| {
-        let hands: Vec<_> = (0..options.jobs.max(1))
-            .map(|_| {
-                scope.spawn(|| {
-                    loop {
-                        let first = next.fetch_add(SHARE, Ordering::Relaxed);
-                        if first >= options.seeds {
-                            return Ok::<_, anyhow::Error>(());
-                        }
-                        let n = SHARE.min(options.seeds - first);
-                        let mut command = Command::new(&binary);
-                        command.args(["simulate", "--json"]);
-                        let first = options.from + first;
-                        for (name, value) in [
-                            ("--seed", first),
-                            ("--seeds", n),
-                            ("--crashes", options.crashes.into()),
-                        ] {
-                            command.args([name, &value.to_string()]);
-                        }
-                        command.args(server.iter().flat_map(|url| ["--server", url]));
-                        lines(&mut command, |line| {
-                            seen.lock().expect("nobody panics").line(line);
-                        })?;
-                    }
-                })
-            })
-            .collect();
-        for hand in hands {
-            hand.join().ok().context("a process could not be run")??;
+    let last = options.from.saturating_add(options.seeds);
+    let seen = sweep.run(options.from..last, SHARE, || true)?;
+    seen.report()?;
+    seen.whole(options.seeds)
+}
+
+/// Simulates as many seeds as fit into the minutes of CI, in a build that can die, from the first
+/// one on: what fails there fails again.
+pub(crate) fn in_ci(workspace: &Workspace) -> Result<()> {
+    let sweep = Sweep {
+        binary: binaries::build_driven(workspace)?,
+        server: None,
+        crashes: 0,
+        jobs: cores(),
+    };
+    let begun = Instant::now();
+    let seen = sweep.run(1..u64::MAX, 1, || begun.elapsed() < IN_CI)?;
+    seen.report()
+}
+
+/// Seeds that are simulated in several processes.
+struct Sweep {
+    binary: PathBuf,
+    /// None is SQLite.
+    server: Option<Running<Postgres>>,
+    crashes: u32,
+    jobs: u64,
+}
+
+impl Sweep {
+    /// Simulates seeds as long as there are any and `goes_on` says so; each process takes `share` of them.
+    fn run(
+        &self,
+        seeds: Range<u64>,
+        share: u64,
+        goes_on: impl Fn() -> bool + Sync,
+    ) -> Result<Seen> {
+        let seen = Mutex::new(Seen::default());
+        let next = AtomicU64::new(seeds.start);
+        let hand = |core: u64| {
+            while goes_on() {
+                let first = next.fetch_add(share, Ordering::Relaxed);
+                if first >= seeds.end {
+                    break;
+                }
+                let mut command = self.command(core, first, share.min(seeds.end - first));
+                lines(&mut command, |line| {
+                    seen.lock().expect("nobody panics").line(line);
+                })?;
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        let hand = &hand;
+        thread::scope(|scope| {
+            let hands: Vec<_> = (0..self.jobs.max(1))
+                .map(|n| scope.spawn(move || hand(n % cores())))
+                .collect();
+            for hand in hands {
+                hand.join().ok().context("a process could not be run")??;
+            }
+            Ok::<_, anyhow::Error>(())
+        })?;
+        Ok(seen.into_inner().expect("nobody panics"))
+    }
+
+    /// A process that stays on a core, where it may: its threads hand on work and wait for each other,
+    /// which takes a quarter longer from one core to another.
+    fn command(&self, core: u64, first: u64, n: u64) -> Command {
+        let pinned = |program: &OsStr| {
+            let mut command = Command::new("taskset");
+            command.args(["--cpu-list", &core.to_string()]).arg(program);
+            command
+        };
+        let mut command = match succeeds(&mut pinned("true".as_ref())) {
+            true => pinned(self.binary.as_os_str()),
+            false => Command::new(&self.binary),
+        };
+        command.args(["simulate", "--json"]);
+        for (name, value) in [
+            ("--seed", first),
+            ("--seeds", n),
+            ("--crashes", self.crashes.into()),
+        ] {
+            command.args([name, &value.to_string()]);
         }
-        Ok::<_, anyhow::Error>(())
-    })?;
-    seen.into_inner()
-        .expect("nobody panics")
-        .report(options.seeds)
+        let server = self.server.iter().map(|running| running.url.as_str());
+        command.args(server.flat_map(|url| ["--server", url]));
+        command
+    }
 }
 
 #[derive(Default)]
@@ -153,7 +213,11 @@ impl Seen {
         }
     }
 
-    fn report(self, asked: u64) -> Result<()> {
+    /// Prints what was seen.
+    ///
+    /// # Errors
+    /// Where a rule was broken.
+    fn report(&self) -> Result<()> {
         println!(
             "{} seeds, {} people, {} mails",
             self.seeds, self.people, self.mails
@@ -175,22 +239,32 @@ impl Seen {
         println!(
             "the process died {all} times, {sending} of them while it sent or looked for what was sent"
         );
+        match self.broken.len() {
+            0 => Ok(()),
+            n => bail!(
+                "{n} times a rule was broken; `overture simulate --seed N` shows one seed again"
+            ),
+        }
+    }
+
+    /// Whether so many seeds came to their end and showed everything that a report lists.
+    ///
+    /// # Errors
+    /// What is missing.
+    fn whole(&self, asked: u64) -> Result<()> {
+        if self.seeds < asked {
+            bail!("only {} of {asked} seeds came to their end", self.seeds)
+        }
         let never: Vec<_> = (self.counts.iter())
             .flat_map(|(what, counts)| counts.iter().map(move |(name, n)| (what, name, *n)))
             .filter(|(.., n)| *n == 0)
             .map(|(what, name, _)| format!("{what}: {name}"))
             .collect();
-        match self.broken.len() {
-            0 if self.seeds < asked => {
-                bail!("only {} of {asked} seeds came to their end", self.seeds)
-            }
-            0 if !never.is_empty() => bail!(
+        match never.as_slice() {
+            [] => Ok(()),
+            never => bail!(
                 "never seen: {}; more seeds, or a wider scenario (overture/src/simulate/by_chance.rs)",
                 never.join(", ")
-            ),
-            0 => Ok(()),
-            n => bail!(
-                "{n} times a rule was broken; `overture simulate --seed N` shows one seed again"
             ),
         }
     }
