@@ -43,7 +43,7 @@ impl Scenario {
         Self {
             start: monday(),
             workspaces: hasty.iter().cloned().chain(others).collect(),
-            days: chance.between(14, 17) as u32,
+            days: chance.between(14, 16) as u32,
             faults: chance.faults(),
             preset: chance.preset(),
         }
@@ -164,7 +164,7 @@ impl Chance {
             webhook_refused: self.between(0, 300),
             webhook_answer_lost: self.between(0, 60),
             webhook_never: self.between(0, 20),
-            crashes: self.between(6, 16) as u32,
+            crashes: self.between(8, 20) as u32,
             crashes_while_sending: 0,
             outages: self.times(2),
             clock_jumps: self.times(3),
