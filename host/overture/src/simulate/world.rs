@@ -142,8 +142,10 @@ impl World {
                 Then::On => {}
                 Then::From(at) => self.clock.advance_to(at.min(end)),
                 Then::Back(by) => {
+                    // Later than it was to happen, where the process stood still meanwhile.
+                    let until = env.now();
                     self.clock.put_back(by);
-                    outside::lock(&self.log).twice.push((next - by, next));
+                    outside::lock(&self.log).twice.push((until - by, until));
                 }
                 Then::Anew(at) => {
                     self.clock.advance_to(at.min(end));
