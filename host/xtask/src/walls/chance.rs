@@ -56,6 +56,7 @@ const SOURCES: &[(&str, &str)] = &[
         "other processes live on real time",
     ),
     ("host/xtask/src/machine.rs", "measures the disk"),
+    ("host/xtask/src/simulate.rs", "CI has minutes"),
     ("host/xtask/src/walls/chance.rs", "names what it looks for"),
     ("host/xtask/src/walls/edges.rs", "names what it looks for"),
 ];
