@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "contract/alerts.rs"]
 mod alerts;
+#[path = "contract/campaigns.rs"]
+mod campaigns;
 #[path = "contract/counts.rs"]
 mod counts;
 #[path = "contract/deliveries.rs"]
@@ -35,3 +37,5 @@ mod sending;
 mod transactions;
 #[path = "contract/webhooks.rs"]
 mod webhooks;
+#[path = "contract/world.rs"]
+mod world;

@@ -16,7 +16,7 @@ use overture_store::{
 
 use super::{
     accounts::NOW,
-    sending::{World, action, attempt, ended, host, id, later, plan, world, write},
+    world::{World, action, attempt, ended, host, id, later, plan, world, write},
 };
 
 /// Actions of everybody, each attempted and ambiguous.

@@ -14,7 +14,7 @@ use overture_store::{
 
 use super::{
     accounts::NOW,
-    sending::{World, action, ended, enrollment, host, later, plan, start, world, write},
+    world::{World, action, ended, enrollment, host, later, plan, start, world, write},
 };
 
 fn lane(world: &World) -> Lane {
