@@ -16,7 +16,7 @@ use overture_domain::{EventId, WorkspaceId};
 #[cfg(feature = "failpoints")]
 use crate::crash::commit as at_commit;
 use crate::{
-    Error, Result, Row, counts,
+    Error, Result, Row, checkpoint, counts,
     dialect::Dialect,
     query::{Statement, Value},
     revisions::{Concerns, Revision},
@@ -119,12 +119,11 @@ impl Database {
                 _ => format!("{file}: {error}"),
             })
         };
-        // KiB of pages, and pages in the log before they are written to their places: batches write
-        // the same pages of an index again and again.
+        // KiB of pages, and pages in the log before a COMMIT writes them to their places.
         let writing = options
             .clone()
             .pragma("cache_size", "-32768")
-            .pragma("wal_autocheckpoint", "4000");
+            .pragma("wal_autocheckpoint", checkpoint::TOO_LONG);
         let write = Writer::open(path, writing).await.map_err(failed)?;
         let read = SqlitePoolOptions::new()
             .max_connections(8)

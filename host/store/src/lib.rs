@@ -17,6 +17,7 @@ pub mod alerts;
 pub mod audit;
 pub mod campaigns;
 pub mod caps;
+mod checkpoint;
 pub mod counts;
 #[cfg(feature = "failpoints")]
 pub mod crash;

@@ -16,6 +16,7 @@ use tokio::{
 
 use crate::{
     Error, Result,
+    checkpoint::Checkpoints,
     flush::Log,
     revisions::{Concerns, Revisions},
 };
@@ -32,6 +33,7 @@ pub(crate) struct Writer {
     /// None once it is closed.
     connection: Arc<Mutex<Option<SqliteConnection>>>,
     log: Arc<Log>,
+    checkpoints: Arc<Checkpoints>,
     pub(crate) revisions: Arc<Revisions>,
 }
 
@@ -44,6 +46,7 @@ impl Writer {
             door: Arc::default(),
             connection: Arc::new(Mutex::new(connection)),
             log: Log::of(file),
+            checkpoints: Arc::default(),
             revisions: Arc::default(),
         })
     }
@@ -59,8 +62,7 @@ impl Writer {
             Ok(connection) => Ok(Turn {
                 held: Some((connection, door)),
                 begun: false,
-                log: Arc::clone(&self.log),
-                revisions: Arc::clone(&self.revisions),
+                writer: self.clone(),
             }),
             Err(_) => Err(Error::Unavailable("it was closed".to_owned())),
         }
@@ -88,8 +90,17 @@ impl Writer {
         Ok(turn)
     }
 
+    /// Moves the log into the database file, where it is long.
+    async fn checkpoint(self) {
+        let turn = async || self.turn(None).await.ok();
+        if let Err(error) = self.checkpoints.run(&self.options, turn).await {
+            tracing::warn!(%error, "SQLite's log could not be moved into the database file; it is tried again");
+        }
+    }
+
     /// Closes it after the transaction that has its turn.
     pub(crate) async fn close(&self) {
+        self.checkpoints.close().await;
         if let Some(connection) = self.connection.lock().await.take() {
             // Whatever it says, nobody uses it any more.
             let _ = connection.close().await;
@@ -119,8 +130,7 @@ pub(crate) struct Turn {
     held: Option<Held>,
     /// A transaction may be open.
     begun: bool,
-    log: Arc<Log>,
-    revisions: Arc<Revisions>,
+    writer: Writer,
 }
 
 impl Turn {
@@ -135,7 +145,7 @@ impl Turn {
         let begin = sqlx::query_scalar("BEGIN IMMEDIATE; PRAGMA data_version");
         let result = begin.fetch_one(self.connection()).await;
         self.begun = result.is_ok();
-        self.revisions.has_version(result?);
+        self.writer.revisions.has_version(result?);
         Ok(())
     }
 
@@ -144,16 +154,19 @@ impl Turn {
         let result = run(self.connection(), "COMMIT").await;
         self.begun = result.is_err();
         // Before the next has its turn.
-        self.revisions.changed(concerns);
+        self.writer.revisions.changed(concerns);
         result?;
         self.end().await
     }
 
     /// Ends the turn, and waits until all that was committed in it is on disk.
     pub(crate) async fn end(self) -> Result<()> {
-        let log = Arc::clone(&self.log);
+        let writer = self.writer.clone();
         drop(self);
-        log.flush().await
+        if writer.checkpoints.turn_ended() {
+            tokio::spawn(writer.clone().checkpoint());
+        }
+        writer.log.flush().await
     }
 }
 
