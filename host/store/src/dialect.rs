@@ -4,6 +4,7 @@
 //! | piece | meaning |
 //! | --- | --- |
 //! | `{rows $1}` | the elements of a JSON array as rows of `r(value)`; read fields with `r.value->>'id'`, `CAST(r.value->>'n' AS BIGINT)` |
+//! | `{also p.workspace_id = $1}` | a condition that holds as well, and by which no row is looked up: there is a better one |
 //! | `{among $1}` | after a column of texts: whether it is one of those from [`bind_ids`](crate::query::Query::bind_ids) |
 //! | `{values 3}` | after `VALUES`: rows of so many new values each, from [`bind_rows`](crate::query::Query::bind_rows); the statement has no other parameters |
 //! | `{array a, b}` | all rows as one: a text, the JSON array of their `[a, b]`; NULL or empty without any |
@@ -103,6 +104,11 @@ fn piece(name: &str, dialect: Dialect) -> String {
                     "(SELECT value FROM jsonb_array_elements({parameter}) WHERE jsonb_typeof(value) = 'object') AS r(value)"
                 ),
             }
+        }
+        // Of a table that it has not counted PostgreSQL believes that a workspace has one row, so it
+        // takes an index that only begins with the workspace for as good as that of the ids.
+        (also, _) if also.starts_with("also ") => {
+            format!("({}) IS TRUE", &also["also ".len()..])
         }
         (among, _) if among.starts_with("among ") => {
             let parameter = &among["among ".len()..];
@@ -234,6 +240,8 @@ mod tests {
             "SELECT 1 FROM jsonb_each($2) AS r WHERE TRUE "
         );
         assert!(expand(text, Dialect::Postgres).ends_with("FOR UPDATE SKIP LOCKED"));
+        let also = expand("{also p.workspace_id = $1}", Dialect::Postgres);
+        assert_eq!(also, "(p.workspace_id = $1) IS TRUE");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<Gon
     .await?;
     query(sql!(
         "UPDATE prospects SET last_contacted_at = $2
-         FROM {rows $1} WHERE prospects.workspace_id = r.value->>'ws' AND prospects.id = r.value->>'prospect'"
+         FROM {rows $1} WHERE prospects.id = r.value->>'prospect' AND {also prospects.workspace_id = r.value->>'ws'}"
     ))
     .bind_json(&rows)
     .bind(now)

@@ -36,11 +36,12 @@ macro_rules! select {
 const COLUMNS: &str = select!("prospects p WHERE p.workspace_id = $1");
 
 /// CROSS: SQLite takes the rows first.
-const AMONG: &str =
-    select!("{rows $2} CROSS JOIN prospects p WHERE p.workspace_id = $1 AND p.id = r.value->>'v'");
+const AMONG: &str = select!(
+    "{rows $2} CROSS JOIN prospects p WHERE p.id = r.value->>'v' AND {also p.workspace_id = $1}"
+);
 
 const BY_ID: &str = select!(
-    "{rows $1} CROSS JOIN prospects p WHERE p.id = r.value->>'v' AND p.workspace_id = r.value->>'ws'"
+    "{rows $1} CROSS JOIN prospects p WHERE p.id = r.value->>'v' AND {also p.workspace_id = r.value->>'ws'}"
 );
 
 impl Record for Prospect {
@@ -163,7 +164,7 @@ pub async fn update(tx: &mut Tx, prospects: &[Prospect]) -> Result<u64> {
                 role = r.value->>'role', phone = r.value->>'phone', linkedin_url = r.value->>'linkedin_url', website = r.value->>'website',
                 country = r.value->>'country', city = r.value->>'city', industry = r.value->>'industry', time_zone = r.value->>'time_zone',
                 tags = r.value->'tags', custom = r.value->'custom', search = r.value->>'search', updated_at = CAST(r.value->>'updated_at' AS BIGINT)
-         FROM {rows $1} WHERE prospects.workspace_id = r.value->>'workspace_id' AND prospects.id = r.value->>'id'"
+         FROM {rows $1} WHERE prospects.id = r.value->>'id' AND {also prospects.workspace_id = r.value->>'workspace_id'}"
     ))
     .bind_json(&rows(prospects))
     .execute(tx)
