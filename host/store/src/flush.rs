@@ -16,9 +16,12 @@ use std::{
     },
 };
 
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::{Error, Result};
+
+/// Waits for the disk at the same time.
+const AT_ONCE: usize = 2;
 
 /// The log of a database file.
 #[derive(Debug)]
@@ -30,8 +33,9 @@ pub(crate) struct Log {
     kept: AtomicU64,
     /// The disk has failed, and nobody knows what it kept.
     failed: AtomicBool,
-    /// One at a time waits for the disk.
-    flushing: Mutex<()>,
+    /// Two at a time wait for the disk: who comes while one does needs the next, which need not begin
+    /// only when that has ended.
+    flushing: Semaphore,
 }
 
 impl Log {
@@ -43,7 +47,7 @@ impl Log {
             written: AtomicU64::new(0),
             kept: AtomicU64::new(0),
             failed: AtomicBool::new(false),
-            flushing: Mutex::new(()),
+            flushing: Semaphore::new(AT_ONCE),
         })
     }
 
@@ -54,7 +58,7 @@ impl Log {
     /// the database is opened anew.
     pub(crate) async fn flush(self: &Arc<Self>) -> Result<()> {
         let own = self.written.fetch_add(1, Ordering::SeqCst) + 1;
-        let _alone = self.flushing.lock().await;
+        let _place = self.flushing.acquire().await;
         if self.failed.load(Ordering::SeqCst) {
             return Err(self.unavailable(&"the disk has failed before"));
         }
@@ -101,7 +105,7 @@ mod tests {
     async fn one_flush_serves_those_who_came_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(&folder);
-        let held = log.flushing.lock().await;
+        let held = log.flushing.acquire_many(AT_ONCE as u32).await;
         let waiting: Vec<_> = (0..8)
             .map(|_| {
                 let log = Arc::clone(&log);
