@@ -169,7 +169,7 @@ impl Database {
     /// transactions that wait.
     pub fn alone(&self) -> Alone {
         Alone(match &self.0 {
-            Pools::Sqlite { write, .. } => Single::Sqlite(write.clone()),
+            Pools::Sqlite { write, .. } => Single::Sqlite(write.clone(), None),
             Pools::Postgres { write, .. } => Single::Postgres(write.clone()),
         })
     }
@@ -399,14 +399,29 @@ pub struct Alone(Single);
 
 #[derive(Debug)]
 enum Single {
-    Sqlite(Writer),
+    /// With the turn that it has waited for.
+    Sqlite(Writer, Option<Turn>),
     Postgres(PgPool),
+}
+
+impl Alone {
+    /// Waits for its turn before the statement is known; on PostgreSQL nobody waits. Whoever has the
+    /// turn uses it at once.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it takes too long.
+    pub async fn wait(&mut self) -> Result<()> {
+        if let Single::Sqlite(writer, turn) = &mut self.0 {
+            *turn = Some(writer.urgent().await?);
+        }
+        Ok(())
+    }
 }
 
 impl Read for Alone {
     fn dialect(&self) -> Dialect {
         match self.0 {
-            Single::Sqlite(_) => Dialect::Sqlite,
+            Single::Sqlite(..) => Dialect::Sqlite,
             Single::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -414,8 +429,11 @@ impl Read for Alone {
     async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>> {
         let commit = async {
             Ok::<_, Error>(match &mut self.0 {
-                Single::Sqlite(writer) => {
-                    let mut turn = writer.urgent().await?;
+                Single::Sqlite(writer, turn) => {
+                    let mut turn = match turn.take() {
+                        Some(turn) => turn,
+                        None => writer.urgent().await?,
+                    };
                     let rows = statement
                         .sqlite(values)
                         .fetch_all(turn.connection())

@@ -1,5 +1,5 @@
-//! Work that is done for many callers at once: whoever comes while as many groups are worked on as
-//! may be is in the next one.
+//! Work that is done for many callers at once: whoever comes while a group waits for its turn, or as
+//! many are worked on as may be, is in the next one.
 
 use std::{
     fmt,
@@ -25,37 +25,46 @@ struct State<T, R> {
     waiting: Vec<(T, oneshot::Sender<R>)>,
     /// Tasks that work on groups until nobody waits.
     working: usize,
+    /// One of them has not taken its group yet.
+    gathering: bool,
 }
 
 /// How a group comes together before it is worked on.
 #[derive(Clone, Copy)]
-pub(super) struct Gather<C> {
+pub(super) struct Gather<C, B> {
     /// The longest wait for others, on the real clock.
     pub longest: Duration,
     /// Groups that are worked on at the same time, at least 1.
     pub at_once: usize,
     /// Whether a group of this size has everybody that may come.
     pub complete: C,
+    /// Waits for its turn; who comes meanwhile is still in the group.
+    pub turn: B,
 }
 
 impl<T: Send + 'static, R: Send + 'static> Groups<T, R> {
     /// Puts `member` into the next group and waits for its answer. `work` gives one answer a
     /// member, in their order. None: the work has panicked.
-    pub(super) async fn join<F>(
+    pub(super) async fn join<B, F>(
         &self,
         member: T,
-        gather: Gather<impl Fn(usize) -> bool + Send + Sync + 'static>,
-        work: impl Fn(Vec<T>) -> F + Send + 'static,
+        gather: Gather<
+            impl Fn(usize) -> bool + Send + Sync + 'static,
+            impl Fn() -> B + Send + Sync + 'static,
+        >,
+        work: impl Fn(B::Output, Vec<T>) -> F + Send + Sync + 'static,
     ) -> Option<R>
     where
+        B: Future<Output: Send> + Send + 'static,
         F: Future<Output = Vec<R>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let idle = {
             let mut state = self.0.lock();
             state.waiting.push((member, answer));
-            let idle = state.working < gather.at_once.max(1);
+            let idle = !state.gathering && state.working < gather.at_once.max(1);
             state.working += usize::from(idle);
+            state.gathering |= idle;
             idle
         };
         self.0.came.notify_one();
@@ -66,12 +75,12 @@ impl<T: Send + 'static, R: Send + 'static> Groups<T, R> {
     }
 }
 
-async fn run<T, R, F: Future<Output = Vec<R>>>(
+async fn run<T, R, B: Future, F: Future<Output = Vec<R>>>(
     groups: Working<T, R>,
-    gather: Gather<impl Fn(usize) -> bool>,
-    work: impl Fn(Vec<T>) -> F,
+    gather: Gather<impl Fn(usize) -> bool, impl Fn() -> B>,
+    work: impl Fn(B::Output, Vec<T>) -> F,
 ) {
-    while groups.go_on() {
+    loop {
         let all = async {
             while !(gather.complete)(groups.0.lock().waiting.len()) {
                 groups.0.came.notified().await;
@@ -79,14 +88,14 @@ async fn run<T, R, F: Future<Output = Vec<R>>>(
         };
         // Those who are still to come are in the next group.
         let _ = tokio::time::timeout(gather.longest, all).await;
+        let turn = (gather.turn)().await;
         let (members, answers) = groups.next();
-        // Another has taken all who waited.
-        if members.is_empty() {
-            continue;
-        }
-        for (answer, result) in answers.into_iter().zip(work(members).await) {
+        for (answer, result) in answers.into_iter().zip(work(turn, members).await) {
             // Who has gone away meanwhile doesn't need it.
             let _ = answer.send(result);
+        }
+        if !groups.go_on() {
+            return;
         }
     }
 }
@@ -95,16 +104,18 @@ async fn run<T, R, F: Future<Output = Vec<R>>>(
 struct Working<T, R>(Arc<Shared<T, R>>);
 
 impl<T, R> Working<T, R> {
-    /// False: nobody waits, and who comes now begins anew.
+    /// False: nobody waits who has no group, and who comes now begins anew.
     fn go_on(&self) -> bool {
         let mut state = self.0.lock();
-        let goes_on = !state.waiting.is_empty();
+        let goes_on = !state.gathering && !state.waiting.is_empty();
+        state.gathering |= goes_on;
         state.working -= usize::from(!goes_on);
         goes_on
     }
 
     fn next(&self) -> (Vec<T>, Vec<oneshot::Sender<R>>) {
         let mut state = self.0.lock();
+        state.gathering = false;
         let n = state.waiting.len().min(MAX);
         state.waiting.drain(..n).unzip()
     }
@@ -116,6 +127,7 @@ impl<T, R> Drop for Working<T, R> {
         // After `go_on` said no, another may be at work already.
         if std::thread::panicking() {
             state.waiting.clear();
+            state.gathering = false;
             state.working -= 1;
         }
     }
@@ -133,6 +145,7 @@ impl<T, R> Default for Groups<T, R> {
             state: Mutex::new(State {
                 waiting: Vec::new(),
                 working: 0,
+                gathering: false,
             }),
             came: Notify::new(),
         }))
@@ -155,11 +168,17 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    fn gather(complete: usize) -> Gather<impl Fn(usize) -> bool + Send + Sync + 'static> {
+    fn gather(
+        complete: usize,
+    ) -> Gather<
+        impl Fn(usize) -> bool + Send + Sync + 'static,
+        impl Fn() -> std::future::Ready<()> + Send + Sync + 'static,
+    > {
         Gather {
             longest: LONG,
             at_once: 1,
             complete: move |n| n >= complete,
+            turn: || std::future::ready(()),
         }
     }
 
@@ -167,7 +186,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn each_member_gets_its_own_answer() {
         let groups = Arc::new(Groups::<usize, (usize, usize)>::default());
-        let work = async |members: Vec<usize>| {
+        let work = async |(), members: Vec<usize>| {
             let n = members.len();
             members.into_iter().map(|member| (member * 2, n)).collect()
         };
@@ -185,12 +204,43 @@ mod tests {
     #[tokio::test]
     async fn a_group_waits_for_those_who_come() {
         let groups = Groups::<(), usize>::default();
-        let work = async |members: Vec<()>| vec![members.len(); members.len()];
+        let work = async |(), members: Vec<()>| vec![members.len(); members.len()];
         let three = || groups.join((), gather(3), work);
         let (a, b, c) = tokio::join!(three(), three(), three());
         assert_eq!([a, b, c], [Some(3); 3]);
         // Alone it goes at once.
         assert_eq!(groups.join((), gather(1), work).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn who_comes_before_its_turn_is_in_the_group() {
+        let groups = Arc::new(Groups::<(), usize>::default());
+        let (go, wait) = tokio::sync::watch::channel(false);
+        let one = || {
+            let mut wait = wait.clone();
+            wait.mark_unchanged();
+            let waiting = Gather {
+                at_once: 2,
+                complete: |_| true,
+                longest: LONG,
+                turn: move || {
+                    let mut wait = wait.clone();
+                    async move { wait.wait_for(|go| *go).await.is_ok() }
+                },
+            };
+            groups.join((), waiting, async |_, members: Vec<()>| {
+                vec![members.len(); members.len()]
+            })
+        };
+        let later = async {
+            // Both wait for the turn of the first.
+            while groups.0.lock().waiting.len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            go.send(true).unwrap();
+        };
+        let (a, b, ()) = tokio::join!(one(), one(), later);
+        assert_eq!((a, b), (Some(2), Some(2)));
     }
 
     #[tokio::test]
@@ -203,7 +253,7 @@ mod tests {
                 at_once: 2,
                 ..gather(1)
             };
-            groups.join((), at_once, move |members: Vec<()>| {
+            groups.join((), at_once, move |(), members: Vec<()>| {
                 let met = Arc::clone(&met);
                 async move {
                     met.wait().await;
@@ -224,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_panics_leaves_nobody_waiting() {
         let groups = Groups::<bool, ()>::default();
-        let work = async |members: Vec<bool>| {
+        let work = async |(), members: Vec<bool>| {
             assert!(!members.contains(&true), "of the test");
             vec![(); members.len()]
         };

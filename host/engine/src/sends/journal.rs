@@ -2,13 +2,14 @@
 //! the disk once, however many sends it serves. Every send passes here twice and nowhere else.
 //!
 //! A connection stands still behind each attempt, so attempts go at once, several groups at the
-//! same time: both databases let the disk wait for them together. Nobody stands behind an outcome: they gather for up to [`GATHER`], unless
-//! all sends under way have come already.
+//! same time: both databases let the disk wait for them together. Nobody stands behind an outcome:
+//! they gather for up to [`GATHER`], unless all sends under way have come already. Either group is
+//! closed when it has its turn to write, not before.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use overture_domain::{AttemptId, enrollments::Attempt};
-use overture_store::{Concerns, actions};
+use overture_store::{Alone, Concerns, Tx, actions};
 
 use crate::{Env, Error, Part, Result};
 
@@ -63,9 +64,16 @@ pub(super) async fn attempt(env: &Env, attempt: Attempt) -> Result<bool, String>
         longest: Duration::ZERO,
         at_once: AT_ONCE,
         complete: |_| true,
+        turn: {
+            let db = env.db.clone();
+            move || {
+                let mut alone = db.alone();
+                async move { alone.wait().await.map(|()| alone) }
+            }
+        },
     };
     let own = env.clone();
-    let work = move |group| attempts_of(own.clone(), group);
+    let work = move |turn, group| attempts_of(own.clone(), turn, group);
     let answer = env.journal.attempts.join(attempt, gather, work).await;
     answer.unwrap_or_else(panicked)
 }
@@ -82,12 +90,22 @@ pub(super) async fn outcome(env: &Env, ended: Ended) -> Result<(), String> {
         longest,
         at_once: 1,
         complete: move |waiting| longest.is_zero() || waiting >= under_way.count(Part::Sends),
+        turn: {
+            let db = env.db.clone();
+            move || {
+                let db = db.clone();
+                async move { db.begin().await }
+            }
+        },
     };
     let own = env.clone();
-    let work = move |group| outcomes_of(own.clone(), group);
+    let work = move |turn, group| outcomes_of(own.clone(), turn, group);
     let answer = env.journal.outcomes.join(Arc::new(ended), gather, work);
     answer.await.unwrap_or_else(panicked)
 }
+
+/// The right to write, or why there is none.
+type Turn<T> = overture_store::Result<T>;
 
 fn panicked<T>() -> Result<T, String> {
     Err("the writer of attempts and outcomes has panicked".to_owned())
@@ -95,8 +113,12 @@ fn panicked<T>() -> Result<T, String> {
 
 /// Where one of a group breaks a rule of the database, each is committed alone, so that it fails
 /// alone.
-async fn attempts_of(env: Env, group: Vec<Attempt>) -> Vec<Result<bool, String>> {
-    match insert(&env, &group).await {
+async fn attempts_of(
+    env: Env,
+    turn: Turn<Alone>,
+    group: Vec<Attempt>,
+) -> Vec<Result<bool, String>> {
+    match insert(turn, &group).await {
         Ok(allowed) => group
             .iter()
             .map(|attempt| Ok(allowed.contains(&attempt.id)))
@@ -104,7 +126,7 @@ async fn attempts_of(env: Env, group: Vec<Attempt>) -> Vec<Result<bool, String>>
         Err(error) if group.len() > 1 && refused(&error) => {
             let mut answers = Vec::with_capacity(group.len());
             for attempt in &group {
-                let alone = insert(&env, std::slice::from_ref(attempt)).await;
+                let alone = insert(Ok(env.db.alone()), std::slice::from_ref(attempt)).await;
                 answers.push(match alone {
                     Ok(allowed) => Ok(!allowed.is_empty()),
                     Err(error) => Err(error.to_string()),
@@ -116,19 +138,19 @@ async fn attempts_of(env: Env, group: Vec<Attempt>) -> Vec<Result<bool, String>>
     }
 }
 
-async fn insert(env: &Env, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
-    let mut alone = env.db.alone();
-    Ok(actions::insert_attempts(&mut alone, attempts).await?)
+async fn insert(turn: Turn<Alone>, attempts: &[Attempt]) -> Result<HashSet<AttemptId>> {
+    Ok(actions::insert_attempts(&mut turn?, attempts).await?)
 }
 
 /// As [`attempts_of`].
-async fn outcomes_of(env: Env, group: Vec<Arc<Ended>>) -> Vec<Result<(), String>> {
-    match write(&env, &group).await {
+async fn outcomes_of(env: Env, turn: Turn<Tx>, group: Vec<Arc<Ended>>) -> Vec<Result<(), String>> {
+    match write(&env, turn, &group).await {
         Ok(()) => vec![Ok(()); group.len()],
         Err(error) if group.len() > 1 && refused(&error) => {
             let mut answers = Vec::with_capacity(group.len());
             for ended in &group {
-                let alone = write(&env, std::slice::from_ref(ended)).await;
+                let turn = env.db.begin().await;
+                let alone = write(&env, turn, std::slice::from_ref(ended)).await;
                 answers.push(alone.map_err(|error| error.to_string()));
             }
             answers
@@ -137,8 +159,8 @@ async fn outcomes_of(env: Env, group: Vec<Arc<Ended>>) -> Vec<Result<(), String>
     }
 }
 
-async fn write(env: &Env, group: &[Arc<Ended>]) -> Result<()> {
-    let mut tx = env.db.begin().await?;
+async fn write(env: &Env, turn: Turn<Tx>, group: &[Arc<Ended>]) -> Result<()> {
+    let mut tx = turn?;
     // Of mails that went out as they were to, no hand-out wants to know: it has counted them.
     if group.iter().all(|ended| ended.verdict.is_sent()) {
         tx.concerns(Concerns::Nobody);
