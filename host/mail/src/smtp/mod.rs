@@ -120,6 +120,31 @@ impl Session {
     /// # Errors
     /// At the stages `mail` and `rcpt`; the mail is not sent.
     pub async fn envelope(&mut self, envelope: &Envelope) -> Result<()> {
+        let [mail, rcpt] = self.open(envelope).await?;
+        self.dialogue(&[(Stage::Mail, &mail), (Stage::Rcpt, &rcpt)])
+            .await
+    }
+
+    /// Goes through the dialogue up to the server's 354: now it waits for [`body`](Self::body).
+    /// Who does not want to go on drops the session: a server discards a mail whose connection
+    /// ends before the final dot.
+    ///
+    /// # Errors
+    /// At the stages `mail`, `rcpt` and `data`; the mail is not sent.
+    pub async fn begin(&mut self, envelope: &Envelope) -> Result<()> {
+        let [mail, rcpt] = self.open(envelope).await?;
+        let commands = [
+            (Stage::Mail, mail.as_str()),
+            (Stage::Rcpt, &rcpt),
+            (Stage::Data, "DATA"),
+        ];
+        self.dialogue(&commands).await?;
+        self.state = State::Data;
+        Ok(())
+    }
+
+    /// Makes the session ready for an envelope. Its two commands.
+    async fn open(&mut self, envelope: &Envelope) -> Result<[String; 2]> {
         let (from, to) = (path(&envelope.from)?, path(&envelope.to)?);
         let utf8 = !from.is_ascii() || !to.is_ascii();
         if utf8 && !self.offers.utf8 {
@@ -138,48 +163,62 @@ impl Session {
             State::Data | State::Dead => return Err(Cause::Closed.at(Stage::Mail)),
         }
         let suffix = if utf8 { " SMTPUTF8" } else { "" };
-        let (mail, rcpt) = (
+        Ok([
             format!("MAIL FROM:<{from}>{suffix}"),
             format!("RCPT TO:<{to}>"),
-        );
-        if self.offers.pipelining {
-            return self.at_once(&mail, &rcpt).await;
-        }
-        self.command(Stage::Mail, &mail).await?;
-        self.command(Stage::Rcpt, &rcpt).await?;
-        Ok(())
+        ])
     }
 
-    /// Both commands of an envelope in one round trip (RFC 2920). DATA waits for their answers: no
-    /// server shall wait for the body of a mail that it refuses.
-    async fn at_once(&mut self, mail: &str, rcpt: &str) -> Result<()> {
-        let of_mail = self.ask(Stage::Mail, &format!("{mail}\r\n{rcpt}")).await?;
-        let before = std::mem::replace(&mut self.state, State::Dead);
-        // Who hangs up with the first answer gives no second.
-        if before == State::Dead {
-            return expect(&of_mail, Stage::Mail, false);
+    /// Commands of which each must be answered well, in one round trip where the server offers it.
+    async fn dialogue(&mut self, commands: &[(Stage, &str)]) -> Result<()> {
+        let good = |stage, reply: &Reply| match stage {
+            Stage::Data => reply.code == 354,
+            _ => reply.is_positive(),
+        };
+        if !self.offers.pipelining {
+            for (stage, line) in commands {
+                let reply = self.ask(*stage, line).await?;
+                expect(&reply, *stage, good(*stage, &reply))?;
+            }
+            return Ok(());
         }
-        let of_rcpt = self.answer(Stage::Rcpt, self.timeouts.command).await;
-        if of_rcpt.as_ref().is_ok_and(|reply| reply.code != 421) {
+        let (replies, rest) = self.at_once(commands).await;
+        let mut answered = commands.iter().map(|(stage, _)| *stage).zip(&replies);
+        let refused = answered.find(|(stage, reply)| !good(*stage, reply));
+        let Some((stage, reply)) = refused else {
+            return rest;
+        };
+        // It waits for the body of a mail that it has refused (RFC 2920 §3.1).
+        if replies.last().is_some_and(|last| last.code == 354) {
+            self.state = State::Dead;
+        }
+        expect(reply, stage, false)
+    }
+
+    /// Commands in one round trip (RFC 2920); DATA may only be the last. The answers, as far as they
+    /// came.
+    async fn at_once(&mut self, commands: &[(Stage, &str)]) -> (Vec<Reply>, Result<()>) {
+        let lines: Vec<&str> = commands.iter().map(|(_, line)| *line).collect();
+        let (first, _) = commands[0];
+        let mut replies = match self.ask(first, &lines.join("\r\n")).await {
+            Ok(reply) => vec![reply],
+            Err(error) => return (Vec::new(), Err(error)),
+        };
+        let before = std::mem::replace(&mut self.state, State::Dead);
+        for (stage, _) in &commands[1..] {
+            // Who hangs up with an answer gives no more.
+            if replies.last().is_some_and(|reply| reply.code == 421) {
+                return (replies, Ok(()));
+            }
+            match self.answer(*stage, self.limit(*stage)).await {
+                Ok(reply) => replies.push(reply),
+                Err(error) => return (replies, Err(error)),
+            }
+        }
+        if replies.last().is_some_and(|reply| reply.code != 421) {
             self.state = before;
         }
-        expect(&of_mail, Stage::Mail, of_mail.is_positive())?;
-        let of_rcpt = of_rcpt?;
-        expect(&of_rcpt, Stage::Rcpt, of_rcpt.is_positive())
-    }
-
-    /// Goes through the dialogue up to the server's 354: now it waits for [`body`](Self::body).
-    /// Who does not want to go on drops the session: a server discards a mail whose connection
-    /// ends before the final dot.
-    ///
-    /// # Errors
-    /// At the stages `mail`, `rcpt` and `data`; the mail is not sent.
-    pub async fn begin(&mut self, envelope: &Envelope) -> Result<()> {
-        self.envelope(envelope).await?;
-        let reply = self.ask(Stage::Data, "DATA").await?;
-        expect(&reply, Stage::Data, reply.code == 354)?;
-        self.state = State::Data;
-        Ok(())
+        (replies, Ok(()))
     }
 
     /// Sends the mail itself, RFC 5322 bytes with the headers first, and waits for the answer.
@@ -331,10 +370,7 @@ impl Session {
         if !self.wire.arrived().is_empty() {
             return Err(self.spoke_first(stage));
         }
-        let limit = match stage {
-            Stage::Data => self.timeouts.data,
-            _ => self.timeouts.command,
-        };
+        let limit = self.limit(stage);
         let sent = within(limit, self.wire.send(format!("{line}\r\n").as_bytes())).await;
         // A server that hangs up says why before (421), so read even when writing failed.
         let reply = match (sent, self.answer(stage, limit).await) {
@@ -346,6 +382,14 @@ impl Session {
             self.state = before;
         }
         Ok(reply)
+    }
+
+    /// How long the answer to a command may take.
+    fn limit(&self, stage: Stage) -> std::time::Duration {
+        match stage {
+            Stage::Data => self.timeouts.data,
+            _ => self.timeouts.command,
+        }
     }
 
     async fn answer(&mut self, stage: Stage, limit: std::time::Duration) -> Result<Reply> {

@@ -137,6 +137,44 @@ async fn an_envelope_goes_at_once_where_the_server_offers_it() {
     assert!(!session.is_usable());
 }
 
+// RFC 2920: one round trip up to the 354. A server that waits for the body of a mail that it has
+// refused waits in vain (SAFE-3).
+#[tokio::test]
+async fn a_mail_begins_at_once_where_the_server_offers_it() {
+    let check = async |replies: [&'static str; 3], stage: Option<Stage>, usable: bool| {
+        let dialer = dialer(vec![script(move |mut server| async move {
+            server.say("220 server.test ESMTP\r\n").await;
+            let offers = "250-server.test\r\n250 PIPELINING\r\n";
+            server.turn("EHLO ", offers).await;
+            for command in ["MAIL", "RCPT", "DATA"] {
+                assert!(server.hear().await.starts_with(command));
+            }
+            server.say(&replies.concat()).await;
+            server.hang().await;
+        })]);
+        let mut session = Session::connect(&dialer, &endpoint(Security::Plain), None)
+            .await
+            .unwrap();
+        let begun = session.begin(&envelope()).await;
+        let failed = begun.as_ref().err().map(|error| error.stage);
+        assert_eq!(failed, stage, "{replies:?}");
+        let fates = begun.err().map(|error| error.fate());
+        assert!(fates.is_none_or(|fate| fate == Fate::NotSent));
+        assert_eq!(session.is_usable(), usable, "{replies:?}");
+    };
+    let ok = "250 Ok\r\n";
+    // Now it waits for the body, and for nothing else.
+    check([ok, ok, "354 go\r\n"], None, false).await;
+    check([ok, ok, "451 4.3.0 later\r\n"], Some(Stage::Data), true).await;
+    check([ok, ok, "421 4.3.2 closing\r\n"], Some(Stage::Data), false).await;
+    let unknown = "550 5.1.1 no such user\r\n";
+    let nobody = "554 5.5.1 no valid recipients\r\n";
+    check([ok, unknown, nobody], Some(Stage::Rcpt), true).await;
+    check([ok, unknown, "354 go\r\n"], Some(Stage::Rcpt), false).await;
+    let refused = "550 5.7.1 not you\r\n";
+    check([refused, nobody, nobody], Some(Stage::Mail), true).await;
+}
+
 // SAFE-3: before the body, nothing was sent
 #[tokio::test]
 async fn what_breaks_before_the_body_is_not_sent() {
