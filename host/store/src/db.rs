@@ -147,6 +147,21 @@ impl Database {
         Reader(self.clone())
     }
 
+    /// For many reads that see the same, on one connection: on SQLite each read by itself begins with
+    /// pages that it must fetch anew, because somebody has written.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection can be had.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        Ok(Snapshot(match &self.0 {
+            Pools::Sqlite { read, .. } => Seen::Sqlite(read.begin().await?),
+            Pools::Postgres { read, .. } => Seen::Postgres(
+                read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    .await?,
+            ),
+        }))
+    }
+
     /// Begins a write transaction; dropping it undoes it. On SQLite this is the only writer
     /// (`BEGIN IMMEDIATE`), so keep it short and never open across the network.
     ///
@@ -361,6 +376,34 @@ impl Read for Reader {
             }
             Pools::Postgres { read, .. } => {
                 postgres_rows(statement.postgres(values).fetch_all(read).await?)
+            }
+        })
+    }
+}
+
+/// Reads of one moment. Keep it short: SQLite's log can't begin anew meanwhile.
+#[derive(Debug)]
+pub struct Snapshot(Seen);
+
+#[derive(Debug)]
+enum Seen {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Read for Snapshot {
+    fn dialect(&self) -> Dialect {
+        match self.0 {
+            Seen::Sqlite(_) => Dialect::Sqlite,
+            Seen::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>> {
+        Ok(match &mut self.0 {
+            Seen::Sqlite(tx) => sqlite_rows(statement.sqlite(values).fetch_all(&mut **tx).await?),
+            Seen::Postgres(tx) => {
+                postgres_rows(statement.postgres(values).fetch_all(&mut **tx).await?)
             }
         })
     }

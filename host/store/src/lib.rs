@@ -63,7 +63,7 @@ pub mod watch;
 pub mod webhooks;
 mod writer;
 
-pub use db::{Alone, Database, Read, Reader, Tx, Write};
+pub use db::{Alone, Database, Read, Reader, Snapshot, Tx, Write};
 pub use error::{Error, Result};
 pub use migrate::{Migrations, schema};
 pub use query::{Query, Sql, Value, statements};

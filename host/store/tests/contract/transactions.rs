@@ -1,9 +1,9 @@
 //! What a transaction tells others.
 
-use overture_domain::WorkspaceId;
-use overture_store::{Concerns, dialect::Dialect, on_both, testing::TestDatabase};
+use overture_domain::{WorkspaceId, rng::SeededRng};
+use overture_store::{Concerns, dialect::Dialect, on_both, people, testing::TestDatabase};
 
-use super::webhooks::id;
+use super::{prospects::workspace, webhooks::id};
 
 async fn commit(test: &TestDatabase, concerns: Option<Concerns>) {
     let mut tx = test.db.begin().await.unwrap();
@@ -36,5 +36,20 @@ on_both! {
         commit(&test, None).await;
         let last = revisions();
         assert!(last.0 != after.0 && last.1 != after.1, "{last:?}");
+    }
+}
+
+on_both! {
+    // CAP-2: what is decided together is decided on one moment.
+    async fn a_snapshot_sees_one_moment(test: TestDatabase) {
+        let rng = SeededRng::new(1);
+        let first = workspace(&test.db, &rng).await;
+        let mut snapshot = test.db.snapshot().await.unwrap();
+        assert!(people::find_workspace(&mut snapshot, first).await.unwrap().is_some());
+        let second = workspace(&test.db, &rng).await;
+        assert_eq!(people::find_workspace(&mut snapshot, second).await.unwrap(), None);
+        drop(snapshot);
+        let mut snapshot = test.db.snapshot().await.unwrap();
+        assert!(people::find_workspace(&mut snapshot, second).await.unwrap().is_some());
     }
 }

@@ -45,9 +45,10 @@ pub(in crate::sends) async fn hand_out(
     };
     let mut tx;
     if let Some(revision) = env.db.revision(ws) {
-        let mut reader = env.db.reader();
-        let seen = task.see(&mut reader).await?;
-        let decided = task.decide(&mut reader, &seen).await?;
+        let mut snapshot = env.db.snapshot().await?;
+        let seen = task.see(&mut snapshot).await?;
+        let decided = task.decide(&mut snapshot, &seen).await?;
+        drop(snapshot);
         tx = task.lock().await?;
         if env.db.revision(ws) == Some(revision) {
             return decided.write(tx, env, ws).await;
