@@ -4,11 +4,10 @@ use overture_domain::{
     HostId, ImportId, ListId, Timestamp, WorkspaceId, names,
     prospects::{Import, ImportState},
 };
-use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
-    query::{query, sql},
+    query::{query, row, sql},
 };
 
 impl Record for Import {
@@ -122,7 +121,7 @@ pub async fn record(
     let rows: Vec<_> = problems
         .iter()
         .map(|problem| {
-            json!({ "line": problem.line, "result": problem.result, "reason": problem.reason, "record": problem.record })
+            row! { line: problem.line, result: problem.result, reason: &problem.reason, record: &problem.record }
         })
         .collect();
     query(sql!(

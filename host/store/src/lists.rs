@@ -1,11 +1,10 @@
 //! Named lists of prospects (PR-3).
 
 use overture_domain::{ListId, ProspectId, Timestamp, WorkspaceId, names, prospects::List};
-use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
-    query::{query, sql},
+    query::{query, row, sql},
     slices::{self, Slice},
 };
 
@@ -125,7 +124,7 @@ pub async fn add(
     prospects: &[ProspectId],
     at: Timestamp,
 ) -> Result<u64> {
-    let ids: Vec<_> = prospects.iter().map(|id| json!({ "v": id })).collect();
+    let ids: Vec<_> = prospects.iter().map(|id| row! { v: id }).collect();
     // CROSS: SQLite takes the rows first. Otherwise it goes through all prospects of the workspace,
     // and through the rows for each of them.
     query(sql!(

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     Read, Record, Result, Row, Tx,
-    query::{query, sql},
+    query::{query, row, sql},
     slices::{ByAge, Slice},
 };
 
@@ -70,7 +70,7 @@ pub async fn among(
 ) -> Result<HashSet<String>> {
     let rows: Vec<_> = emails
         .iter()
-        .map(|email| json!({ "key": email_key(email), "domain": email_domain(email) }))
+        .map(|email| row! { key: email_key(email), domain: email_domain(email) })
         .collect();
     query(sql!(
         "SELECT DISTINCT r.value->>'key' AS email FROM {rows $2}
