@@ -13,6 +13,7 @@
 //! | `{for_share}` | keeps the selected rows as they are until the transaction ends |
 //! | `{skip_locked}` | the same, passing over rows that another host holds |
 //! | `{lock event_counts}` | a whole statement: no other transaction writes that table until this one ends; SQLite has one writer anyway |
+//! | `{count prospects (workspace_id)}` | a whole statement: PostgreSQL counts the values of a column, by which it plans; SQLite plans by the statement alone |
 //! | `{each SELECT id …}` | runs a SELECT for every row of the tables before it, to which it may refer; its ids as rows of `e(value, key)`, `key` counting from 0. PostgreSQL locks them, passing over rows that another host holds |
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
 //! | `{bytewise}` | sorts and compares a text by its bytes |
@@ -136,6 +137,10 @@ fn piece(name: &str, dialect: Dialect) -> String {
         (lock, Postgres) if lock.starts_with("lock ") => {
             let table = &lock["lock ".len()..];
             format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        }
+        (count, Sqlite) if count.starts_with("count ") => "SELECT 1".into(),
+        (count, Postgres) if count.starts_with("count ") => {
+            format!("ANALYZE {}", &count["count ".len()..])
         }
         (each, Sqlite) if each.starts_with("each ") => {
             let select = &each["each ".len()..];

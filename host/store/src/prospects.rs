@@ -7,7 +7,7 @@ pub use overture_domain::filters::Filter;
 
 use std::{
     borrow::Borrow,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
 };
 
 use overture_domain::{
@@ -17,8 +17,8 @@ use overture_domain::{
 use serde_json::json;
 
 use crate::{
-    Read, Record, Result, Row, Tx, mail_domains,
-    query::{Query, Value, in_sizes, query, sql},
+    Database, Read, Record, Result, Row, Tx, mail_domains,
+    query::{Query, Value, in_sizes, query, row, sql},
     search,
     slices::{self, Slice},
 };
@@ -42,6 +42,10 @@ const AMONG: &str = select!(
 
 const BY_ID: &str = select!(
     "{rows $1} CROSS JOIN prospects p WHERE p.id = r.value->>'v' AND {also p.workspace_id = r.value->>'ws'}"
+);
+
+const BY_KEY: &str = select!(
+    "{rows $1} CROSS JOIN prospects p WHERE p.email_key = r.value->>'v' AND p.workspace_id = r.value->>'ws'"
 );
 
 impl Record for Prospect {
@@ -130,6 +134,17 @@ pub async fn add(tx: &mut Tx, prospects: &[impl Borrow<Prospect>]) -> Result<Has
     Ok(added)
 }
 
+/// After many were added: has PostgreSQL count them. Of a workspace in a table that has grown it
+/// believes that it has a handful, and goes through all of them for everyone who is looked up by
+/// address.
+pub async fn count_again(db: &Database) -> Result<()> {
+    let mut tx = db.begin().await?;
+    query(sql!("{count prospects (workspace_id)}"))
+        .execute(&mut tx)
+        .await?;
+    tx.commit().await
+}
+
 fn values(prospect: &Prospect) -> [Value; 22] {
     [
         prospect.id.into(),
@@ -212,12 +227,9 @@ pub async fn list_by_emails(
     ws: WorkspaceId,
     emails: &[String],
 ) -> Result<Vec<Prospect>> {
-    query(sql!(COLUMNS))
-        .bind(ws)
-        .push(" AND p.email_key {among $2}")
-        .bind_ids(emails.iter().map(|email| email_key(email)))
-        .all(on)
-        .await
+    let keys: BTreeSet<_> = emails.iter().map(|email| email_key(email)).collect();
+    let rows: Vec<_> = keys.iter().map(|key| row! { ws: ws, v: key }).collect();
+    query(sql!(BY_KEY)).bind_json(&rows).all(on).await
 }
 
 /// The prospects whose address is at one of these domains.
