@@ -142,6 +142,11 @@ impl Database {
         }
     }
 
+    /// Whether transactions write one after the other.
+    pub const fn has_one_writer(&self) -> bool {
+        matches!(self.0, Pools::Sqlite { .. })
+    }
+
     /// For reads outside a transaction.
     pub fn reader(&self) -> Reader {
         Reader(self.clone())

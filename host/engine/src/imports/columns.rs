@@ -115,6 +115,12 @@ impl Columns {
         self.0.len()
     }
 
+    /// Which column holds a field, from 0.
+    pub(super) fn position(&self, field: Field) -> Option<usize> {
+        let column = Column::Field(field);
+        self.0.iter().position(|one| *one == column)
+    }
+
     fn find_addresses<'a>(
         &mut self,
         headers: &csv::StringRecord,
@@ -192,11 +198,7 @@ impl Columns {
         now: Timestamp,
     ) -> Prospect {
         let value = |field| {
-            let column = self
-                .0
-                .iter()
-                .position(|column| *column == Column::Field(field));
-            column
+            self.position(field)
                 .and_then(|column| record.get(column))
                 .unwrap_or_default()
                 .to_owned()

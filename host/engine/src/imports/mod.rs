@@ -1,14 +1,15 @@
 //! Prospects from a CSV file or an .xlsx workbook (PR-2).
 //!
-//! The file is read twice. First it is looked through: one that can't be imported is refused whole,
-//! with nothing written. Then its rows go in by batches, each with its counts and its rejected rows
-//! in one transaction; a rejected row keeps its line, its reason and its content, and so does one of
-//! which a value was left out. Neither the file
-//! nor its rows are held in memory. An import whose process dies says so ([`fail_of_dead`]), and
-//! can be done again: who is there already counts as a duplicate.
+//! First the file is looked through: one that can't be imported is refused whole, with nothing
+//! written. Then its rows go in by batches, each with its counts and its rejected rows in one
+//! transaction; a rejected row keeps its line, its reason and its content, and so does one of which a
+//! value was left out. Neither the file nor its rows are held in memory, but where each row stands:
+//! those of a large file come in the order of their addresses. An import whose process dies says so
+//! ([`fail_of_dead`]), and can be done again: who is there already counts as a duplicate.
 
 mod columns;
 mod export;
+mod order;
 mod recognise;
 mod rows;
 mod sheet;
@@ -18,14 +19,18 @@ mod write;
 use std::{
     collections::BTreeMap,
     io::{Read, Seek},
+    sync::Arc,
 };
 
 use overture_domain::{
     ListId, Timestamp, WorkspaceId,
     prospects::{Import, ImportState, List},
 };
-use overture_store::{Tx, imports as store, lists};
-use tokio::{sync::mpsc, task::spawn_blocking};
+use overture_store::{Tx, imports as store, lists, prospects};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet, spawn_blocking},
+};
 
 pub use columns::{Columns, Field};
 pub use export::{problems_csv, problems_header};
@@ -33,8 +38,11 @@ pub use export::{problems_csv, problems_header};
 use crate::{Env, Error, Part, Result};
 use rows::File;
 
-/// Rows that go in with one transaction.
-const BATCH: usize = 5_000;
+/// Rows that go in with one transaction: those of others wait some tens of milliseconds for it.
+const BATCH: usize = 2_000;
+
+/// Transactions of an import that PostgreSQL runs at the same time, each on a core of its own.
+const AT_ONCE: usize = 2;
 
 /// Why an import failed whose process is gone.
 const STOPPED: &str = "the server stopped while it imported: import the file again, who is there already counts as a duplicate then";
@@ -136,25 +144,53 @@ impl Begun {
         import.ok_or(Error::NotFound("import"))
     }
 
-    /// One thread reads the next batch while the one before is written.
+    /// One thread reads the next batches while those before are written.
     async fn rows(self, env: &Env) -> Result<()> {
         let (sender, mut batches) = mpsc::channel(1);
-        let (import, file, reader) = (self.import, self.file, env.clone());
+        let (import, file, reader) = (Arc::new(self.import), self.file, env.clone());
         let ws = import.workspace_id;
         let reading = spawn_blocking(move || {
             file.batches(&reader, ws, BATCH, |batch| {
                 sender.blocking_send(batch).is_ok()
             })
         });
-        while let Some(batch) = batches.recv().await {
-            let mut tx = env.db.begin().await?;
-            write::write(&mut tx, env, &import, self.update_existing, batch).await?;
-            tx.commit().await?;
+        let at_once = if env.db.has_one_writer() { 1 } else { AT_ONCE };
+        let (mut writing, mut taken) = (JoinSet::new(), 0_usize);
+        loop {
+            while writing.len() >= at_once
+                && let Some(task) = writing.join_next().await
+            {
+                ended(task)?;
+            }
+            let Some(batch) = batches.recv().await else {
+                break;
+            };
+            while !batch.beside
+                && let Some(task) = writing.join_next().await
+            {
+                ended(task)?;
+            }
+            taken += 1;
+            if taken.is_power_of_two() {
+                prospects::count_again(&env.db).await?;
+            }
+            let (env, import) = (env.clone(), Arc::clone(&import));
+            writing.spawn(async move {
+                let mut tx = env.db.begin().await?;
+                write::write(&mut tx, &env, &import, self.update_existing, batch).await?;
+                Ok(tx.commit().await?)
+            });
         }
-        reading
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        while let Some(task) = writing.join_next().await {
+            ended(task)?;
+        }
+        ended(reading.await)
     }
+}
+
+/// What a task said; a panic goes on here.
+fn ended(task: std::result::Result<Result<()>, JoinError>) -> Result<()> {
+    task.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// Imports a file: [`begin`] and [`Begun::run`].

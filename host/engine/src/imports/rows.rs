@@ -1,10 +1,10 @@
-//! The rows of a file, twice from its beginning: first all are looked at, then they come by
-//! batches, sorted as far as the file alone tells.
+//! The rows of a file: first all are looked at, then they come by batches, sorted as far as the file
+//! alone tells.
 
 use std::{
     collections::{BTreeMap, HashSet, hash_map::RandomState},
     hash::BuildHasher,
-    io::Read,
+    io::{self, Read},
 };
 
 use overture_domain::{
@@ -14,20 +14,24 @@ use overture_domain::{
 use overture_store::imports::{Counts, Problem, Trouble};
 
 use super::{
-    Columns, sheet,
-    text::{Decoded, ReadSeek, Text, unreadable},
+    Columns, Field,
+    order::Places,
+    sheet,
+    text::{ReadSeek, Text, unreadable},
 };
 use crate::{Env, Error, Result, prospects::address};
 
 /// The longest value of a field, in characters; longer ones are a sign of a broken file.
 const LONGEST_VALUE: usize = 2_000;
+/// Bytes that are read for a row, where the next one stands elsewhere.
+const NEARBY: usize = 1024;
 /// Rows from which it is told what the columns hold.
 const SAMPLE: usize = 50;
 
 /// A file that was looked through and can be imported.
 pub(super) struct File {
+    /// In UTF-8.
     file: Box<dyn ReadSeek>,
-    text: Text,
     delimiter: u8,
     pub(super) header: csv::StringRecord,
     columns: Columns,
@@ -50,7 +54,8 @@ impl File {
         }
         let text = Text::of(&mut file)?;
         let delimiter = text.delimiter(&mut file)?;
-        let mut reader = reader(text, delimiter, &mut file)?;
+        let (mut file, text) = text.as_utf8(file)?;
+        let mut reader = builder(delimiter).from_reader(text.open(&mut file)?);
         let header = reader.headers().map_err(unreadable)?.clone();
         let mut sample = Vec::new();
         let (mut rows, mut record) = (0, csv::StringRecord::new());
@@ -73,7 +78,6 @@ impl File {
         Ok(Self {
             columns: Columns::find(&header, mapping, sample.iter())?,
             file,
-            text,
             delimiter,
             header,
             rows,
@@ -85,35 +89,64 @@ impl File {
     /// # Errors
     /// When the file can't be read any more.
     pub(super) fn batches(
-        self,
+        mut self,
         env: &Env,
         ws: WorkspaceId,
         batch: usize,
         mut take: impl FnMut(Batch) -> bool,
     ) -> Result<()> {
-        let mut reader = reader(self.text, self.delimiter, self.file)?;
-        reader.headers().map_err(unreadable)?;
+        let places = self.places()?;
+        self.file.rewind().map_err(unreadable)?;
+        let mut reader = builder(self.delimiter)
+            .buffer_capacity(NEARBY)
+            .from_reader(&mut self.file);
         let (mut seen, mut record) = (Seen::default(), csv::StringRecord::new());
-        let mut sorted = Batch::default();
-        while next(&mut reader, &mut record)? {
-            sorted.sort(env, ws, &self.columns, &record, &mut seen);
-            if sorted.rows == batch && !take(std::mem::take(&mut sorted)) {
+        let by_profile = self.columns.position(Field::LinkedinUrl).is_some();
+        for (places, follows) in places.batches(batch) {
+            if !follows {
+                seen = Seen::default();
+            }
+            let mut sorted = Batch {
+                beside: !follows && !by_profile,
+                ..Batch::default()
+            };
+            for place in places {
+                reader.seek(place.position()).map_err(unreadable)?;
+                if !next(&mut reader, &mut record)? {
+                    let shorter = io::Error::from(io::ErrorKind::UnexpectedEof);
+                    return Err(unreadable(shorter));
+                }
+                sorted.sort(env, ws, &self.columns, &record, &mut seen);
+            }
+            if !take(sorted) {
                 return Ok(());
             }
         }
-        if sorted.rows > 0 {
-            take(sorted);
-        }
         Ok(())
+    }
+
+    fn places(&mut self) -> Result<Places> {
+        self.file.rewind().map_err(unreadable)?;
+        let mut reader = builder(self.delimiter).from_reader(&mut self.file);
+        let (mut places, mut record) = (Places::of(self.rows), csv::StringRecord::new());
+        let address = self.columns.position(Field::Email);
+        while next(&mut reader, &mut record)? {
+            let address = address.and_then(|column| record.get(column));
+            if let Some(position) = record.position() {
+                places.push(position, address.unwrap_or_default());
+            }
+        }
+        Ok(places)
     }
 }
 
-fn reader<F: ReadSeek>(text: Text, delimiter: u8, file: F) -> Result<csv::Reader<Decoded<F>>> {
-    Ok(csv::ReaderBuilder::new()
+fn builder(delimiter: u8) -> csv::ReaderBuilder {
+    let mut builder = csv::ReaderBuilder::new();
+    builder
         .delimiter(delimiter)
         .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.open(file)?))
+        .trim(csv::Trim::All);
+    builder
 }
 
 /// The next record that isn't empty; false at the end.
@@ -126,8 +159,8 @@ fn next(reader: &mut csv::Reader<impl Read>, record: &mut csv::StringRecord) -> 
     Ok(false)
 }
 
-/// The addresses of a file that have passed, 9 bytes each. It may say of a new one that it has
-/// passed, once in 10^13 rows; so what it says is held against the database.
+/// The addresses that have passed in batches which may share some. It may say of a new one that it
+/// has passed, once in 10^13 rows; so what it says is held against the database.
 #[derive(Default)]
 struct Seen {
     hashes: HashSet<u64>,
@@ -155,7 +188,7 @@ pub(super) struct Candidate {
 /// A record of the file and the line on which it begins.
 pub(super) struct FileRow {
     line: i64,
-    record: Vec<String>,
+    record: csv::StringRecord,
 }
 
 /// Rows of the file, as far as the file alone tells.
@@ -164,7 +197,8 @@ pub(super) struct Batch {
     pub(super) people: Vec<Candidate>,
     pub(super) problems: Vec<Problem>,
     pub(super) counts: Counts,
-    rows: usize,
+    /// Nobody of it is in the batches before, which may still be on their way.
+    pub(super) beside: bool,
 }
 
 impl Batch {
@@ -176,11 +210,10 @@ impl Batch {
         record: &csv::StringRecord,
         seen: &mut Seen,
     ) {
-        self.rows += 1;
         let line = record.position().map_or(0, csv::Position::line);
         let row = FileRow {
             line: i64::try_from(line).unwrap_or(i64::MAX),
-            record: record.iter().map(str::to_owned).collect(),
+            record: record.clone(),
         };
         if record.len() != columns.len() {
             let reason = format!(
@@ -232,11 +265,12 @@ impl Batch {
             Trouble::Invalid => self.counts.invalid += 1,
             Trouble::Incomplete => self.counts.incomplete += 1,
         }
+        let FileRow { line, record } = row;
         self.problems.push(Problem {
-            line: row.line,
+            line,
             result,
             reason,
-            record: row.record,
+            record: record.iter().map(str::to_owned).collect(),
         });
     }
 }

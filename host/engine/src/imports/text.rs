@@ -5,7 +5,7 @@ use std::{
     ops::Range,
 };
 
-use encoding_rs::{Decoder, Encoding};
+use encoding_rs::{Decoder, Encoding, UTF_8};
 
 use crate::{Error, Result};
 
@@ -62,6 +62,17 @@ impl Text {
             ready: 0..0,
             ended: false,
         })
+    }
+
+    /// The file in UTF-8 without a mark: as it is, or else a copy.
+    pub(super) fn as_utf8(self, mut file: Box<dyn ReadSeek>) -> Result<(Box<dyn ReadSeek>, Self)> {
+        let (encoding, begin) = (UTF_8, 0);
+        if self == (Self { encoding, begin }) {
+            return Ok((file, self));
+        }
+        let mut copy = tempfile::tempfile().map_err(unreadable)?;
+        io::copy(&mut self.open(&mut file)?, &mut copy).map_err(unreadable)?;
+        Ok((Box::new(copy), Self { encoding, begin }))
     }
 
     /// What separates the fields, by the first lines.
