@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt, stream};
 use overture_domain::{
     AccountId, ProspectId, WorkspaceId, people::Actor, prospects::Prospect, time::ManualClock,
 };
@@ -23,26 +24,27 @@ const WORKSPACES: usize = 10;
 const MAILBOXES: usize = 100;
 const DUE: usize = 500;
 
-/// A chunk of the past: whoever was imported and is in no campaign.
+/// Transactions that write the past of a database at the same time, where it can.
+const AT_ONCE: usize = 4;
+
+/// A chunk of the past: whoever was imported and is in no campaign. `$c` is its number.
 const PROSPECTS: &str = "
-    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999),
-    w AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS k FROM workspaces),
-    b AS (SELECT COUNT(*) AS n FROM prospects)
+    WITH RECURSIVE n (i) AS (SELECT $c * 10000 UNION ALL SELECT i + 1 FROM n WHERE i < $c * 10000 + 9999),
+    w AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS k FROM workspaces)
     INSERT INTO prospects (id, workspace_id, email, email_key, tags, custom, source, status, search, created_at, updated_at)
-    SELECT 'past' || CAST(b.n + n.i AS TEXT), w.id, 'past' || CAST(b.n + n.i AS TEXT) || '@example.com',
-        'past' || CAST(b.n + n.i AS TEXT) || '@example.com', '[]', '[]', 'bench', 'active', '', 0, 0
-    FROM n, w, b WHERE w.k = n.i % 10";
+    SELECT 'past' || CAST(n.i AS TEXT), w.id, 'past' || CAST(n.i AS TEXT) || '@example.com',
+        'past' || CAST(n.i AS TEXT) || '@example.com', '[]', '[]', 'bench', 'active', '', 0, 0
+    FROM n, w WHERE w.k = n.i % 10";
 
 /// What happened to them.
 const EVENTS: &str = "
-    WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999),
-    w AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS k FROM workspaces),
-    b AS (SELECT COALESCE(MAX(seq), 0) AS n FROM events)
+    WITH RECURSIVE n (i) AS (SELECT $c * 100000 UNION ALL SELECT i + 1 FROM n WHERE i < $c * 100000 + 99999),
+    w AS (SELECT id, ROW_NUMBER() OVER (ORDER BY id) - 1 AS k FROM workspaces)
     INSERT INTO events (id, workspace_id, kind, channel, campaign_id, enrollment_id, occurred_at, dedup_key, data)
-    SELECT 'past' || CAST(b.n + n.i AS TEXT), w.id, 'email.sent', 'mail', 'past' || CAST(n.i % 1000 AS TEXT),
-        'past' || CAST((b.n + n.i) % 1000000 AS TEXT), 1700000000000000 + b.n + n.i,
-        'past:' || CAST(b.n + n.i AS TEXT), '[\"past@example.com\", \"Example & Sons\", 0]'
-    FROM n, w, b WHERE w.k = n.i % 10";
+    SELECT 'past' || CAST(n.i AS TEXT), w.id, 'email.sent', 'mail', 'past' || CAST(n.i % 1000 AS TEXT),
+        'past' || CAST(n.i % 1000000 AS TEXT), 1700000000000000 + n.i,
+        'past:' || CAST(n.i AS TEXT), '[\"past@example.com\", \"Example & Sons\", 0]'
+    FROM n, w WHERE w.k = n.i % 10";
 
 /// A database with the product around it.
 pub(crate) struct World {
@@ -78,10 +80,14 @@ impl World {
             world.workspaces.push((ws, mailboxes));
         }
         let db = &world.env.db;
-        for _ in 0..chunks {
-            execute_raw(db, PROSPECTS).await.unwrap();
-            execute_raw(db, EVENTS).await.unwrap();
-        }
+        let past = stream::iter(0..chunks).for_each_concurrent(AT_ONCE, |chunk| async move {
+            for text in [PROSPECTS, EVENTS] {
+                let text = text.replace("$c", &chunk.to_string());
+                // There are few, and the bench ends soon.
+                execute_raw(db, text.leak()).await.unwrap();
+            }
+        });
+        past.await;
         // As its own housekeeping does after so many rows.
         if db.dialect() == Dialect::Postgres {
             execute_raw(db, "ANALYZE").await.unwrap();
