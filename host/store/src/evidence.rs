@@ -91,16 +91,17 @@ pub async fn find(on: &mut impl Read, ws: WorkspaceId, ids: &[ActionId]) -> Resu
         .await
 }
 
-/// The ambiguous send with this Message-ID.
-pub async fn find_by_external_id(
+/// The ambiguous sends with these Message-IDs.
+pub async fn find_by_external_ids(
     on: &mut impl Read,
     ws: WorkspaceId,
-    external_id: &str,
-) -> Result<Option<Ambiguous>> {
+    external_ids: &[&str],
+) -> Result<Vec<Ambiguous>> {
     query(sql!(AMBIGUOUS))
         .push_bind(" AND a.workspace_id = ", ws)
-        .push_bind(" AND a.external_id = ", external_id)
-        .optional(on)
+        .push_among(" AND a.external_id ", external_ids)
+        .push(" ORDER BY a.id")
+        .all(on)
         .await
 }
 

@@ -294,15 +294,15 @@ pub async fn origin_of(
 pub async fn insert_verdicts(
     tx: &mut Tx,
     ws: WorkspaceId,
-    message: MessageId,
-    verdicts: &[Verdict],
+    verdicts: &[(MessageId, &[Verdict])],
     at: Timestamp,
 ) -> Result<()> {
     let rows: Vec<_> = verdicts
         .iter()
-        .enumerate()
-        .map(|(place, verdict)| {
+        .flat_map(|(message, all)| all.iter().enumerate().map(move |one| (message, one)))
+        .map(|(message, (place, verdict))| {
             row! {
+                message: message,
                 place: place,
                 classifier: &verdict.classifier,
                 label: &verdict.label,
@@ -315,13 +315,12 @@ pub async fn insert_verdicts(
         .collect();
     query(sql!(
         "INSERT INTO verdicts (message_id, workspace_id, classifier, place, label, confidence, language, evidence, until_day, at)
-         SELECT CAST($2 AS TEXT), CAST($3 AS TEXT), r.value->>'classifier', CAST(r.value->>'place' AS BIGINT), r.value->>'label',
+         SELECT r.value->>'message', CAST($2 AS TEXT), r.value->>'classifier', CAST(r.value->>'place' AS BIGINT), r.value->>'label',
                 CAST(r.value->>'confidence' AS DOUBLE PRECISION), r.value->>'language', r.value->'evidence',
-                r.value->>'until_day', CAST($4 AS BIGINT)
+                r.value->>'until_day', CAST($3 AS BIGINT)
          FROM {rows $1}"
     ))
     .bind_json(&rows)
-    .bind(message)
     .bind(ws)
     .bind(at)
     .execute(tx)

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use overture_domain::{
-    CampaignId, Timestamp, WorkspaceId,
+    CampaignId, ProspectId, Timestamp, WorkspaceId,
     accounts::{Account, Channel},
     campaigns::Campaign,
     caps::is_free_mail,
@@ -57,22 +57,32 @@ pub(super) async fn apply(
         .map(|judged| row(account, judged, now))
         .collect();
     let written = store::insert(tx, &rows, now).await?;
-    let mut apply = Apply {
-        env,
-        account,
-        now,
-        campaigns: HashMap::new(),
-    };
-    for (judged, (message, _)) in mails.iter().zip(&rows) {
-        if !written.contains(&judged.id) {
-            continue;
-        }
-        let (ws, mail) = (account.workspace_id, &judged.mail);
-        store::insert_verdicts(tx, ws, judged.id, &judged.meaning.verdicts, now).await?;
-        // SAFE-3: who answers a mail, or reports on it, has got it.
-        if !matches!(mail.by, Attribution::Address | Attribution::Token) {
-            sends::prove_in(tx, env, ws, &mail.origin.external_id).await?;
-        }
+    let new: Vec<_> = mails
+        .iter()
+        .zip(&rows)
+        .filter(|(judged, _)| written.contains(&judged.id))
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let ws = account.workspace_id;
+    let verdicts: Vec<_> = new
+        .iter()
+        .map(|(judged, _)| (judged.id, &*judged.meaning.verdicts))
+        .collect();
+    store::insert_verdicts(tx, ws, &verdicts, now).await?;
+    // SAFE-3: who answers a mail, or reports on it, has got it.
+    let proven: Vec<_> = new
+        .iter()
+        .map(|(judged, _)| &judged.mail)
+        .filter(|mail| !matches!(mail.by, Attribution::Address | Attribution::Token))
+        .map(|mail| mail.origin.external_id.as_str())
+        .collect();
+    sends::prove_in(tx, env, ws, &proven).await?;
+    let origins = new.iter().map(|(judged, _)| &judged.mail.origin);
+    let mut apply = Apply::new(tx, env, account, origins).await?;
+    for (judged, (message, _)) in new {
+        let mail = &judged.mail;
         let taken = Taken {
             message,
             origin: &mail.origin,
@@ -94,12 +104,7 @@ pub(super) async fn apply_by_hand(
     account: &Account,
     taken: &Taken<'_>,
 ) -> Result<()> {
-    let mut apply = Apply {
-        env,
-        account,
-        now: env.now(),
-        campaigns: HashMap::new(),
-    };
+    let mut apply = Apply::new(tx, env, account, [taken.origin]).await?;
     apply.one(tx, taken).await
 }
 
@@ -158,9 +163,27 @@ struct Apply<'a> {
     account: &'a Account,
     now: Timestamp,
     campaigns: HashMap<CampaignId, Option<Campaign>>,
+    people: HashMap<ProspectId, Prospect>,
 }
 
-impl Apply<'_> {
+impl<'a> Apply<'a> {
+    async fn new(
+        tx: &mut Tx,
+        env: &'a Env,
+        account: &'a Account,
+        origins: impl IntoIterator<Item = &Origin>,
+    ) -> Result<Self> {
+        let ids: Vec<_> = origins.into_iter().map(|it| it.prospect_id).collect();
+        let people = prospects::list_by_ids(tx, account.workspace_id, &ids).await?;
+        Ok(Self {
+            env,
+            account,
+            now: env.now(),
+            campaigns: HashMap::new(),
+            people: people.into_iter().map(|one| (one.id, one)).collect(),
+        })
+    }
+
     async fn one(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
         // Only mail comes back, or is reported: whatever a plugin calls another message.
         match taken.label {
@@ -246,9 +269,10 @@ impl Apply<'_> {
     async fn out_of_office(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
         let origin = taken.origin;
         let (ws, now) = (self.ws(), self.now);
-        let prospect = prospects::find(tx, ws, origin.prospect_id).await?;
+        let zone = self.people.get(&origin.prospect_id);
+        let zone = zone.and_then(|prospect| windows::zone(&prospect.time_zone));
         let campaign = self.campaign(tx, origin.campaign_id).await?;
-        let until = back_at(taken.until_day, prospect.as_ref(), campaign, now);
+        let until = back_at(taken.until_day, zone, campaign, now);
         if let (Some(until), Some(day)) = (until, taken.until_day) {
             let reason = format!("out of office; back on {day}");
             enrollments::hold(tx, ws, origin.enrollment_id, until, &reason, now).await?;
@@ -380,12 +404,12 @@ impl Apply<'_> {
         more: Value,
     ) -> Result<()> {
         let origin = taken.origin;
-        let prospect = prospects::find(tx, self.ws(), origin.prospect_id).await?;
-        let name = prospect.as_ref().map(Prospect::full_name);
         let campaign = self
             .campaign(tx, origin.campaign_id)
             .await?
             .map(|c| c.name.clone());
+        let prospect = self.people.get(&origin.prospect_id);
+        let name = prospect.map(Prospect::full_name);
         let text = &taken.message.newest_text;
         let mut data = json!({
             "prospectId": origin.prospect_id,
@@ -412,7 +436,7 @@ impl Apply<'_> {
             Channel::Linkedin => json!({
                 "channel": "linkedin",
                 "linkedinAccountId": self.account.id,
-                "prospectLinkedinUrl": prospect.map(|one| one.linkedin_url).unwrap_or_default(),
+                "prospectLinkedinUrl": prospect.map(|one| &*one.linkedin_url).unwrap_or_default(),
                 "messageBody": &text[..text.floor_char_boundary(EVENT_TEXT)],
                 "isFirstReply": true,
             }),
@@ -480,12 +504,11 @@ pub(super) async fn complaint(
 /// The beginning of the first day back, where the person is, or where the campaign thinks.
 fn back_at(
     day: Option<jiff::civil::Date>,
-    prospect: Option<&Prospect>,
+    zone: Option<jiff::tz::TimeZone>,
     campaign: Option<&Campaign>,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let zone = prospect
-        .and_then(|prospect| windows::zone(&prospect.time_zone))
+    let zone = zone
         .or_else(|| windows::zone(&campaign?.time_zone))
         .unwrap_or(jiff::tz::TimeZone::UTC);
     let at = Timestamp::from(day?.to_zoned(zone).ok()?.timestamp());

@@ -163,7 +163,7 @@ async fn take(
         return Ok(false);
     }
     for (invite, stamp) in &accepted {
-        sends::prove_in(&mut tx, env, ws, &invite.origin.external_id).await?;
+        sends::prove_in(&mut tx, env, ws, &[&invite.origin.external_id]).await?;
         sends::accepted_in(&mut tx, env, ws, stamp).await?;
     }
     effects::apply(&mut tx, env, account, messages).await?;

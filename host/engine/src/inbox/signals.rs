@@ -57,7 +57,7 @@ pub(super) async fn apply(
     signals: Vec<Found>,
 ) -> Result<()> {
     for (signal, origin) in signals {
-        sends::prove_in(tx, env, account.workspace_id, &origin.external_id).await?;
+        sends::prove_in(tx, env, account.workspace_id, &[&origin.external_id]).await?;
         let url = signal.url.as_deref().unwrap_or_default();
         let mail = origin.step_index.map(|step_index| MailKey {
             workspace_id: account.workspace_id,

@@ -43,7 +43,8 @@ pub async fn resolve(
     Ok(settled)
 }
 
-/// Something came that answers a mail or reports on it, in the caller's transaction: it went out.
+/// Something came that answers these mails or reports on them, in the caller's transaction: they went
+/// out.
 /// The caller wakes [`Part::Sends`] after the commit.
 ///
 /// # Errors
@@ -52,10 +53,10 @@ pub(crate) async fn prove_in(
     tx: &mut Tx,
     env: &Env,
     ws: WorkspaceId,
-    message_id: &str,
+    message_ids: &[&str],
 ) -> Result<()> {
-    let send = evidence::find_by_external_id(tx, ws, message_id).await?;
-    proven_in(tx, env, send, "something came that answers it").await
+    let sends = evidence::find_by_external_ids(tx, ws, message_ids).await?;
+    proven_in(tx, env, ws, &sends, "something came that answers it").await
 }
 
 /// The same where somebody used what only the mail of a step has: its pixel, its links, its way to
@@ -64,18 +65,27 @@ pub(crate) async fn prove_in(
 /// # Errors
 /// Only the store's.
 pub(crate) async fn prove_step_in(tx: &mut Tx, env: &Env, mail: MailKey) -> Result<()> {
-    let send = evidence::find_by_step(tx, mail).await?;
-    proven_in(tx, env, send, "somebody opened it, or used a link of it").await
+    let ws = mail.workspace_id;
+    let sends: Vec<_> = evidence::find_by_step(tx, mail)
+        .await?
+        .into_iter()
+        .collect();
+    let reason = "somebody opened it, or used a link of it";
+    proven_in(tx, env, ws, &sends, reason).await
 }
 
-async fn proven_in(tx: &mut Tx, env: &Env, send: Option<Ambiguous>, reason: &str) -> Result<()> {
-    let Some(send) = send else { return Ok(()) };
+async fn proven_in(
+    tx: &mut Tx,
+    env: &Env,
+    ws: WorkspaceId,
+    sends: &[Ambiguous],
+    reason: &str,
+) -> Result<()> {
     let by = Word {
         actor: &Actor::Engine("SAFE-3"),
         reason,
     };
-    let ws = send.action.workspace_id;
-    settle_in(tx, env, ws, &[send], true, &by, env.now()).await?;
+    settle_in(tx, env, ws, sends, true, &by, env.now()).await?;
     Ok(())
 }
 

@@ -72,7 +72,7 @@ on_both! {
         assert_eq!(ids(evidence::list(on, world.ws, None, 10).await.unwrap()), expected);
         assert_eq!(ids(evidence::list(on, world.ws, Some(expected[0]), 1).await.unwrap()), [expected[1]]);
         assert_eq!(ids(evidence::find(on, world.ws, &[expected[2]]).await.unwrap()), [expected[2]]);
-        let named = evidence::find_by_external_id(on, world.ws, &all[1].external_id).await.unwrap().unwrap();
+        let named = evidence::find_by_external_ids(on, world.ws, &[&all[1].external_id, "no"]).await.unwrap().remove(0);
         assert_eq!(named.action.id, all[1].id);
         assert_eq!((&*named.prospect_email, &*named.mailbox_address), ("P1@example.com", "ada@example.com"));
         assert_eq!((named.attempted_at, named.since, named.next_look_at), (NOW, later(5), None));
@@ -85,7 +85,7 @@ on_both! {
         let by_step = evidence::find_by_step(on, mail(world.ws)).await.unwrap().unwrap();
         assert_eq!(by_step.action.id, named.action.id);
         assert!(evidence::find_by_step(on, mail(other)).await.unwrap().is_none());
-        assert_eq!(evidence::find_by_external_id(on, other, &all[1].external_id).await.unwrap(), None);
+        assert_eq!(evidence::find_by_external_ids(on, other, &[&all[1].external_id]).await.unwrap(), []);
     }
 
     // SAFE-3, SAFE-4

@@ -101,7 +101,7 @@ on_both! {
         ];
         let mut tx = test.db.begin().await.unwrap();
         messages::insert(&mut tx, &[(reply.clone(), Some(mail("INBOX")))], NOW).await.unwrap();
-        messages::insert_verdicts(&mut tx, ws, reply.id, &verdicts, NOW).await.unwrap();
+        messages::insert_verdicts(&mut tx, ws, &[(reply.id, &verdicts)], NOW).await.unwrap();
         assert!(messages::set_label(&mut tx, ws, reply.id, Label::OutOfOffice, "classifier-b").await.unwrap());
         assert!(!messages::set_label(&mut tx, ws, id::<overture_domain::id::kinds::Message>(9), Label::Other, "x").await.unwrap());
         tx.commit().await.unwrap();
