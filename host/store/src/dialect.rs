@@ -15,7 +15,7 @@
 //! | `{lock event_counts}` | a whole statement: no other transaction writes that table until this one ends; SQLite has one writer anyway |
 //! | `{count prospects (workspace_id)}` | a whole statement: PostgreSQL counts the values of a column, by which it plans; SQLite plans by the statement alone |
 //! | `{each SELECT id …}` | runs a SELECT for every row of the tables before it, to which it may refer; its ids as rows of `e(value, key)`, `key` counting from 0. PostgreSQL locks them, passing over rows that another host holds |
-//! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name` |
+//! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name`; indexes also with the `definition` that makes them |
 //! | `{bytewise}` | sorts and compares a text by its bytes |
 //! | `{tagged $1}` | whether the JSON array `p.tags` holds a text |
 //! | `{domain_of p.email_key}` | what stands behind the `@` of an address |
@@ -90,8 +90,8 @@ fn piece(name: &str, dialect: Dialect) -> String {
         ("tables", Postgres) => "(SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'search_index%')".into(),
         ("columns", Sqlite) => "(SELECT m.name || '.' || c.name || CASE c.type WHEN 'INTEGER' THEN ' number' WHEN 'REAL' THEN ' real' WHEN 'BLOB' THEN ' bytes' ELSE ' text' END || CASE WHEN c.\"notnull\" = 1 OR c.pk > 0 THEN ' not null' ELSE ' null' END AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'search_index%' AND m.name <> '_sqlx_migrations')".into(),
         ("columns", Postgres) => "(SELECT table_name || '.' || column_name || CASE data_type WHEN 'bigint' THEN ' number' WHEN 'boolean' THEN ' number' WHEN 'double precision' THEN ' real' WHEN 'bytea' THEN ' bytes' WHEN 'jsonb' THEN ' text' ELSE ' ' || data_type END || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE ' null' END AS name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT LIKE 'search_index%' AND table_name <> '_sqlx_migrations')".into(),
-        ("indexes", Sqlite) => "(SELECT tbl_name || '.' || name AS name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE 'search_index%')".into(),
-        ("indexes", Postgres) => "(SELECT i.tablename || '.' || i.indexname AS name FROM pg_indexes i LEFT JOIN pg_constraint k ON k.conname = i.indexname WHERE i.schemaname = current_schema() AND i.tablename NOT LIKE 'search_index%' AND k.conname IS NULL)".into(),
+        ("indexes", Sqlite) => "(SELECT tbl_name || '.' || name AS name, sql AS definition FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE 'search_index%')".into(),
+        ("indexes", Postgres) => "(SELECT i.tablename || '.' || i.indexname AS name, i.indexdef AS definition FROM pg_indexes i LEFT JOIN pg_constraint k ON k.conname = i.indexname WHERE i.schemaname = current_schema() AND i.tablename NOT LIKE 'search_index%' AND k.conname IS NULL)".into(),
         (rows, _) if rows.starts_with("rows ") => {
             let parameter = &rows["rows ".len()..];
             match dialect {

@@ -84,6 +84,27 @@ pub async fn execute_raw(db: &Database, text: &'static str) -> crate::Result<u64
     Ok(rows)
 }
 
+/// Takes the indexes of a table away, but those of its keys, so that a bench can fill it: the
+/// statements that make them again.
+///
+/// # Errors
+/// What the database says.
+pub async fn drop_indexes(db: &Database, table: &str) -> crate::Result<Vec<String>> {
+    let indexes = query(sql!(
+        "SELECT i.name, i.definition FROM {indexes} AS i WHERE i.name LIKE $1 ORDER BY i.name"
+    ));
+    let mut tx = db.begin().await?;
+    let mut definitions = Vec::new();
+    for index in indexes.bind(format!("{table}.%")).rows(&mut tx).await? {
+        let name = index.text("name")?;
+        let drop = format!("DROP INDEX {}", &name[table.len() + 1..]);
+        query(sql!("")).push(drop.leak()).execute(&mut tx).await?;
+        definitions.push(index.text("definition")?);
+    }
+    tx.commit().await?;
+    Ok(definitions)
+}
+
 impl TestDatabase {
     /// The status changes of one campaign, mailbox or send, oldest first (SAFE-4).
     ///
