@@ -77,12 +77,14 @@ impl Log {
         let written = self.written.load(Ordering::SeqCst);
         let file = File::options().write(true).open(&self.path)?;
         let flushed = file.sync_data();
-        match flushed {
-            Ok(()) => self.kept.fetch_max(written, Ordering::SeqCst),
-            // The system forgets what it could not write: the next answer would be a lie.
-            Err(_) => u64::from(self.failed.swap(true, Ordering::SeqCst)),
-        };
-        flushed
+        // The system forgets what it could not write: the answer of whoever waits beside, or next, would
+        // be a lie.
+        if flushed.is_err() || self.failed.load(Ordering::SeqCst) {
+            self.failed.store(true, Ordering::SeqCst);
+            return flushed.and(Err(io::Error::other("the disk has failed meanwhile")));
+        }
+        self.kept.fetch_max(written, Ordering::SeqCst);
+        Ok(())
     }
 
     fn unavailable(&self, why: &dyn std::fmt::Display) -> Error {
