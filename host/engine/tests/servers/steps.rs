@@ -127,10 +127,15 @@ where
             Ok(Ok(())) => panic!("{at:?} {harm:?} does no harm"),
             Err(_) => panic!("{at:?} {harm:?} takes longer than {WITHIN:?}"),
         };
-        // MAIL and RCPT come together (RFC 2920): harm at the second may overtake the answer to the
-        // first.
-        let together = (at, error.stage) == (Line("RCPT"), Stage::Mail);
-        let found_at = if together { Stage::Rcpt } else { error.stage };
+        // MAIL, RCPT and DATA come together (RFC 2920): harm at one may overtake the answers to those
+        // before it.
+        let before = match at {
+            Line("RCPT") => &[Stage::Mail][..],
+            Line("DATA") => &[Stage::Mail, Stage::Rcpt],
+            _ => &[],
+        };
+        let together = before.contains(&error.stage);
+        let found_at = if together { stage } else { error.stage };
         let found = (found_at, error.code(), error.fate());
         assert_eq!(found, (stage, code, fate), "{at:?} {harm:?}: {error}");
         assert_eq!(proxy.struck(), 1, "{at:?} {harm:?}");

@@ -178,7 +178,9 @@ impl Session {
         if !self.offers.pipelining {
             for (stage, line) in commands {
                 let reply = self.ask(*stage, line).await?;
-                expect(&reply, *stage, good(*stage, &reply))?;
+                if !good(*stage, &reply) {
+                    return Err(self.refused(*stage, &reply));
+                }
             }
             return Ok(());
         }
@@ -192,7 +194,17 @@ impl Session {
         if replies.last().is_some_and(|last| last.code == 354) {
             self.state = State::Dead;
         }
-        expect(reply, stage, false)
+        Err(self.refused(stage, reply))
+    }
+
+    /// An answer that is no yes. One that is no no either was given to another question: nobody knows
+    /// to which those belong that are still to come.
+    fn refused(&mut self, stage: Stage, reply: &Reply) -> Error {
+        if matches!(reply.code / 100, 4 | 5) {
+            return Cause::Reply(reply.clone()).at(stage);
+        }
+        self.state = State::Dead;
+        Cause::Garbage(reply.to_string()).at(stage)
     }
 
     /// Commands in one round trip (RFC 2920); DATA may only be the last. The answers, as far as they

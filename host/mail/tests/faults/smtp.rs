@@ -173,6 +173,9 @@ async fn a_mail_begins_at_once_where_the_server_offers_it() {
     check([ok, unknown, "354 go\r\n"], Some(Stage::Rcpt), false).await;
     let refused = "550 5.7.1 not you\r\n";
     check([refused, nobody, nobody], Some(Stage::Mail), true).await;
+    // An answer too many came first, and so each belongs to the question before.
+    let late = "250 2.1.5 Ok\r\n354 go\r\n";
+    check([ok, ok, late], Some(Stage::Data), false).await;
 }
 
 // SAFE-3: before the body, nothing was sent
