@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use overture_domain::{enrollments::EnrollmentState, events::EventKind};
+use overture_domain::{enrollments::EnrollmentState, events::EventKind, people::Audit};
 
 use super::{Checked, DAY, written};
 
@@ -75,27 +75,23 @@ impl Checked<'_, '_> {
                 .filter(|row| row.subject_id == subject)
                 .collect();
             while !rows.is_empty() {
-                // Several changes may stand at one moment of the clock.
-                let first = rows[0].at;
-                let same = rows
-                    .iter()
-                    .take_while(|row| row.at == first || self.at_once(first, row.at));
-                let next = same
-                    .clone()
-                    .position(|row| row.from_status.as_deref() == now);
-                let row = rows.remove(next.unwrap_or(0));
-                if next.is_none() {
+                let mut chain = self.chain(&rows, now);
+                if chain.is_empty() {
                     broken.push(format!(
                         "{subject}: from {:?} to {}, but it was {now:?}",
-                        row.from_status, row.to_status
+                        rows[0].from_status, rows[0].to_status
                     ));
+                    chain.push(rows[0]);
                 }
-                now = Some(&row.to_status);
-                if row.reason.is_empty() || row.actor.is_empty() {
-                    broken.push(format!(
-                        "{subject} became {} by `{}`, for `{}`",
-                        row.to_status, row.actor, row.reason
-                    ));
+                rows.retain(|row| chain.iter().all(|link| !std::ptr::eq(*link, *row)));
+                now = chain.last().map(|row| row.to_status.as_str());
+                for row in chain {
+                    if row.reason.is_empty() || row.actor.is_empty() {
+                        broken.push(format!(
+                            "{subject} became {} by `{}`, for `{}`",
+                            row.to_status, row.actor, row.reason
+                        ));
+                    }
                 }
             }
             if now != Some(status) {
@@ -105,6 +101,28 @@ impl Checked<'_, '_> {
         for what in broken {
             self.found.add("SAFE-4", what);
         }
+    }
+
+    /// The longest chain of audit rows that begins at a status. Several changes may stand at one
+    /// moment of the clock, or in a span that it has shown twice: each of them may be the next.
+    fn chain<'r>(&self, rows: &[&'r Audit], now: Option<&str>) -> Vec<&'r Audit> {
+        let mut longest = Vec::new();
+        let same = rows
+            .iter()
+            .take_while(|row| row.at == rows[0].at || self.at_once(rows[0].at, row.at))
+            .count();
+        for next in (0..same).filter(|n| rows[*n].from_status.as_deref() == now) {
+            let mut rest = rows.to_vec();
+            let mut chain = vec![rest.remove(next)];
+            chain.extend(self.chain(&rest, Some(&rows[next].to_status)));
+            if chain.len() > longest.len() {
+                longest = chain;
+            }
+            if longest.len() == rows.len() {
+                break;
+            }
+        }
+        longest
     }
 
     /// SAFE-5: what was taken outside was told, once a time; nothing else was.

@@ -165,7 +165,7 @@ impl Story {
         self.of().events.push(event);
     }
 
-    fn audit(&mut self, subject: &str, from: Option<&str>, to: &str) {
+    pub fn audit(&mut self, subject: &str, from: Option<&str>, to: &str) {
         let row = Audit {
             id: self.id(),
             workspace_id: workspace(),
