@@ -80,11 +80,9 @@ pub async fn update(
     if !store::update(&mut tx, &account, sealed.as_deref()).await? {
         return Err(Error::NotFound("mailbox"));
     }
-    if account.time_zone != before.time_zone {
-        let zones = (before.time_zone.as_str(), account.time_zone.as_str());
-        let moved = sends::of_mailbox_calendar(id);
-        sends::move_zone_in(&mut tx, ws, &moved, zones, env.now()).await?;
-    }
+    let zones = (before.time_zone.as_str(), account.time_zone.as_str());
+    let moved = sends::of_mailbox_calendar(id);
+    sends::move_zone_in(&mut tx, ws, &moved, zones, env.now()).await?;
     if change.touches_connection() {
         let reason = "tested with its new settings";
         status::connect_again_in(&mut tx, env, &before, reason, actor).await?;

@@ -10,7 +10,7 @@ use overture_store::{accounts as store, accounts::StatusChange, campaigns, event
 use overture_vault::Secret;
 use serde_json::Value;
 
-use crate::{Env, Error, FieldError, Part, Result};
+use crate::{Env, Error, FieldError, Part, Result, sends};
 
 use super::{
     Leg, get,
@@ -62,7 +62,8 @@ pub struct Connected {
 }
 
 /// Tests a mailbox and saves it; its first sync is due at once. One that was deleted comes back as
-/// the same mailbox, so that what it sent today counts (CAP-2), but into no campaign by itself.
+/// the same mailbox, so that what it sent today counts, also in another zone (CAP-2), but into no
+/// campaign by itself.
 ///
 /// # Errors
 /// [`Error::Invalid`] for what is missing or wrong, and with one detail for each leg that doesn't
@@ -123,8 +124,11 @@ pub async fn connect(
             store::insert(&mut tx, &account, sealed, &change).await,
             Vec::new(),
         ),
-        Some(_) => {
+        Some(former) => {
             let left = campaigns::leave_pools(&mut tx, ws, account.id).await?;
+            let zones = (former.time_zone.as_str(), account.time_zone.as_str());
+            let moved = sends::of_mailbox_calendar(account.id);
+            sends::move_zone_in(&mut tx, ws, &moved, zones, env.now()).await?;
             (
                 store::revive(&mut tx, &account, sealed, &change).await,
                 left,

@@ -296,6 +296,9 @@ pub(crate) async fn move_zone_in(
     (from, to): (&str, &str),
     now: Timestamp,
 ) -> Result<()> {
+    if from == to {
+        return Ok(());
+    }
     let Some((from, to)) = windows::zone(from).zip(windows::zone(to)) else {
         return Ok(());
     };

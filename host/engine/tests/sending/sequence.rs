@@ -184,7 +184,9 @@ on_both! {
         assert_eq!(world.post.taken().len(), 2);
         mailboxes::delete(env, ws, ada.id, &Actor::Cli).await.unwrap();
         let again = NewMailbox {
-            address: "Ada@sender.test".into(), preset: Some("post".into()), daily_limit: Some(2), ..NewMailbox::default()
+            address: "Ada@sender.test".into(), preset: Some("post".into()), daily_limit: Some(2),
+            // There it is Tuesday already.
+            time_zone: Some("Pacific/Kiritimati".into()), ..NewMailbox::default()
         };
         let back = mailboxes::connect(env, ws, again, &Actor::Cli).await.unwrap();
         assert_eq!((back.account.id, back.account.status), (ada.id, AccountStatus::Connected));

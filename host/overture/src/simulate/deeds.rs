@@ -6,6 +6,7 @@ use anyhow::Result;
 use jiff::tz::TimeZone;
 use overture_domain::{
     AccountId, CampaignId, ProspectId, WorkspaceId,
+    accounts::Channel,
     campaigns::CampaignStatus,
     caps::{Cap, Span, ZoneOf},
     people::Actor,
@@ -19,7 +20,7 @@ use overture_engine::{
     prospects::{self, Fields},
     suppressions,
 };
-use overture_store::{Slice, caps, people, prospects as stored};
+use overture_store::{Slice, accounts, caps, people, prospects as stored};
 
 use super::{
     coverage,
@@ -219,12 +220,15 @@ async fn edit_texts(env: &Env, at: &Whose, edit: impl Fn(&str) -> String) -> Res
 
 /// The same address is connected again and joins the campaigns that it left (MB-5).
 async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
+    let on = &mut env.db.reader();
+    let former = accounts::find_deleted(on, at.ws, Channel::Mail, &at.address).await?;
     let new = mailboxes::NewMailbox {
         address: at.address.clone(),
         provider: Some("provider-sandbox".to_owned()),
         preset: Some("sandbox".to_owned()),
-        // No mailbox has more: what it sent before counts under this.
-        daily_limit: Some(120),
+        // What it sent before counts under the same limit, by the same calendar.
+        daily_limit: former.as_ref().map(|former| former.daily_limit),
+        time_zone: former.map(|former| former.time_zone),
         ..mailboxes::NewMailbox::default()
     };
     let connected = mailboxes::connect(env, at.ws, new, &Actor::Cli).await?;
