@@ -167,9 +167,15 @@ impl<'a, 'b> Checked<'a, 'b> {
         one < other && !self.at_once(one, other)
     }
 
+    /// Spans that touch are one: the clock may be put back again while it shows one anew.
     fn at_once(&self, one: Timestamp, other: Timestamp) -> bool {
-        let mut twice = self.evidence.twice.iter();
-        twice.any(|(from, to)| (*from..=*to).contains(&one) && (*from..=*to).contains(&other))
+        let twice = &self.evidence.twice;
+        let mut reached = one.min(other);
+        while let Some((_, to)) = (twice.iter()).find(|(from, to)| (*from..*to).contains(&reached))
+        {
+            reached = *to;
+        }
+        reached >= one.max(other)
     }
 
     fn campaign(&self, id: CampaignId) -> Option<&'a (Campaign, u32, i64)> {

@@ -287,6 +287,13 @@ fn a_clock_put_back_hides_its_own_span_alone() {
     let minutes = |n: u64| Duration::from_secs(60 * n);
     assert_eq!(ended(minutes(30)), [""; 0]);
     assert_eq!(ended(minutes(10)), ["SEQ-3"]);
+    // Put back again while it shows that span anew.
+    let put_back_twice = rules(|story| {
+        story.event(EventKind::EmailUnsubscribed, 0, at(24, 50));
+        let spans = [(at(24, 55), at(25, 30)), (at(24, 45), at(24, 55))];
+        story.evidence.twice.extend(spans);
+    });
+    assert_eq!(put_back_twice, [""; 0]);
 
     let paused = |length: Duration| {
         rules(move |story| {
