@@ -127,13 +127,20 @@ pub async fn insert(
 }
 
 /// Sets what the last reply of an enrollment was judged to be (CLS-1).
-pub async fn set_label(tx: &mut Tx, ws: WorkspaceId, id: EnrollmentId, label: Label) -> Result<()> {
+pub async fn set_labels(
+    tx: &mut Tx,
+    ws: WorkspaceId,
+    labels: &[(EnrollmentId, Label)],
+) -> Result<()> {
+    let rows: Vec<_> = labels
+        .iter()
+        .map(|(id, label)| row! { ws: ws, v: id, label: label.name() })
+        .collect();
     query(sql!(
-        "UPDATE enrollments SET label = $3 WHERE workspace_id = $1 AND id = $2"
+        "UPDATE enrollments SET label = r.value->>'label'
+         FROM {rows $1} WHERE enrollments.workspace_id = r.value->>'ws' AND enrollments.id = r.value->>'v'"
     ))
-    .bind(ws)
-    .bind(id)
-    .bind(label.name())
+    .bind_json(&rows)
     .execute(tx)
     .await?;
     Ok(())

@@ -409,19 +409,19 @@ pub async fn set_contacted(
     .await
 }
 
-/// Notes when a prospect last replied (PR-4).
+/// Notes when prospects last replied (PR-4).
 pub async fn set_replied(
     tx: &mut Tx,
     ws: WorkspaceId,
-    id: ProspectId,
+    ids: &[ProspectId],
     at: Timestamp,
 ) -> Result<()> {
     query(sql!(
-        "UPDATE prospects SET last_replied_at = $3 WHERE workspace_id = $1 AND id = $2"
+        "UPDATE prospects SET last_replied_at = $2 WHERE workspace_id = $1 AND id {among $3}"
     ))
     .bind(ws)
-    .bind(id)
     .bind(at)
+    .bind_ids(ids)
     .execute(tx)
     .await?;
     Ok(())

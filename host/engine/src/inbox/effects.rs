@@ -1,7 +1,10 @@
 //! What follows from the mails of a page, in the transaction that also saves its cursor: messages
 //! and verdicts are kept, enrollments end or wait, suppressions and events are written.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use overture_domain::{
     CampaignId, ProspectId, Timestamp, WorkspaceId,
@@ -81,19 +84,34 @@ pub(super) async fn apply(
     sends::prove_in(tx, env, ws, &proven).await?;
     let origins = new.iter().map(|(judged, _)| &judged.mail.origin);
     let mut apply = Apply::new(tx, env, account, origins).await?;
-    for (judged, (message, _)) in new {
-        let mail = &judged.mail;
-        let taken = Taken {
-            message,
-            origin: &mail.origin,
-            label: judged.meaning.label,
-            until_day: judged.meaning.until_day,
-            report: mail.arrival.mail.report.as_ref(),
-            by_hand: false,
-        };
-        apply.one(tx, &taken).await?;
+    let taken = new.into_iter().map(|(judged, (message, _))| Taken {
+        message,
+        origin: &judged.mail.origin,
+        label: judged.meaning.label,
+        until_day: judged.meaning.until_day,
+        report: judged.mail.arrival.mail.report.as_ref(),
+        by_hand: false,
+    });
+    for round in rounds(taken) {
+        apply.all(tx, round).await?;
     }
     Ok(())
+}
+
+/// Messages in rounds, each with one of a person at most: what several people have written may be
+/// seen to at once, what one has written is in its order.
+fn rounds<'a>(taken: impl Iterator<Item = Taken<'a>>) -> Vec<Vec<Taken<'a>>> {
+    let mut before: HashMap<ProspectId, usize> = HashMap::new();
+    let mut rounds: Vec<Vec<Taken<'a>>> = Vec::new();
+    for one in taken {
+        let nth = before.entry(one.origin.prospect_id).or_default();
+        if *nth == rounds.len() {
+            rounds.push(Vec::new());
+        }
+        rounds[*nth].push(one);
+        *nth += 1;
+    }
+    rounds
 }
 
 /// Does what a label calls for that a person has given by hand: the same as if a classifier had
@@ -102,10 +120,10 @@ pub(super) async fn apply_by_hand(
     tx: &mut Tx,
     env: &Env,
     account: &Account,
-    taken: &Taken<'_>,
+    taken: Taken<'_>,
 ) -> Result<()> {
     let mut apply = Apply::new(tx, env, account, [taken.origin]).await?;
-    apply.one(tx, taken).await
+    apply.all(tx, vec![taken]).await
 }
 
 /// A message that came in and what it is taken for.
@@ -119,6 +137,18 @@ pub(super) struct Taken<'a> {
     pub report: Option<&'a Report>,
     /// A person says so, which counts more than a report.
     pub by_hand: bool,
+}
+
+impl Taken<'_> {
+    /// A person has answered, and not to hear no more. Only mail comes back, or is reported: whatever a plugin calls another
+    /// message.
+    fn is_reply(&self) -> bool {
+        match self.label {
+            Label::UnsubscribeRequest => false,
+            label if self.message.channel == Channel::Mail => label.is_reply(),
+            label => label.is_reply() || !label.is_about_a_person(),
+        }
+    }
 }
 
 fn row(account: &Account, judged: &Judged, now: Timestamp) -> (Message, Option<MailMessage>) {
@@ -164,6 +194,8 @@ struct Apply<'a> {
     now: Timestamp,
     campaigns: HashMap<CampaignId, Option<Campaign>>,
     people: HashMap<ProspectId, Prospect>,
+    /// Told at the end of a round.
+    events: Vec<Event>,
 }
 
 impl<'a> Apply<'a> {
@@ -181,21 +213,29 @@ impl<'a> Apply<'a> {
             now: env.now(),
             campaigns: HashMap::new(),
             people: people.into_iter().map(|one| (one.id, one)).collect(),
+            events: Vec::new(),
         })
     }
 
+    /// Does what messages of different people call for.
+    async fn all(&mut self, tx: &mut Tx, taken: Vec<Taken<'_>>) -> Result<()> {
+        let (replies, others): (Vec<_>, Vec<_>) = taken.into_iter().partition(Taken::is_reply);
+        self.replies(tx, &replies).await?;
+        for other in &others {
+            self.one(tx, other).await?;
+        }
+        events::insert(tx, &std::mem::take(&mut self.events)).await?;
+        Ok(())
+    }
+
+    /// What is no reply.
     async fn one(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
-        // Only mail comes back, or is reported: whatever a plugin calls another message.
         match taken.label {
-            _ if taken.message.channel != Channel::Mail && !taken.label.is_about_a_person() => {
-                self.reply(tx, taken).await
-            }
             Label::BounceHard | Label::BounceSoft => self.bounce(tx, taken).await,
             Label::Complaint => complaint(tx, self.env, self.account, taken.origin).await,
             Label::OutOfOffice => self.out_of_office(tx, taken).await,
             Label::AutoReply => self.auto_reply(tx, taken).await,
-            Label::UnsubscribeRequest => self.unsubscribe(tx, taken).await,
-            _ => self.reply(tx, taken).await,
+            _ => self.unsubscribe(tx, taken).await,
         }
     }
 
@@ -211,41 +251,59 @@ impl<'a> Apply<'a> {
         Ok(self.campaigns[&id].as_ref())
     }
 
-    /// A person has answered: the sequence ends where the campaign says so (SEQ-3), also after its
+    /// People have answered: their sequences end where the campaign says so (SEQ-3), also after the
     /// last step (DESIGN §4).
-    async fn reply(&mut self, tx: &mut Tx, taken: &Taken<'_>) -> Result<()> {
-        let origin = taken.origin;
-        let (ws, now, own) = (self.ws(), self.now, [origin.enrollment_id]);
-        let stop = self
-            .campaign(tx, origin.campaign_id)
-            .await?
-            .is_none_or(|c| c.stop_on_reply)
-            && !planted(Bug::GoesOnAfterAReply);
-        let state = enrollments::find(tx, ws, origin.enrollment_id)
-            .await?
-            .map(|e| e.state);
-        if stop || state == Some(EnrollmentState::Completed) {
-            let reason = "replied";
-            enrollments::finish(tx, ws, &own, EnrollmentState::Replied, reason, now).await?;
+    async fn replies(&mut self, tx: &mut Tx, replies: &[Taken<'_>]) -> Result<()> {
+        if replies.is_empty() {
+            return Ok(());
         }
-        let company = self.campaign(tx, origin.campaign_id).await?;
-        if stop && company.is_some_and(|campaign| campaign.stop_on_company_reply) {
+        let (ws, now) = (self.ws(), self.now);
+        let origins = || replies.iter().map(|taken| taken.origin);
+        let ids: Vec<_> = origins().map(|origin| origin.enrollment_id).collect();
+        let known = enrollments::list_by_ids(tx, ws, &ids).await?;
+        let completed: HashSet<_> = known
+            .iter()
+            .filter(|one| one.state == EnrollmentState::Completed)
+            .map(|one| one.id)
+            .collect();
+        let (mut over, mut at_a_company) = (Vec::new(), Vec::new());
+        for origin in origins() {
+            let campaign = self.campaign(tx, origin.campaign_id).await?;
+            let stop = campaign.is_none_or(|c| c.stop_on_reply) && !planted(Bug::GoesOnAfterAReply);
+            if stop || completed.contains(&origin.enrollment_id) {
+                over.push(origin.enrollment_id);
+            }
+            if stop && campaign.is_some_and(|c| c.stop_on_company_reply) {
+                at_a_company.push(origin);
+            }
+        }
+        enrollments::finish(tx, ws, &over, EnrollmentState::Replied, "replied", now).await?;
+        for origin in at_a_company {
             self.stop_colleagues(tx, origin).await?;
         }
-        enrollments::set_label(tx, ws, origin.enrollment_id, taken.label).await?;
-        prospects::set_replied(tx, ws, origin.prospect_id, now).await?;
-        let (campaign, prospect) = (origin.campaign_id, origin.prospect_id);
-        let (kind, key) = match taken.message.channel {
-            Channel::Mail => (
-                EventKind::ReplyReceived,
-                format!("reply:{campaign}:{prospect}"),
-            ),
-            Channel::Linkedin => (
-                EventKind::LinkedinReplyReceived,
-                format!("linkedin_reply:{}", origin.enrollment_id),
-            ),
-        };
-        self.tell(tx, kind, taken, Some(key), json!({})).await
+        let labels: Vec<_> = replies
+            .iter()
+            .map(|taken| (taken.origin.enrollment_id, taken.label))
+            .collect();
+        enrollments::set_labels(tx, ws, &labels).await?;
+        let people: Vec<_> = origins().map(|origin| origin.prospect_id).collect();
+        prospects::set_replied(tx, ws, &people, now).await?;
+        for taken in replies {
+            let origin = taken.origin;
+            let (campaign, prospect) = (origin.campaign_id, origin.prospect_id);
+            let (kind, key) = match taken.message.channel {
+                Channel::Mail => (
+                    EventKind::ReplyReceived,
+                    format!("reply:{campaign}:{prospect}"),
+                ),
+                Channel::Linkedin => (
+                    EventKind::LinkedinReplyReceived,
+                    format!("linkedin_reply:{}", origin.enrollment_id),
+                ),
+            };
+            self.tell(tx, kind, taken, Some(key), json!({})).await?;
+        }
+        Ok(())
     }
 
     /// Everybody else in the campaign at the same company; a mail service's domain is none (SEQ-3),
@@ -280,7 +338,7 @@ impl<'a> Apply<'a> {
         let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
         // What a person has answered says more than a machine.
         if enrollment.is_some_and(|e| e.state != EnrollmentState::Replied) {
-            enrollments::set_label(tx, ws, origin.enrollment_id, taken.label).await?;
+            enrollments::set_labels(tx, ws, &[(origin.enrollment_id, taken.label)]).await?;
         }
         let more = json!({ "until": taken.until_day.map(|day| day.to_string()) });
         self.tell(tx, EventKind::OutOfOfficeReceived, taken, None, more)
@@ -300,7 +358,7 @@ impl<'a> Apply<'a> {
         let enrollment = enrollments::find(tx, ws, origin.enrollment_id).await?;
         if let Some(enrollment) = &enrollment {
             unsubscribe_in(tx, self.env, enrollment, reason).await?;
-            enrollments::set_label(tx, ws, enrollment.id, taken.label).await?;
+            enrollments::set_labels(tx, ws, &[(enrollment.id, taken.label)]).await?;
         }
         // Whoever asks is meant, also when we wrote to another address of theirs. A report of
         // their provider speaks for the person that we wrote to alone.
@@ -311,7 +369,7 @@ impl<'a> Apply<'a> {
             let what = Suppress::email(sender, SuppressionSource::Unsubscribe, reason);
             suppress_in(tx, self.env, ws, &what).await?;
         }
-        prospects::set_replied(tx, ws, origin.prospect_id, self.now).await?;
+        prospects::set_replied(tx, ws, &[origin.prospect_id], self.now).await?;
         Ok(())
     }
 
@@ -394,7 +452,7 @@ impl<'a> Apply<'a> {
         Ok(until.max(self.account.backoff_until))
     }
 
-    /// Writes the event of a mail that came in.
+    /// Tells of a mail that came in.
     async fn tell(
         &mut self,
         tx: &mut Tx,
@@ -460,7 +518,7 @@ impl<'a> Apply<'a> {
             dedup_key,
             data,
         };
-        events::insert(tx, &[event]).await?;
+        self.events.push(event);
         Ok(())
     }
 }

@@ -88,7 +88,7 @@ pub async fn relabel(
         report: None,
         by_hand: true,
     };
-    effects::apply_by_hand(&mut tx, env, &account, &taken).await?;
+    effects::apply_by_hand(&mut tx, env, &account, taken).await?;
     let after = store::find(&mut tx, ws, id)
         .await?
         .ok_or(Error::NotFound("message"))?;
@@ -132,7 +132,7 @@ async fn reopen(tx: &mut Tx, env: &Env, message: &Message, actor: &Actor) -> Res
         other.label.filter(|label| is_other && label.is_reply())
     });
     if let Some(last) = replies.next() {
-        enrollments::set_label(tx, ws, id, last).await?;
+        enrollments::set_labels(tx, ws, &[(id, last)]).await?;
         return Ok(());
     }
     let Some(enrollment) = enrollments::reopen(tx, ws, id, EnrollmentState::Replied, now).await?

@@ -104,7 +104,7 @@ on_both! {
         ada.custom.insert("seats".into(), "7".into());
         assert_eq!(prospects::update(&mut tx, std::slice::from_ref(&ada)).await.unwrap(), 1);
         prospects::set_contacted(&mut tx, ws, &[ada.id], NOW).await.unwrap();
-        prospects::set_replied(&mut tx, ws, ada.id, NOW).await.unwrap();
+        prospects::set_replied(&mut tx, ws, &[ada.id], NOW).await.unwrap();
         assert_eq!(prospects::set_status(&mut tx, ws, &[ada.id], ProspectStatus::Unsubscribed, NOW).await.unwrap(), 1);
         // A later bounce doesn't make an unsubscribed person writable again.
         assert_eq!(prospects::set_status(&mut tx, ws, &[ada.id], ProspectStatus::Invalid, NOW).await.unwrap(), 0);
