@@ -49,6 +49,10 @@ macro_rules! select {
     };
 }
 const COLUMNS: &str = select!("enrollments e", "e.workspace_id = $1");
+const BY_PROSPECT: &str = select!(
+    "{rows $1} CROSS JOIN enrollments e",
+    "e.prospect_id = r.value->>'v' AND {also e.workspace_id = r.value->>'ws'} ORDER BY e.id"
+);
 const BY_ID: &str = select!(
     "{rows $1} CROSS JOIN enrollments e",
     "e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws'"

@@ -171,7 +171,7 @@ pub async fn settle(
         .collect();
     let ids: HashSet<ActionId> = query(sql!(
         "UPDATE actions SET state = r.value->>'state', last_error = NULL, done_at = CASE WHEN r.value->>'state' = 'done' THEN CAST($3 AS BIGINT) END
-         FROM {rows $2} WHERE actions.workspace_id = $1 AND actions.id = r.value->>'v' AND actions.state = 'ambiguous'
+         FROM {rows $2} WHERE {also actions.workspace_id = $1} AND actions.id = r.value->>'v' AND actions.state = 'ambiguous'
          RETURNING actions.id"
     ))
     .bind(ws)

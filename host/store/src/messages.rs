@@ -220,24 +220,26 @@ pub async fn origins(
     ws: WorkspaceId,
     external_ids: &[&str],
 ) -> Result<Vec<Origin>> {
-    let ids: Vec<_> = external_ids.iter().map(|id| row! { id: id }).collect();
+    let ids: Vec<_> = external_ids
+        .iter()
+        .map(|id| row! { ws: ws, id: id })
+        .collect();
     query(sql!(
         "SELECT a.external_id, e.campaign_id, a.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
                 a.account_id, a.step_index, m.subject, COALESCE(a.done_at, a.handed_out_at) AS sent_at
-         FROM {rows $2}
-         JOIN actions a ON a.external_id = r.value->>'id' AND a.workspace_id = $1
+         FROM {rows $1}
+         JOIN actions a ON a.external_id = r.value->>'id' AND a.workspace_id = r.value->>'ws'
          JOIN enrollments e ON e.id = a.enrollment_id
          JOIN prospects p ON p.id = e.prospect_id
          LEFT JOIN messages m ON m.account_id = a.account_id AND m.direction = 'out' AND m.external_id = a.external_id
          UNION ALL
          SELECT m.external_id, e.campaign_id, m.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
                 m.account_id, m.step_index, NULL AS subject, NULL AS sent_at
-         FROM {rows $2}
-         JOIN messages m ON m.workspace_id = $1 AND m.external_id = r.value->>'id' AND m.direction = 'in'
+         FROM {rows $1}
+         JOIN messages m ON m.workspace_id = r.value->>'ws' AND m.external_id = r.value->>'id' AND m.direction = 'in'
          JOIN enrollments e ON e.id = m.enrollment_id
          JOIN prospects p ON p.id = e.prospect_id"
     ))
-    .bind(ws)
     .bind_json(&ids)
     .all(on)
     .await
@@ -252,20 +254,19 @@ pub async fn origins_by_address(
 ) -> Result<Vec<Origin>> {
     let keys: Vec<_> = addresses
         .iter()
-        .map(|address| row! { key: email_key(address) })
+        .map(|address| row! { ws: ws, key: email_key(address) })
         .collect();
     query(sql!(
         "SELECT a.external_id, e.campaign_id, a.enrollment_id, e.prospect_id, p.email AS prospect_email, e.state,
                 a.account_id, a.step_index, m.subject, COALESCE(a.done_at, a.handed_out_at) AS sent_at
-         FROM {rows $2}
-         JOIN prospects p ON p.workspace_id = $1 AND p.email_key = r.value->>'key'
+         FROM {rows $1}
+         JOIN prospects p ON p.workspace_id = r.value->>'ws' AND p.email_key = r.value->>'key'
          JOIN enrollments e ON e.prospect_id = p.id
          JOIN actions a ON a.enrollment_id = e.id 
          LEFT JOIN messages m ON m.account_id = a.account_id AND m.direction = 'out' AND m.external_id = a.external_id
          WHERE a.state IN ('done', 'ambiguous', 'handed_out', 'retrying')
          ORDER BY CASE WHEN e.state IN ('replied', 'bounced', 'unsubscribed', 'stopped', 'failed', 'suppressed') THEN 2 WHEN e.state = 'completed' THEN 1 ELSE 0 END, COALESCE(a.done_at, a.handed_out_at) DESC, a.id DESC"
     ))
-    .bind(ws)
     .bind_json(&keys)
     .all(on)
     .await

@@ -59,14 +59,13 @@ pub async fn find(
 ) -> Result<Vec<Counter>> {
     let rows: Vec<_> = keys
         .iter()
-        .map(|(cap, subject, bucket)| json!({"cap": cap, "subject": subject, "bucket": bucket}))
+        .map(|(cap, subject, bucket)| json!({"ws": ws, "cap": cap, "subject": subject, "bucket": bucket}))
         .collect();
     query(sql!(
-        "SELECT u.kind, u.subject, u.bucket, u.used, u.carried, u.carried_at FROM {rows $2}
-         JOIN cap_usage u ON u.workspace_id = $1 AND u.kind = r.value->>'cap' AND u.subject = r.value->>'subject'
+        "SELECT u.kind, u.subject, u.bucket, u.used, u.carried, u.carried_at FROM {rows $1}
+         JOIN cap_usage u ON u.workspace_id = r.value->>'ws' AND u.kind = r.value->>'cap' AND u.subject = r.value->>'subject'
           AND u.bucket = CAST(r.value->>'bucket' AS BIGINT)"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .all(on)
     .await
@@ -81,23 +80,21 @@ pub async fn set(tx: &mut Tx, ws: WorkspaceId, right: &[(Counter, i64)]) -> Resu
     }
     let rows: Vec<_> = right
         .iter()
-        .map(|(seen, n)| json!({"cap": seen.cap, "subject": seen.subject, "bucket": seen.bucket, "seen": seen.used, "n": n}))
+        .map(|(seen, n)| json!({"ws": ws, "cap": seen.cap, "subject": seen.subject, "bucket": seen.bucket, "seen": seen.used, "n": n}))
         .collect();
     query(sql!(
         "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
-         SELECT $1, r.value->>'cap', r.value->>'subject', CAST(r.value->>'bucket' AS BIGINT), 0 FROM {rows $2}
+         SELECT r.value->>'ws', r.value->>'cap', r.value->>'subject', CAST(r.value->>'bucket' AS BIGINT), 0 FROM {rows $1}
          WHERE TRUE ON CONFLICT DO NOTHING"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .execute(tx)
     .await?;
     query(sql!(
-        "UPDATE cap_usage SET used = CAST(r.value->>'n' AS BIGINT) FROM {rows $2}
-         WHERE cap_usage.workspace_id = $1 AND cap_usage.kind = r.value->>'cap' AND cap_usage.subject = r.value->>'subject'
+        "UPDATE cap_usage SET used = CAST(r.value->>'n' AS BIGINT) FROM {rows $1}
+         WHERE cap_usage.workspace_id = r.value->>'ws' AND cap_usage.kind = r.value->>'cap' AND cap_usage.subject = r.value->>'subject'
            AND cap_usage.bucket = CAST(r.value->>'bucket' AS BIGINT) AND cap_usage.used = CAST(r.value->>'seen' AS BIGINT)"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .execute(tx)
     .await

@@ -8,7 +8,7 @@ use overture_domain::{
     prospects::email_key,
 };
 
-use super::{BY_ID, COLUMNS};
+use super::{BY_ID, BY_PROSPECT, COLUMNS};
 use crate::{
     Read, Result,
     prospects::like_literal,
@@ -141,12 +141,8 @@ pub async fn list_by_prospects(
     ws: WorkspaceId,
     prospects: &[ProspectId],
 ) -> Result<Vec<Enrollment>> {
-    query(sql!(COLUMNS))
-        .bind(ws)
-        .push_among(" AND e.prospect_id ", prospects)
-        .push(" ORDER BY e.id")
-        .all(on)
-        .await
+    let rows: Vec<_> = prospects.iter().map(|id| row! { ws: ws, v: id }).collect();
+    query(sql!(BY_PROSPECT)).bind_json(&rows).all(on).await
 }
 
 /// How many enrollments of a campaign are in each state; states without any are left out.
@@ -184,16 +180,15 @@ pub async fn standing(
     ws: WorkspaceId,
     campaigns: &[CampaignId],
 ) -> Result<Vec<Standing>> {
-    let rows: Vec<_> = campaigns.iter().map(|id| row! { v: id }).collect();
+    let rows: Vec<_> = campaigns.iter().map(|id| row! { ws: ws, v: id }).collect();
     query(sql!(
         "SELECT campaign_id, step_index, hour * 3600000000 AS since, COUNT(*) AS people FROM (
              SELECT e.campaign_id, e.step_index,
                  CASE WHEN e.step_index = 0 THEN e.not_before ELSE COALESCE(e.next_action_at, e.not_before) END / 3600000000 AS hour
-             FROM {rows $2} JOIN enrollments e ON e.campaign_id = r.value->>'v'
-             WHERE e.workspace_id = $1 AND e.state IN ('queued', 'active', 'waiting')) t
+             FROM {rows $1} JOIN enrollments e ON e.campaign_id = r.value->>'v'
+             WHERE {also e.workspace_id = r.value->>'ws'} AND e.state IN ('queued', 'active', 'waiting')) t
          GROUP BY campaign_id, step_index, hour ORDER BY campaign_id, step_index, hour"
     ))
-    .bind(ws)
     .bind_json(&rows)
     .rows(on)
     .await?

@@ -80,6 +80,28 @@ async fn no_write_looks_for_its_rows_in_a_whole_table() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// Rows that a batch names are looked up one by one: SQLite begins with a condition on a constant
+/// where it may, and then goes through a whole workspace for a page of mails.
+#[tokio::test]
+async fn no_batch_goes_through_a_whole_workspace() {
+    let test = TestDatabase::new(Dialect::Sqlite).await;
+    let mut found = Vec::new();
+    for sql in statements() {
+        let text = sql.text(Dialect::Sqlite);
+        if !["b_each($", "FROM json_each($"]
+            .iter()
+            .any(|rows| text.contains(rows))
+        {
+            continue;
+        }
+        let plan = test.plan(sql).await.unwrap();
+        if plan.iter().any(|step| step.ends_with("(workspace_id=?)")) {
+            found.push(format!("{}: {text}\n{plan:#?}", sql.place()));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// The table of an UPDATE or a DELETE that is complete and grows with what is sent. Texts that end
 /// with a parameter get their filters behind them.
 fn written(text: &'static str) -> Option<&'static str> {
