@@ -337,6 +337,7 @@ async fn report(
         evidence.limits.clone_from(&log.limits);
         evidence.mended.clone_from(&log.mended);
         evidence.twice.clone_from(&log.twice);
+        evidence.gone.clone_from(&log.gone);
         evidence.deaths = usize::try_from(log.deaths.values().sum::<u64>())?;
     }
     let out_of_order = hear(&mut evidence, &sink.requests());

@@ -44,6 +44,8 @@ pub struct Log {
     pub mended: Vec<(Timestamp, CampaignId)>,
     /// Spans that the clock has shown twice.
     pub twice: Vec<(Timestamp, Timestamp)>,
+    /// Spans in which no process lived, and those that the clock has left out.
+    pub gone: Vec<(Timestamp, Timestamp)>,
     /// Where the process died, and how often.
     pub deaths: BTreeMap<String, u64>,
     /// Mailboxes whose password is another than the host's.

@@ -140,7 +140,7 @@ impl World {
             }
             match happenings.happen(env, next).await? {
                 Then::On => {}
-                Then::From(at) => self.clock.advance_to(at.min(end)),
+                Then::From(at) => self.skip(env.now(), at.min(end)),
                 Then::Back(by) => {
                     // Later than it was to happen, where the process stood still meanwhile.
                     let until = env.now();
@@ -148,11 +148,17 @@ impl World {
                     outside::lock(&self.log).twice.push((until - by, until));
                 }
                 Then::Anew(at) => {
-                    self.clock.advance_to(at.min(end));
+                    self.skip(env.now(), at.min(end));
                     return Ok(false);
                 }
             }
         }
+    }
+
+    /// Nobody sees what is between.
+    fn skip(&self, from: Timestamp, to: Timestamp) {
+        self.clock.advance_to(to);
+        outside::lock(&self.log).gone.push((from, to));
     }
 }
 

@@ -168,7 +168,7 @@ impl Checked<'_, '_> {
                 broken.push(("SAFE-2", format!("{email} failed: {}", enrollment.reason)));
             }
             let runs = campaign.status == overture_domain::campaigns::CampaignStatus::Running;
-            let late = (enrollment.next_action_at).is_none_or(|at| at + DAY < self.evidence.end);
+            let late = (enrollment.next_action_at).is_none_or(|at| self.lived_since(at) > DAY);
             if runs && state.is_open() && late {
                 let next = enrollment.next_action_at;
                 broken.push((

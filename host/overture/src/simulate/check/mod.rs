@@ -61,6 +61,8 @@ pub struct Evidence {
     pub mended: Vec<(Timestamp, CampaignId)>,
     /// Spans that the clock has shown twice.
     pub twice: Vec<(Timestamp, Timestamp)>,
+    /// Spans in which no process lived, and those that the clock has left out.
+    pub gone: Vec<(Timestamp, Timestamp)>,
     /// How often the process died.
     pub deaths: usize,
     /// How many steps each campaign has.
@@ -176,6 +178,13 @@ impl<'a, 'b> Checked<'a, 'b> {
             reached = *to;
         }
         reached >= one.max(other)
+    }
+
+    /// How long a process has lived from a moment to the end.
+    fn lived_since(&self, at: Timestamp) -> Duration {
+        let gone = self.evidence.gone.iter();
+        let gone: Duration = gone.map(|(from, to)| to.since(at.max(*from))).sum();
+        self.evidence.end.since(at).saturating_sub(gone)
     }
 
     fn campaign(&self, id: CampaignId) -> Option<&'a (Campaign, u32, i64)> {

@@ -174,6 +174,16 @@ fn sch_11_nobody_stands_still() {
         let who = story.person(EnrollmentState::Active);
         story.of().enrollments[who].0.next_action_at = Some(at(50, 0));
     });
+    let gone_for = |hours: u64| {
+        rules(move |story| {
+            let who = story.person(EnrollmentState::Active);
+            story.of().enrollments[who].0.next_action_at = Some(at(210, 0));
+            let spans = [(at(10, 0), at(200, 0)), (at(220, 0), at(220 + hours, 0))];
+            story.evidence.gone.extend(spans);
+        })
+    };
+    assert_eq!(gone_for(5), ["SCH-11"]);
+    assert_eq!(gone_for(6), [""; 0]);
 }
 
 #[test]
