@@ -92,6 +92,23 @@ on_both! {
         assert_eq!(world.messages().await.len(), 2);
     }
 
+    // CLS-1, SEQ-3: several mails of one person may stand on one page, and so may those of colleagues.
+    async fn what_one_person_has_written_is_seen_to_in_its_order(test: TestDatabase) {
+        let world = World::new(test).await;
+        world.kit.database.execute_raw("UPDATE campaigns SET stop_on_company_reply = TRUE").await.unwrap();
+        let ada = world.sent_to("ada@firm.example", EnrollmentState::Active).await;
+        let bob = world.sent_to("bob@firm.example", EnrollmentState::Active).await;
+        let mails = [(&ada, "tell me more"), (&bob, "away for a while"), (&ada, "no thanks"), (&bob, "tell me more"), (&ada, "back on 9 March")];
+        let mails = mails.map(|(sent, text)| answer(&sent.email, sent, text));
+        world.arrive(&mails.each_ref().map(|mail| &**mail)).await;
+        let stands = async |sent| { let e = world.enrollment(sent).await; (e.state, e.label) };
+        assert_eq!(stands(&ada).await, (EnrollmentState::Replied, Some(Label::NotInterested)));
+        assert_eq!(stands(&bob).await, (EnrollmentState::Stopped, Some(Label::Interested)));
+        let mut kinds = world.kinds().await;
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["enrollment.finished", "out_of_office.received", "out_of_office.received", "reply.received", "reply.received"]);
+    }
+
     // DESIGN §4
     async fn a_reply_after_the_last_step_turns_completed_into_replied(test: TestDatabase) {
         let world = World::new(test).await;
