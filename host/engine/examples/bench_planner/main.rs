@@ -2,8 +2,9 @@
 //! workspaces with 1,000 mailboxes wait, beside a small past and a large one (DESIGN §6).
 //!
 //! Five runs on each database, both durable; each line is the median with the lowest and the
-//! highest run. The past of all of them is written first, which takes minutes. A tick plans, decides, reserves and hands out. The sends that it begins have ended
-//! before the next one: what they cost is `bench send`.
+//! highest run. The past of all of them is written first. It takes a quarter of an hour. A tick
+//! plans, decides, reserves and hands out. The sends that it begins have ended before the next one:
+//! what they cost is `bench send`.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its numbers")]
 #![expect(
