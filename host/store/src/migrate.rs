@@ -42,6 +42,7 @@ migrations! {
     19 "0019_thresholds";
     20 "0020_people";
     21 "0021_jobs_by_subject";
+    22 "0022_bytewise";
 }
 
 /// How far a database is.

@@ -63,6 +63,24 @@ on_both! {
     }
 }
 
+/// In an index of ids a language's rules cost time, and lists of both databases stand in one order
+/// (API-2).
+#[tokio::test]
+async fn texts_compare_by_their_bytes() {
+    let test = TestDatabase::new(Dialect::Postgres).await;
+    let look = "DO $$
+        DECLARE found TEXT;
+        BEGIN
+            SELECT string_agg(table_name || '.' || column_name, ', ') INTO found FROM information_schema.columns
+            WHERE table_schema = current_schema() AND data_type = 'text' AND table_name <> '_sqlx_migrations'
+              AND collation_name IS DISTINCT FROM 'C';
+            IF found IS NOT NULL THEN
+                RAISE EXCEPTION 'they lack COLLATE \"C\": %', found;
+            END IF;
+        END $$";
+    test.execute_raw(look).await.unwrap();
+}
+
 /// SQLite has no statistics, and takes a partial index only where a statement has its very words: a
 /// change of one row must not go through its whole table.
 #[tokio::test]

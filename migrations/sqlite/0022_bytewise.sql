@@ -1,0 +1,2 @@
+-- Texts compare and sort by their bytes here anyway.
+SELECT 1;
