@@ -169,15 +169,17 @@ impl<'a, 'b> Checked<'a, 'b> {
         one < other && !self.at_once(one, other)
     }
 
+    /// Whether the clock has shown all between them twice, so that nobody can tell which was first.
     /// Spans that touch are one: the clock may be put back again while it shows one anew.
     fn at_once(&self, one: Timestamp, other: Timestamp) -> bool {
         let twice = &self.evidence.twice;
-        let mut reached = one.min(other);
+        let (first, last) = (one.min(other), one.max(other));
+        let mut reached = first;
         while let Some((_, to)) = (twice.iter()).find(|(from, to)| (*from..*to).contains(&reached))
         {
             reached = *to;
         }
-        reached >= one.max(other)
+        first < reached && last <= reached
     }
 
     /// How long a process has lived from a moment to the end.
