@@ -16,7 +16,6 @@
 //! | `{count prospects (workspace_id)}` | a whole statement: PostgreSQL counts the values of a column, by which it plans; SQLite plans by the statement alone |
 //! | `{each SELECT id …}` | runs a SELECT for every row of the tables before it, to which it may refer; its ids as rows of `e(value, key)`, `key` counting from 0. PostgreSQL locks them, passing over rows that another host holds |
 //! | `{tables}`, `{columns}`, `{indexes}` | what the schema holds, as rows of `name`; indexes also with the `definition` that makes them |
-//! | `{bytewise}` | sorts and compares a text by its bytes |
 //! | `{tagged $1}` | whether the JSON array `p.tags` holds a text |
 //! | `{domain_of p.email_key}` | what stands behind the `@` of an address |
 //! | `{search_found $1}` | prospects under all trigrams, as rows of `id`; what is asked for comes from [`search`](crate::search) |
@@ -83,8 +82,6 @@ fn piece(name: &str, dialect: Dialect) -> String {
         ("clock", Postgres) => {
             "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)".into()
         }
-        ("bytewise", Sqlite) => String::new(),
-        ("bytewise", Postgres) => "COLLATE \"C\"".into(),
         // The index of the search is each database's own.
         ("tables", Sqlite) => "(SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'search_index%')".into(),
         ("tables", Postgres) => "(SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'search_index%')".into(),

@@ -84,11 +84,11 @@ impl Query {
         };
         if let Some(after) = &slice.after {
             let key = after.key.as_deref().unwrap_or_default();
-            self = self.push(" AND (").push(column).push(" {bytewise}, ");
+            self = self.push(" AND (").push(column).push(", ");
             self = self.push(id).push(")").push(than).push_bind("(", key);
             self = self.push_bind(", ", &after.id).push(")");
         }
-        self = self.push(" ORDER BY ").push(column).push(" {bytewise}");
+        self = self.push(" ORDER BY ").push(column);
         self = self.push(order).push(", ").push(id).push(order);
         self.push_bind(" LIMIT ", slice.limit)
     }
