@@ -13,7 +13,11 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use crate::{Timestamp, names, windows};
+use crate::{
+    Timestamp, names,
+    planted::{Bug, planted},
+    windows,
+};
 
 pub use free_mail::is_free_mail;
 
@@ -309,7 +313,7 @@ impl Usage {
             .iter()
             .filter_map(|limit| {
                 let used = self.used(limit, at);
-                if used < limit.limit {
+                if used < limit.limit + i64::from(planted(Bug::OneTooMany)) {
                     return None;
                 }
                 let doubted = self.doubted.get(&(limit.cap, limit.subject.clone()));

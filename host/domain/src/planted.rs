@@ -47,6 +47,18 @@ names! {
         NeverRests = "never_rests",
         /// A workspace goes on whatever comes back.
         NoShield = "no_shield",
+        /// A bounce is told and ends nothing.
+        BounceEndsNothing = "bounce_ends_nothing",
+        /// A cap lets one more through than it may.
+        OneTooMany = "one_too_many",
+        /// A follow-up leaves its mailbox free for the next mail.
+        FollowUpWithoutPace = "follow_up_without_pace",
+        /// Whoever unsubscribes is left out of that campaign alone.
+        UnsubscribedHereOnly = "unsubscribed_here_only",
+        /// References leave out the mail that is answered.
+        ParentNotReferred = "parent_not_referred",
+        /// A mail that went out is counted once more when counters are set right.
+        CountedTwice = "counted_twice",
     }
 }
 
@@ -58,14 +70,14 @@ impl Bug {
             Self::GivenUpAtTheFirstRefusal | Self::TextMendedInVain => "SAFE-2",
             Self::NoAnswerIsNo => "SAFE-3",
             Self::ChangeWithoutReason => "SAFE-4",
-            Self::SentAndNotTold => "SAFE-5",
+            Self::SentAndNotTold | Self::CountedTwice => "SAFE-5",
             Self::WindowInUtc | Self::WindowClosesLate => "SCH-2",
             Self::DelayForgotten => "SCH-3",
-            Self::HalfThePace => "SCH-4",
-            Self::NothingReserved | Self::ReleasedTwice => "CAP-2",
-            Self::GoesOnAfterAReply => "SEQ-3",
-            Self::ThreadLost | Self::AnyMailbox => "SEQ-4",
-            Self::SuppressedAllTheSame => "SUP-1",
+            Self::HalfThePace | Self::FollowUpWithoutPace => "SCH-4",
+            Self::NothingReserved | Self::ReleasedTwice | Self::OneTooMany => "CAP-2",
+            Self::GoesOnAfterAReply | Self::BounceEndsNothing => "SEQ-3",
+            Self::ThreadLost | Self::AnyMailbox | Self::ParentNotReferred => "SEQ-4",
+            Self::SuppressedAllTheSame | Self::UnsubscribedHereOnly => "SUP-1",
             Self::NoWayOut => "TRK-4",
             Self::NeverSwept => "SCH-11",
             Self::NeverRests => "SAF-1",

@@ -10,6 +10,7 @@ use overture_domain::{
     enrollments::{Enrollment, EnrollmentState},
     events::{Event, EventKind},
     messages::MailKey,
+    planted::{Bug, planted},
     prospects::SuppressionSource,
 };
 use overture_store::{Tx, enrollments, events, prospects};
@@ -94,13 +95,10 @@ pub async fn unsubscribe_in(
         now,
     )
     .await?;
-    suppress_in(
-        tx,
-        env,
-        ws,
-        &Suppress::email(&prospect.email, SuppressionSource::Unsubscribe, reason),
-    )
-    .await?;
+    let what = Suppress::email(&prospect.email, SuppressionSource::Unsubscribe, reason);
+    if !planted(Bug::UnsubscribedHereOnly) {
+        suppress_in(tx, env, ws, &what).await?;
+    }
     let event = Event {
         id: env.id(),
         workspace_id: ws,

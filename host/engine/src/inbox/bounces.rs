@@ -5,6 +5,7 @@ use overture_domain::{
     accounts::Channel,
     enrollments::EnrollmentState,
     events::{Event, EventKind},
+    planted::{Bug, planted},
     prospects::SuppressionSource,
 };
 use overture_store::{Tx, enrollments, events, safety};
@@ -58,16 +59,19 @@ pub async fn hard_in(tx: &mut Tx, env: &Env, bounce: &Bounce<'_>) -> Result<()> 
     let ws = bounce.workspace_id;
     // First its own enrollment: it counts as bounced also after its last step.
     let own = [bounce.enrollment_id];
-    enrollments::finish(tx, ws, &own, EnrollmentState::Bounced, bounce.reason, now).await?;
+    let ends = !planted(Bug::BounceEndsNothing);
+    if ends {
+        enrollments::finish(tx, ws, &own, EnrollmentState::Bounced, bounce.reason, now).await?;
+    }
     let what = Suppress::email(
         bounce.prospect_email,
         SuppressionSource::Bounce,
         bounce.reason,
     );
     let shield = safety::find_shield(tx, ws).await?.unwrap_or_default();
-    if shield.blocks_addresses {
+    if ends && shield.blocks_addresses {
         suppress_in(tx, env, ws, &what).await?;
-    } else {
+    } else if ends {
         end_in(tx, env, ws, &what).await?;
     }
     let day = now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date();

@@ -217,6 +217,10 @@ pub(super) fn build(env: &Env, of: &Mail, texts: &Texts) -> Result<Built, Held> 
         escaped(&account.address)
     );
     let one_click = Some(link).filter(|link| link.starts_with("https://"));
+    let mut references = texts.answers.clone();
+    if planted(Bug::ParentNotReferred) {
+        references.pop();
+    }
     let message_id = &action.external_id;
     let mail = mime::Outgoing {
         message_id: message_id.clone(),
@@ -234,7 +238,7 @@ pub(super) fn build(env: &Env, of: &Mail, texts: &Texts) -> Result<Built, Held> 
         text: text.clone(),
         html: Some(tracked_html),
         in_reply_to: texts.answers.last().cloned(),
-        references: texts.answers.clone(),
+        references,
         unsubscribe: (!way_out_is_lost).then_some(Unsubscribe {
             url: one_click,
             mailto,

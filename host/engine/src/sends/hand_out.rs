@@ -370,7 +370,9 @@ impl<'a> Batch<'a> {
             Err(Held(state, reason)) => return Fate::Park(state, reason),
         };
         let free_at = self.slots.take(slot, limits, &*self.env.rng);
-        self.writes.pacers.insert(account.id, free_at);
+        if enrollment.step_index == 0 || !planted(Bug::FollowUpWithoutPace) {
+            self.writes.pacers.insert(account.id, free_at);
+        }
         self.limits_reached(enrollment, account, limits);
         let n = i64::from(!planted(Bug::NothingReserved));
         let reserved = uses(limits, world.now, n);
