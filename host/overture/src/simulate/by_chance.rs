@@ -140,6 +140,7 @@ impl Chance {
             } else {
                 0
             },
+            shared_people: self.between(0, 30),
             personas: personas.collect(),
         }
     }

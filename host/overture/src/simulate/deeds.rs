@@ -28,6 +28,9 @@ use super::{
     scenario::Fault,
 };
 
+/// What a falsified counter says at least, beyond what it should.
+pub const FAR_TOO_MUCH: i64 = 10_000;
+
 /// What a text begins with that can't be rendered.
 const BROKEN: &str = "{{ 1 | divided_by: 0 }}";
 
@@ -292,7 +295,6 @@ pub const fn counts_mails(cap: Cap) -> bool {
 
 /// Counts what never was under a cap: far more than any limit.
 async fn falsify(env: &Env, at: &Whose, cap: Cap) -> Result<Option<Fault>, Error> {
-    const FAR_TOO_MUCH: i64 = 10_000;
     let workspaces = people::list_workspaces(&mut env.db.reader()).await?;
     let workspace = workspaces.into_iter().find(|one| one.id == at.ws);
     let mailbox = mailboxes::get(env, at.ws, at.mailbox).await?;

@@ -10,6 +10,7 @@
 //! | `by_chance` | scenarios by chance |
 //! | `happenings`, `deeds` | people who pause and edit; crashes, outages, wrong counters |
 //! | `crash` | the death of the process at a commit or an effect |
+//! | `counters` | what the counters of caps say meanwhile |
 //! | `check` | the rules, held against what happened |
 //! | `own` | a workspace's own campaign, before it runs |
 //! | `coverage` | what a run must have shown |
@@ -20,6 +21,7 @@
 
 mod by_chance;
 mod check;
+mod counters;
 mod coverage;
 mod crash;
 mod deeds;
@@ -207,7 +209,11 @@ async fn set_up(env: &Env, scenario: &Scenario, seed: u64, log: &outside::Shared
             }
             placed.mailboxes.push((connected.account.id, address));
         }
+        let mut before: Vec<String> = Vec::new();
         for (c, campaign) in workspace.campaigns.iter().enumerate() {
+            let shared = |_: &String| rng.below(100) < campaign.shared_people;
+            let shared = std::mem::take(&mut before).into_iter().filter(shared);
+            let shared = shared.collect();
             let mut csv = String::from("email,first name,company\n");
             for n in 0..campaign.people {
                 let persona = scenario::persona(campaign, &rng);
@@ -215,10 +221,9 @@ async fn set_up(env: &Env, scenario: &Scenario, seed: u64, log: &outside::Shared
                     true => String::new(),
                     false => format!("Company {n}"),
                 };
-                csv.push_str(&format!(
-                    "{persona}.w{w}c{c}n{n}@d{}.example,Person {n},{company}\n",
-                    n % 11
-                ));
+                let email = format!("{persona}.w{w}c{c}n{n}@d{}.example", n % 11);
+                csv.push_str(&format!("{email},Person {n},{company}\n"));
+                before.push(email);
             }
             let options = imports::Options {
                 file_name: "people.csv".to_owned(),
@@ -230,6 +235,8 @@ async fn set_up(env: &Env, scenario: &Scenario, seed: u64, log: &outside::Shared
             let id = launch(env, &placed, campaign, start, &format!("w{w}c{c}")).await?;
             let who = campaigns::Enroll {
                 list_ids: import.list_id.into_iter().collect(),
+                emails: shared,
+                also_active_elsewhere: true,
                 ..campaigns::Enroll::default()
             };
             campaigns::enroll(env, ws, id, &who, &Actor::Cli).await?;
@@ -284,7 +291,7 @@ async fn launch(
             _ => String::new(),
         },
         body_html: format!(
-            "<p>mark-of-step-{n}</p><p>{{Hello|Hi}} {{{{firstName}}}}, a word on {{{{company}}}}.</p>"
+            "<p>mark-of-step-{n}-of-{name}</p><p>{{Hello|Hi}} {{{{firstName}}}}, a word on {{{{company}}}}.</p>"
         ),
         delay_minutes: (n > 0).then_some(i64::from(campaign.delay_days) * 1_440),
         ..campaigns::StepIn::default()
@@ -334,6 +341,8 @@ async fn report(
     {
         let log = outside::lock(&world.log);
         evidence.delivered.clone_from(&log.delivered);
+        evidence.tried.clone_from(&log.tried);
+        evidence.counters.clone_from(&log.counters);
         evidence.limits.clone_from(&log.limits);
         evidence.mended.clone_from(&log.mended);
         evidence.twice.clone_from(&log.twice);

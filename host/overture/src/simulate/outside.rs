@@ -18,6 +18,7 @@ use overture_plugin_host::{
 };
 
 use super::{
+    counters::Counter,
     crash,
     scenario::{Fault, Faults, Preset},
 };
@@ -25,9 +26,9 @@ use super::{
 /// A mailbox in which nothing was is looked into again after that time.
 const SEEN_WITHIN: Duration = Duration::from_secs(3 * 3_600);
 
-/// A mail that the outside world took.
+/// A mail that came to the outside world.
 #[derive(Clone, Debug)]
-pub struct Delivered {
+pub struct Submitted {
     pub at: Timestamp,
     pub from: String,
     pub to: String,
@@ -37,7 +38,13 @@ pub struct Delivered {
 /// What happened outside.
 #[derive(Debug, Default)]
 pub struct Log {
-    pub delivered: Vec<Delivered>,
+    /// Mails that were to be sent, in that order, whatever became of them.
+    pub tried: Vec<Submitted>,
+    /// Mails that were taken.
+    pub delivered: Vec<Submitted>,
+    /// What counters of caps said, and when they were looked at last.
+    pub counters: Vec<Counter>,
+    pub looked_at: Timestamp,
     /// Daily limits of campaigns that were moved: when, and to what.
     pub limits: Vec<(Timestamp, CampaignId, i64)>,
     /// When texts of campaigns were mended.
@@ -52,8 +59,8 @@ pub struct Log {
     pub locked: BTreeSet<String>,
     /// How often each fault occurred.
     pub faults: BTreeMap<Fault, u64>,
-    /// How often each mail was tried, by its Message-ID.
-    tries: BTreeMap<String, u64>,
+    /// How often each mail was tried, by its Message-ID, and when it was so last.
+    tries: BTreeMap<String, (u64, Timestamp)>,
     syncs: u64,
     /// The cursor before the last one of each mailbox.
     cursors: BTreeMap<String, Option<String>>,
@@ -63,6 +70,12 @@ impl Log {
     /// One more of a fault.
     pub fn count(&mut self, fault: Fault) {
         *self.faults.entry(fault).or_default() += 1;
+    }
+
+    /// Whether a mail of this Message-ID was to be sent since then.
+    pub fn was_tried(&self, message_id: &str, since: Timestamp) -> bool {
+        let tries = self.tries.get(message_id);
+        tries.is_some_and(|(_, last)| *last >= since)
     }
 }
 
@@ -146,6 +159,15 @@ impl Outside {
         reversed
     }
 
+    fn submitted(&self, mail: &Outgoing) -> Submitted {
+        Submitted {
+            at: self.clock.now(),
+            from: mail.envelope.sender.clone(),
+            to: mail.envelope.recipient.clone(),
+            bytes: Arc::clone(&mail.bytes),
+        }
+    }
+
     async fn deliver(
         &self,
         ws: WorkspaceId,
@@ -153,12 +175,7 @@ impl Outside {
         session: Arc<dyn MailSession>,
         mail: Outgoing,
     ) -> SendOutcome {
-        let delivered = Delivered {
-            at: self.clock.now(),
-            from: mail.envelope.sender.clone(),
-            to: mail.envelope.recipient.clone(),
-            bytes: Arc::clone(&mail.bytes),
-        };
+        let delivered = self.submitted(&mail);
         let sent = self.inner.send(ws, provider, session, mail);
         let outcome = crash::outside(sent).await;
         // One that the address refuses is answered, and never lies in a mailbox.
@@ -254,12 +271,15 @@ impl MailProviders for Outside {
         crash::at_effect().await;
         let fate = {
             let mut log = lock(&self.log);
+            log.tried.push(self.submitted(&mail));
+            let (nth, last) = log.tries.entry(mail.message_id.clone()).or_default();
+            *nth += 1;
+            *last = self.clock.now();
+            let nth = *nth;
             if log.locked.contains(&mail.envelope.sender) {
                 return answer(Err(refused()));
             }
-            let nth = log.tries.entry(mail.message_id.clone()).or_default();
-            *nth += 1;
-            let fate = self.fate(&mail.message_id, *nth);
+            let fate = self.fate(&mail.message_id, nth);
             if let Some(fault) = fate.fault() {
                 log.count(fault);
             }

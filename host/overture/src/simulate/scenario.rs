@@ -83,6 +83,9 @@ pub struct Campaign {
     /// How many of a hundred people have no company, which the mails name.
     #[serde(default)]
     pub without_company: u64,
+    /// How many of a hundred people of the campaign before are in this one as well (SEQ-7).
+    #[serde(default)]
+    pub shared_people: u64,
     /// How many of a hundred people each persona of the sandbox has; the rest is silent.
     #[serde(default)]
     pub personas: std::collections::BTreeMap<String, u32>,

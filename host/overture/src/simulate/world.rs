@@ -10,7 +10,7 @@ use overture_domain::{
 use overture_engine::{Due, Env, Part, UnderWay, leases, parts, sends::Journal};
 
 use super::{
-    crash,
+    counters, crash,
     happenings::{Happenings, Then},
     outside::{self, Outside, Shared},
     scenario::{Faults, Preset},
@@ -132,6 +132,7 @@ impl World {
         let mut hosts = Hosts::of(Part::ALL, envs.len(), seed);
         loop {
             let next = hosts.settle(envs).await?;
+            counters::look(env, &self.log).await?;
             let next = [next, happenings.next()].into_iter().flatten().min();
             let next = next.filter(|at| *at < end).unwrap_or(end);
             self.clock.advance_to(next);

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
-use overture_domain::{enrollments::EnrollmentState, events::EventKind, people::Audit};
+use jiff::civil::date;
+use overture_domain::{
+    CampaignId, Timestamp, enrollments::EnrollmentState, events::EventKind, people::Audit,
+};
 
-use super::{Checked, DAY, written};
+use super::{Checked, DAY, written, zone};
+use crate::simulate::{deeds, outside::Submitted};
 
 impl Checked<'_, '_> {
     /// SEQ-3, SUP-1: nothing after a reply, a hard bounce or an unsubscribe was known.
@@ -33,7 +37,8 @@ impl Checked<'_, '_> {
         }
     }
 
-    /// SUP-1: nothing to whom the workspace suppresses, in any campaign, whether it knew them or not.
+    /// SUP-1: nothing to whom the workspace suppresses, in any campaign, whether it knew them or not;
+    /// among them is whoever unsubscribes or complains.
     pub(super) fn nothing_to_the_suppressed(&mut self) {
         let mut suppressed = HashMap::new();
         for event in &self.of.events {
@@ -42,6 +47,28 @@ impl Checked<'_, '_> {
             {
                 suppressed.entry(email).or_insert(at);
             }
+        }
+        let mut broken = Vec::new();
+        let asked = [EventKind::EmailUnsubscribed, EventKind::EmailComplained];
+        for event in self
+            .of
+            .events
+            .iter()
+            .filter(|one| asked.contains(&one.kind))
+        {
+            let mut of = self.of.enrollments.iter();
+            let of = of.find(|(enrollment, _)| Some(enrollment.id) == event.enrollment_id);
+            let email = of.map_or("", |(_, email)| email);
+            let at = written(event).unwrap_or(event.occurred_at);
+            if (suppressed.get(email)).is_none_or(|since| self.before(at, *since)) {
+                broken.push(format!(
+                    "{} of {email} at {at} suppresses nobody",
+                    event.kind
+                ));
+            }
+        }
+        for what in broken {
+            self.found.add("SUP-1", what);
         }
         for mail in &self.mails {
             let since = suppressed.get(mail.taken.to.as_str());
@@ -142,6 +169,51 @@ impl Checked<'_, '_> {
                 let state = enrollment.state;
                 broken.push(format!(
                     "{email} got {taken} mails and {told} were told; it is {state}"
+                ));
+            }
+        }
+        for what in broken {
+            self.found.add("SAFE-5", what);
+        }
+    }
+
+    /// SAFE-5: no counter says more than was tried that day, or is to be tried. One that was
+    /// falsified does until it is set right.
+    pub(super) fn counters_believable(&mut self) {
+        let mut broken = Vec::new();
+        for counter in &self.evidence.counters {
+            if counter.used >= deeds::FAR_TOO_MUCH / 2 {
+                continue;
+            }
+            let subject = &counter.subject;
+            let mut mailboxes = self.of.mailboxes.iter();
+            let mut campaigns = self.of.campaigns.iter();
+            let mailbox = mailboxes.find(|one| one.id.to_string() == *subject);
+            let campaign = campaigns.find(|(one, ..)| one.id.to_string() == *subject);
+            let name = match (mailbox, campaign) {
+                (Some(mailbox), _) => &mailbox.time_zone,
+                (_, Some((campaign, ..))) => &campaign.time_zone,
+                _ => continue,
+            };
+            let zone = zone(name);
+            let day = |at: Timestamp| zone.to_datetime(at.to_jiff()).date();
+            let today = day(counter.at);
+            let since = today.since(date(1970, 1, 1)).map(|span| span.get_days());
+            if since.is_ok_and(|days| i64::from(days) != counter.day) {
+                continue;
+            }
+            let of = |mail: &Submitted, id: CampaignId| match mailbox {
+                Some(mailbox) => mail.from == mailbox.address,
+                None => campaign.is_some_and(|(one, ..)| one.id == id),
+            };
+            let tried = (self.tried.iter())
+                .take_while(|(place, ..)| *place < counter.tried)
+                .filter(|(_, mail, id)| of(mail, *id) && day(mail.at) == today);
+            let most = tried.count() + counter.untried;
+            if counter.used > most as i64 {
+                broken.push(format!(
+                    "{} of {subject} is {} at {}, and {most} mails were tried that day",
+                    counter.cap, counter.used, counter.at
                 ));
             }
         }

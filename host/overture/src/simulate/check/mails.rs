@@ -150,6 +150,41 @@ impl Checked<'_, '_> {
         }
     }
 
+    /// CAP-1: a day between mails of different campaigns that one person gets, and three of a day.
+    pub(super) fn at_a_distance(&mut self) {
+        let mut by_person: BTreeMap<&str, Vec<&Mail<'_>>> = BTreeMap::new();
+        for mail in &self.mails {
+            by_person.entry(&mail.taken.to).or_default().push(mail);
+        }
+        let mut broken = Vec::new();
+        for (to, mut mails) in by_person {
+            mails.sort_by_key(|mail| mail.taken.at);
+            for (place, mail) in mails.iter().enumerate() {
+                let at = mail.taken.at;
+                let near = mails[..place].iter().find(|one| {
+                    let came_back = self.told(&[EventKind::EmailSoftBounced], one.enrollment.id);
+                    one.enrollment.campaign_id != mail.enrollment.campaign_id
+                        && one.taken.at + DAY > at
+                        && !self.at_once(one.taken.at, at)
+                        && !came_back
+                            .iter()
+                            .any(|back| (one.taken.at..=at).contains(back))
+                });
+                if let Some(one) = near {
+                    let first = one.taken.at;
+                    broken.push(format!(
+                        "{to} got mails of two campaigns at {first} and {at}"
+                    ));
+                }
+            }
+            let times: Vec<_> = mails.iter().map(|mail| mail.taken.at).collect();
+            broken.extend(days(&times, &TimeZone::UTC, |_| 3).map(|day| format!("{to}: {day}")));
+        }
+        for what in broken {
+            self.found.add("CAP-1", what);
+        }
+    }
+
     /// SEQ-3, SEQ-4: steps in their order, after their delays, in one thread.
     pub(super) fn in_order(&mut self) {
         let mut by_person: BTreeMap<EnrollmentId, Vec<&Mail<'_>>> = BTreeMap::new();
@@ -208,6 +243,33 @@ impl Checked<'_, '_> {
                                 "step {} to {to} answers {answers:?}, none of its thread",
                                 mail.step
                             ),
+                        ));
+                    }
+                    let header = |mail: &Mail<'_>, name| mail.headers.get(name).cloned();
+                    let references = header(mail, "references").unwrap_or_default();
+                    let referred: Vec<_> = references.split_whitespace().collect();
+                    let named = |step: u32| {
+                        let mut of = seen.iter().filter(|one| one.step == step);
+                        of.any(|one| {
+                            let id = one.headers.get("message-id");
+                            id.is_some_and(|id| referred.contains(&id.trim()))
+                        })
+                    };
+                    if mail.step > last.step && !(0..mail.step).all(named) {
+                        broken.push((
+                            "SEQ-4",
+                            format!(
+                                "step {} to {to} refers to `{references}`, not to all before it",
+                                mail.step
+                            ),
+                        ));
+                    }
+                    let subject = header(mail, "subject").unwrap_or_default();
+                    let first = header(seen[0], "subject").unwrap_or_default();
+                    if mail.step > 0 && subject != format!("Re: {first}") {
+                        broken.push((
+                            "SEQ-4",
+                            format!("step {} to {to} is called `{subject}`", mail.step),
                         ));
                     }
                 } else if mail.step != 0 {

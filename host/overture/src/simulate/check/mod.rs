@@ -15,7 +15,11 @@ mod mails;
 mod tests;
 mod told;
 
-use std::{collections::HashMap, fmt::Display, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Display,
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
@@ -27,7 +31,7 @@ use overture_domain::{
     people::Audit,
 };
 
-use super::{outside::Delivered, sink::Request};
+use super::{counters::Counter, outside::Submitted, sink::Request};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -54,7 +58,12 @@ pub struct Ended {
 #[derive(Debug, Default)]
 pub struct Evidence {
     pub workspaces: Vec<Ended>,
-    pub delivered: Vec<Delivered>,
+    /// Mails that were taken.
+    pub delivered: Vec<Submitted>,
+    /// Mails that were to be sent, in that order.
+    pub tried: Vec<Submitted>,
+    /// What counters of caps said meanwhile.
+    pub counters: Vec<Counter>,
     /// Daily limits of campaigns that were moved.
     pub limits: Vec<(Timestamp, CampaignId, i64)>,
     /// When texts of campaigns were mended.
@@ -79,7 +88,7 @@ pub struct Broken {
 
 /// A mail that was taken, with whose and which it is.
 struct Mail<'a> {
-    taken: &'a Delivered,
+    taken: &'a Submitted,
     headers: HashMap<String, String>,
     enrollment: &'a Enrollment,
     /// By the mark in its text, from 0.
@@ -112,22 +121,35 @@ struct Checked<'a, 'b> {
     evidence: &'a Evidence,
     of: &'a Ended,
     mails: Vec<Mail<'a>>,
+    /// Those of its mails that were to be sent, by their places among all, with their campaigns.
+    tried: Vec<(usize, &'a Submitted, CampaignId)>,
     found: &'b mut Found,
 }
 
 impl<'a, 'b> Checked<'a, 'b> {
     fn new(evidence: &'a Evidence, of: &'a Ended, found: &'b mut Found) -> Self {
-        let by_address: HashMap<&str, &Enrollment> = (of.enrollments.iter())
-            .map(|(enrollment, email)| (email.as_str(), enrollment))
+        let campaigns: HashMap<&str, CampaignId> = (of.campaigns.iter())
+            .map(|(campaign, ..)| (campaign.name.as_str(), campaign.id))
             .collect();
+        let enrolled: HashMap<(CampaignId, &str), &Enrollment> = (of.enrollments.iter())
+            .map(|(enrollment, email)| ((enrollment.campaign_id, email.as_str()), enrollment))
+            .collect();
+        let people: HashSet<&str> = enrolled.keys().map(|(_, email)| *email).collect();
         let mut mails = Vec::new();
         for taken in &evidence.delivered {
-            let Some(enrollment) = by_address.get(taken.to.as_str()) else {
+            let text = String::from_utf8_lossy(&taken.bytes);
+            let Some((step, name)) = mark(&text) else {
+                if people.contains(taken.to.as_str()) {
+                    found.add("SAFE-3", format!("a mail to {} is of no step", taken.to));
+                }
                 continue;
             };
-            let text = String::from_utf8_lossy(&taken.bytes);
-            let Some(step) = mark(&text) else {
-                found.add("SAFE-3", format!("a mail to {} is of no step", taken.to));
+            let Some(campaign) = campaigns.get(name) else {
+                continue;
+            };
+            let Some(enrollment) = enrolled.get(&(*campaign, taken.to.as_str())) else {
+                let what = format!("{} is not in {name} and was written to", taken.to);
+                found.add("SAFE-3", what);
                 continue;
             };
             mails.push(Mail {
@@ -137,10 +159,17 @@ impl<'a, 'b> Checked<'a, 'b> {
                 step,
             });
         }
+        let tried = evidence.tried.iter().enumerate();
+        let tried = tried.filter_map(|(place, mail)| {
+            let text = String::from_utf8_lossy(&mail.bytes);
+            let campaign = campaigns.get(mark(&text)?.1)?;
+            Some((place, mail, *campaign))
+        });
         Self {
             evidence,
             of,
             mails,
+            tried: tried.collect(),
             found,
         }
     }
@@ -150,6 +179,7 @@ impl<'a, 'b> Checked<'a, 'b> {
         self.in_windows();
         self.at_a_pace();
         self.under_caps();
+        self.at_a_distance();
         self.in_order();
         self.nothing_after_the_end();
         self.with_the_ways_out();
@@ -160,6 +190,7 @@ impl<'a, 'b> Checked<'a, 'b> {
         self.events_told();
         self.audited();
         self.counted();
+        self.counters_believable();
         self.alive();
     }
 
@@ -259,12 +290,10 @@ fn headers(text: &str) -> HashMap<String, String> {
         .collect()
 }
 
-/// The step that a mail's text is marked with.
-fn mark(text: &str) -> Option<u32> {
-    let at = text.find("mark-of-step-")? + "mark-of-step-".len();
-    let digits: String = text[at..]
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    digits.parse().ok()
+/// The step that a mail's text is marked with, and the name of its campaign.
+fn mark(text: &str) -> Option<(u32, &str)> {
+    let (_, mark) = text.split_once("mark-of-step-")?;
+    let (step, rest) = mark.split_once("-of-")?;
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric());
+    Some((step.parse().ok()?, &rest[..end.unwrap_or(rest.len())]))
 }

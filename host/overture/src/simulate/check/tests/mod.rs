@@ -5,9 +5,12 @@ mod story;
 
 use std::time::Duration;
 
-use overture_domain::{campaigns::CampaignStatus, enrollments::EnrollmentState, events::EventKind};
+use overture_domain::{
+    Timestamp, campaigns::CampaignStatus, caps::Cap, enrollments::EnrollmentState,
+    events::EventKind,
+};
 
-use super::check;
+use super::{Counter, check};
 use story::{Story, at};
 
 /// The rules that a story breaks.
@@ -81,13 +84,12 @@ fn seq_3_in_order_and_not_after_the_end() {
         story.edit(0, "mark-of-step-0", "mark-of-step-1");
         story.edit(2, "mark-of-step-1", "mark-of-step-0");
     });
-    for kind in [
-        EventKind::ReplyReceived,
-        EventKind::EmailBounced,
-        EventKind::EmailUnsubscribed,
-        EventKind::EmailComplained,
-    ] {
+    for kind in [EventKind::ReplyReceived, EventKind::EmailBounced] {
         breaks("SEQ-3", |story| story.event(kind, 0, at(3, 0)));
+    }
+    for kind in [EventKind::EmailUnsubscribed, EventKind::EmailComplained] {
+        let asked = rules(|story| story.event(kind, 0, at(3, 0)));
+        assert_eq!(asked, ["SEQ-3", "SUP-1"]);
     }
     breaks("SEQ-3", |story| {
         let stopped = &mut story.of().enrollments[0].0;
@@ -99,6 +101,21 @@ fn seq_3_in_order_and_not_after_the_end() {
 #[test]
 fn seq_4_in_one_thread() {
     breaks("SEQ-4", |story| story.edit(2, "In-Reply-To", "X-None"));
+    breaks("SEQ-4", |story| story.edit(2, "References", "X-None"));
+    breaks("SEQ-4", |story| story.edit(2, "Subject: Re: ", "Subject: "));
+    // All of the thread, not its last mail alone.
+    let third = |referred: &str| {
+        rules(|story| {
+            let campaign = story.of().campaigns[0].0.id;
+            story.evidence.steps.insert(campaign, 3);
+            for who in 0..2 {
+                story.mail(who, 2, at(49, 10 * who as u64));
+            }
+            story.edit(4, "References: <m0.0> <m0.1>", referred);
+        })
+    };
+    assert_eq!(third("References: <m0.0> <m0.1>"), [""; 0]);
+    assert_eq!(third("References: <m0.1>"), ["SEQ-4"]);
     breaks("SEQ-4", |story| {
         story.evidence.delivered[2].from = "other@example.com".to_owned();
     });
@@ -116,6 +133,54 @@ fn seq_11_while_the_campaign_runs() {
 fn sup_1_nothing_to_the_suppressed() {
     let suppressed = EventKind::ProspectSuppressed;
     breaks("SUP-1", |story| story.event(suppressed, 0, at(3, 0)));
+    // Whoever unsubscribes after the last mail is suppressed as well.
+    let unsubscribed = |suppresses: bool| {
+        rules(|story| {
+            story.event(EventKind::EmailUnsubscribed, 0, at(30, 0));
+            if !suppresses {
+                story.of().events.retain(|event| event.kind != suppressed);
+                story.of().requests.remove(1);
+            }
+        })
+    };
+    assert_eq!(unsubscribed(true), [""; 0]);
+    assert_eq!(unsubscribed(false), ["SUP-1"]);
+}
+
+/// A second campaign writes to the first person.
+fn from_another_campaign(story: &mut Story, when: Timestamp) -> Vec<&'static str> {
+    let mut autumn = story.of().campaigns[0].clone();
+    autumn.0.id = story.id();
+    autumn.0.name = "Autumn".to_owned();
+    let campaign = autumn.0.id;
+    story.of().campaigns.push(autumn);
+    story.status_of(campaign, at(0, 0), "running");
+    story.audit(&campaign.to_string(), None, "running");
+    let who = story.person(EnrollmentState::Active);
+    let (enrollment, email) = &mut story.of().enrollments[who];
+    enrollment.campaign_id = campaign;
+    *email = "p0@example.com".to_owned();
+    story.mail(who, 0, when);
+    let last = story.evidence.delivered.len() - 1;
+    story.edit(last, "-of-Spring", "-of-Autumn");
+    check(&story.evidence).iter().map(|one| one.rule).collect()
+}
+
+#[test]
+fn cap_1_campaigns_keep_a_day_between_their_mails_to_a_person() {
+    let second = |when| from_another_campaign(&mut Story::honest(), when);
+    assert_eq!(second(at(49, 0)), [""; 0]);
+    assert_eq!(second(at(48, 59)), ["CAP-1"]);
+}
+
+#[test]
+fn safe_3_a_mail_goes_to_people_of_its_campaign() {
+    let mut story = Story::honest();
+    from_another_campaign(&mut story, at(49, 0));
+    let last = story.of().enrollments.len() - 1;
+    story.of().enrollments[last].1 = "p9@example.com".to_owned();
+    let broken = check(&story.evidence);
+    assert!(broken.iter().any(|one| one.rule == "SAFE-3"), "{broken:?}");
 }
 
 #[test]
@@ -233,6 +298,37 @@ fn safe_5_what_went_out_was_told_and_nothing_else() {
 }
 
 #[test]
+fn safe_5_a_counter_says_what_was_tried() {
+    // Two mails went out on Monday.
+    let says = |used: i64, day: i64, untried: usize| {
+        rules(|story| {
+            let (mailbox, campaign) = (story.of().mailboxes[0].id, story.of().campaigns[0].0.id);
+            for (cap, subject) in [
+                (Cap::MailboxDaily, mailbox.to_string()),
+                (Cap::CampaignDaily, campaign.to_string()),
+            ] {
+                story.evidence.counters.push(Counter {
+                    at: at(3, 0),
+                    cap,
+                    subject,
+                    day,
+                    used,
+                    tried: 2,
+                    untried,
+                });
+            }
+        })
+    };
+    const MONDAY: i64 = 20_514;
+    assert_eq!(says(2, MONDAY, 0), [""; 0]);
+    assert_eq!(says(3, MONDAY, 1), [""; 0]);
+    assert_eq!(says(3, MONDAY, 0), ["SAFE-5"]);
+    // Of yesterday nothing is asked, and what was falsified is set right later.
+    assert_eq!(says(3, MONDAY - 1, 0), [""; 0]);
+    assert_eq!(says(10_002, MONDAY, 0), [""; 0]);
+}
+
+#[test]
 fn api_7_a_request_is_signed() {
     breaks("API-7", |story| story.of().requests[0].signed = false);
 }
@@ -300,7 +396,7 @@ fn a_clock_put_back_hides_its_own_span_alone() {
     };
     let minutes = |n: u64| Duration::from_secs(60 * n);
     assert_eq!(ended(minutes(30)), [""; 0]);
-    assert_eq!(ended(minutes(10)), ["SEQ-3"]);
+    assert_eq!(ended(minutes(10)), ["SEQ-3", "SUP-1"]);
     // Put back again while it shows that span anew.
     let put_back_twice = rules(|story| {
         story.event(EventKind::EmailUnsubscribed, 0, at(24, 50));

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use overture_domain::{
-    Id, Timestamp, WorkspaceId,
+    CampaignId, Id, Timestamp, WorkspaceId,
     accounts::{Account, AccountStatus, Channel},
     campaigns::{Campaign, CampaignKind, CampaignStatus, Rotation, Window},
     enrollments::{Enrollment, EnrollmentState},
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::simulate::{
     check::{Ended, Evidence},
-    outside::Delivered,
+    outside::Submitted,
     sink::{EVENTS, Request},
 };
 
@@ -103,16 +103,22 @@ impl Story {
         let from = self.of().mailboxes[0].address.clone();
         let to = self.of().enrollments[who].1.clone();
         let mut text = format!("Message-ID: <m{who}.{step}>\r\nList-Unsubscribe: <mailto:out>\r\n");
+        let re = if step > 0 { "Re: " } else { "" };
+        text.push_str(&format!("Subject: {re}A question\r\n"));
         if step > 0 {
+            let before: Vec<_> = (0..step).map(|n| format!("<m{who}.{n}>")).collect();
             text.push_str(&format!("In-Reply-To: <m{who}.{}>\r\n", step - 1));
+            text.push_str(&format!("References: {}\r\n", before.join(" ")));
         }
-        text.push_str(&format!("\r\n<p>mark-of-step-{step}</p>"));
-        self.evidence.delivered.push(Delivered {
+        text.push_str(&format!("\r\n<p>mark-of-step-{step}-of-Spring</p>"));
+        let mail = Submitted {
             at,
             from,
             to,
             bytes: Arc::from(text.into_bytes()),
-        });
+        };
+        self.evidence.tried.push(mail.clone());
+        self.evidence.delivered.push(mail);
         self.event(EventKind::EmailSent, who, at);
     }
 
@@ -123,8 +129,14 @@ impl Story {
         mail.bytes = Arc::from(text.into_bytes());
     }
 
-    /// Something was told of a person.
+    /// Something was told of a person, and what follows from it.
     pub fn event(&mut self, kind: EventKind, who: usize, at: Timestamp) {
+        if matches!(
+            kind,
+            EventKind::EmailUnsubscribed | EventKind::EmailComplained
+        ) {
+            self.event(EventKind::ProspectSuppressed, who, at);
+        }
         let (enrollment, email) = self.of().enrollments[who].clone();
         let event = Event {
             campaign_id: Some(enrollment.campaign_id),
@@ -138,8 +150,13 @@ impl Story {
 
     /// The campaign got a status.
     pub fn status(&mut self, at: Timestamp, to: &str) {
+        let campaign = self.of().campaigns[0].0.id;
+        self.status_of(campaign, at, to);
+    }
+
+    pub fn status_of(&mut self, campaign: CampaignId, at: Timestamp, to: &str) {
         let event = Event {
-            campaign_id: Some(self.of().campaigns[0].0.id),
+            campaign_id: Some(campaign),
             ..event(
                 EventKind::CampaignStatusChanged,
                 at,
