@@ -378,15 +378,18 @@ pub async fn leave_pools(
     Ok(left)
 }
 
-/// The longest minutes between sends among the running campaigns that share each account (SCH-4).
+/// The longest minutes between sends among the running campaigns that share each account: those that
+/// have it in their pools, and those whose follow-ups wait for it (SCH-4, SEQ-4).
 pub async fn list_paces(
     on: &mut impl Read,
     ws: WorkspaceId,
     accounts: &[AccountId],
 ) -> Result<Vec<(AccountId, i64)>> {
     query(sql!(
-        "SELECT a.account_id, MAX(c.minutes_between_sends) AS n FROM campaign_accounts a JOIN campaigns c ON c.id = a.campaign_id
-         WHERE a.workspace_id = $1 AND a.active AND c.status = 'running' AND a.account_id {among $2}
+        "SELECT a.account_id, MAX(c.minutes_between_sends) AS n FROM (
+             SELECT account_id, campaign_id FROM campaign_accounts WHERE workspace_id = $1 AND active AND account_id {among $2}
+             UNION SELECT account_id, campaign_id FROM lanes WHERE workspace_id = $1 AND account_id {among $2}) a
+         JOIN campaigns c ON c.id = a.campaign_id WHERE c.status = 'running'
          GROUP BY a.account_id"
     ))
     .bind(ws)

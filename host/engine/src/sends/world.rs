@@ -10,7 +10,7 @@ use overture_domain::{
     AccountId, ActionId, AttemptId, CampaignId, EnrollmentId, ProspectId, Timestamp, VariantId,
     WorkspaceId,
     accounts::{Account, AccountStatus, Channel},
-    campaigns::{Campaign, PoolAccount, Step, StepKind},
+    campaigns::{Campaign, CampaignStatus, PoolAccount, Step, StepKind},
     caps::{Cap, Limit, Usage},
     enrollments::{Action, ActionState, Enrollment, Job},
     people::Workspace,
@@ -150,8 +150,26 @@ impl World {
             enrollments: by(enrollments, |enrollment| enrollment.id),
             room: HashMap::new(),
         };
+        world.share_paces();
         world.room = world.all_room();
         Ok(world)
+    }
+
+    /// A follow-up goes from its mailbox also where the campaign has that in its pool no more; they
+    /// share it all the same (SCH-4).
+    fn share_paces(&mut self) {
+        let shared: Vec<_> = (self.enrollments.values())
+            .filter_map(|enrollment| {
+                let campaign = self.campaigns.get(&enrollment.campaign_id)?;
+                let runs = campaign.status == CampaignStatus::Running;
+                let account = self.sticky(enrollment).filter(|_| runs)?;
+                Some((account.id, campaign.minutes_between_sends))
+            })
+            .collect();
+        for (account, minutes) in shared {
+            let pace = self.paces.entry(account).or_default();
+            *pace = minutes.max(*pace);
+        }
     }
 
     fn all_room(&self) -> HashMap<(CampaignId, AccountId, Sort), Vec<Limit>> {
