@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::tz::TimeZone;
 use overture_domain::{
-    AccountId, ActionId, CampaignId, EnrollmentId, JobId, Timestamp, VariantId,
+    AccountId, ActionId, CampaignId, EnrollmentId, JobId, ProspectId, Timestamp, VariantId,
     accounts::{Account, AccountStatus, Channel},
     campaigns::{Campaign, CampaignStatus, Step},
     caps::{Limit, Usage},
@@ -81,6 +81,8 @@ struct Batch<'a> {
     /// The others that a decision looked at.
     assumed: HashMap<String, Limit>,
     rooms: HashMap<Lane, Room<'a>>,
+    /// Whom a mail goes to now, and from which campaigns.
+    written_to: HashMap<ProspectId, Vec<CampaignId>>,
     templates: Templates,
     writes: Writes<'a>,
 }
@@ -116,6 +118,7 @@ impl<'a> Batch<'a> {
             known,
             assumed: HashMap::new(),
             rooms: HashMap::new(),
+            written_to: HashMap::new(),
             templates: Templates::default(),
             writes: Writes::new(env, world),
         }
@@ -370,6 +373,10 @@ impl<'a> Batch<'a> {
             Err(Held(state, reason)) => return Fate::Park(state, reason),
         };
         let free_at = self.slots.take(slot, limits, &*self.env.rng);
+        if step.channel == Channel::Mail {
+            let by = self.written_to.entry(prospect.id).or_default();
+            by.push(campaign.id);
+        }
         if enrollment.step_index == 0 || !planted(Bug::FollowUpWithoutPace) {
             self.writes.pacers.insert(account.id, free_at);
         }

@@ -11,7 +11,7 @@ use overture_engine::{
     campaigns::{self, CampaignIn, CampaignPatch, Enroll, StepIn},
     leases, mailboxes,
     mailboxes::MailboxChange,
-    sends,
+    prospects, sends,
 };
 use overture_store::on_both;
 use overture_testkit::{MONDAY, Outreach};
@@ -233,6 +233,57 @@ on_both! {
         let times = times(&world).await;
         assert_eq!(times.len(), 2);
         assert!(times[1].since(times[0]) >= DAY, "{times:?}");
+    }
+
+    // CAP-1: also where both would write at the same moment, from a mailbox each.
+    async fn campaigns_of_one_moment_write_to_a_prospect_a_day_apart(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mut lacking = world.prospect("p@d.test");
+        lacking.company = String::new();
+        let people = world.write_prospects(&[lacking]).await;
+        for address in ["ada@sender.test", "bob@sender.test"] {
+            let mailbox = world.mailbox(address).await;
+            let mut given = CampaignIn { minutes_between_sends: Some(0), ..campaign_in(&[&mailbox]) };
+            given.steps[0].body_html = "Hi {{company}}".into();
+            let campaign = world.create(&given).await;
+            let who = Enroll { prospect_ids: people.clone(), also_active_elsewhere: true, ..Enroll::default() };
+            campaigns::enroll(world.env(), world.ws, campaign, &who, &Actor::Cli).await.unwrap();
+            world.start(campaign).await;
+        }
+        // Both wait for the company, and then for the next morning.
+        world.run_until(monday(20, 0)).await;
+        assert_eq!(world.post.taken().len(), 0);
+        let fields = prospects::Fields { company: Some("Example".into()), ..prospects::Fields::default() };
+        prospects::update(world.env(), world.ws, people[0], fields).await.unwrap();
+        world.run_until(monday(20, 0) + DAY).await;
+        assert_eq!(world.post.taken().len(), 1);
+        world.run_until(monday(20, 0) + DAY * 2).await;
+        let times = times(&world).await;
+        assert_eq!(times.len(), 2);
+        assert!(times[1].since(times[0]) >= DAY, "{times:?}");
+    }
+
+    // SCH-4, SEQ-4: follow-ups go from their mailbox at the campaign's pace, also where it isn't in the
+    // pool any more, beside a campaign that is faster.
+    async fn a_mailbox_keeps_the_pace_of_campaigns_that_it_has_left(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let (ada, bob) = (world.mailbox("ada@sender.test").await, world.mailbox("bob@sender.test").await);
+        let people = world.prospects(5).await;
+        let mut slow = CampaignIn { minutes_between_sends: Some(20), ..campaign_in(&[&ada]) };
+        slow.steps.push(StepIn { body_html: "And?".into(), delay_minutes: Some(600), ..StepIn::default() });
+        let slow = world.create(&slow).await;
+        world.enroll(slow, &people[..4]).await;
+        world.start(slow).await;
+        world.run_until(monday(17, 0)).await;
+        let patch = CampaignPatch { mailbox_ids: Some(vec![bob.id]), ..CampaignPatch::default() };
+        campaigns::update(world.env(), world.ws, slow, &patch, &Actor::Cli).await.unwrap();
+        let fast = world.create(&CampaignIn { minutes_between_sends: Some(1), ..campaign_in(&[&ada]) }).await;
+        world.enroll(fast, &people[4..]).await;
+        world.start(fast).await;
+        world.run_until(monday(20, 0) + DAY).await;
+        let times = times(&world).await;
+        assert_eq!(times.len(), 9);
+        assert!(times.windows(2).all(|pair| pair[1].since(pair[0]) > Duration::from_secs(20 * 60)), "{times:?}");
     }
 
     // CAP-2, SCH-7: hosts that work at the same time can't overshoot, and send nothing twice.

@@ -6,7 +6,8 @@ use super::{
     Batch,
 };
 use overture_domain::{
-    AccountId,
+    AccountId, Timestamp,
+    accounts::Channel,
     caps::{Cap, Limit, Usage},
     enrollments::{Enrollment, Lane},
     prospects::Prospect,
@@ -23,7 +24,7 @@ impl Batch<'_> {
         account: AccountId,
     ) -> Option<(Slot, Vec<Limit>)> {
         let world = self.world;
-        let other_campaign_at = world.other_campaign_at(enrollment);
+        let other_campaign_at = self.other_campaign_at(enrollment);
         let places = self
             .rooms
             .get(lane)
@@ -66,6 +67,20 @@ impl Batch<'_> {
         let place = candidates.find(|place| place.account == slot.account);
         let limits = place.map_or_else(Vec::new, |place| place.limits.to_vec());
         Some((slot, limits))
+    }
+
+    /// The last mail of another campaign to the prospect, where the next step is one as well: one that
+    /// goes now, or one from before (CAP-1).
+    fn other_campaign_at(&self, enrollment: &Enrollment) -> Option<Timestamp> {
+        let mails = self.world.kind(enrollment).channel() == Channel::Mail;
+        let now = self.written_to.get(&enrollment.prospect_id).filter(|by| {
+            let others = by.iter().filter(|id| **id != enrollment.campaign_id);
+            mails && others.count() > 0
+        });
+        match now {
+            Some(_) => Some(self.world.now),
+            None => self.world.other_campaign_at(enrollment),
+        }
     }
 
     /// Notes of which pairs of domains it is assumed that no mail went between them.
