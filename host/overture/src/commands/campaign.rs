@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{fmt::Display, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -99,6 +99,13 @@ async fn forecast(client: &Client, id: &str) -> Result<()> {
     Ok(())
 }
 
+/// A day of a campaign: how many mails, and what keeps more back.
+pub fn print_day(date: impl Display, sends: impl Display, binding: &str) {
+    say(format_args!("  {date}  {sends:>6}  {binding}")
+        .to_string()
+        .trim_end());
+}
+
 /// A campaign's days, and when it is through.
 pub fn print_calendar(found: &Value) {
     for day in found["days"].as_array().into_iter().flatten() {
@@ -106,8 +113,7 @@ pub fn print_calendar(found: &Value) {
             "nothing" => "",
             binding => binding,
         };
-        let (date, sends) = (text(&day["date"]), &day["sends"]);
-        say(format_args!("{date}  {sends:>6}  {binding}"));
+        print_day(text(&day["date"]), &day["sends"], binding);
     }
     match (found["finishesOn"].as_str(), found["mailsLeft"].as_i64()) {
         (Some(date), _) => say(format_args!("Through on {date}.")),

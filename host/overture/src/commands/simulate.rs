@@ -7,7 +7,10 @@ use overture_domain::CampaignId;
 use overture_domain::planted::{Bug, plant};
 use serde_json::json;
 
-use super::{campaign, note, say};
+use super::{
+    campaign::{print_calendar, print_day},
+    note, say,
+};
 use crate::{
     config::Config,
     simulate::{Report, Scenario, calendar, run, scratch},
@@ -55,7 +58,7 @@ pub fn simulate(options: &Options, config: Option<&Config>) -> Result<()> {
         let found = calendar(config, id, options.seed)?;
         match options.json {
             true => say(found),
-            false => campaign::print_calendar(&found),
+            false => print_calendar(&found),
         }
         return Ok(());
     }
@@ -117,14 +120,34 @@ fn print(report: &Report) {
         "seed {}: {} days, {} people, {} mails, events {}",
         report.seed, report.days, report.people, report.mails, report.digest
     ));
+    for campaign in &report.campaigns {
+        let people: Vec<_> = (campaign.people.iter())
+            .map(|(state, n)| format!("{state} {n}"))
+            .collect();
+        let (name, status, people) = (&campaign.name, campaign.status, people.join(", "));
+        say(format_args!(
+            "{name} is {status}, {} mails: {people}",
+            campaign.sends
+        ));
+        for day in &campaign.days {
+            let limits: Vec<_> = day.limits.iter().map(String::as_str).collect();
+            print_day(day.date, day.sends, &limits.join(", "));
+        }
+    }
+    say("Occurred:");
     let all = report.coverage.0.iter();
     let all = all.map(|(what, counts)| (*what, counts));
     for (what, counts) in [("events", &report.events)].into_iter().chain(all) {
         let seen = counts.iter().filter(|(_, n)| **n > 0);
         let list: Vec<_> = seen.map(|(name, n)| format!("{name} {n}")).collect();
-        say(format_args!("  {what}: {}", list.join(", ")));
+        if !list.is_empty() {
+            say(format_args!("  {what}: {}", list.join(", ")));
+        }
     }
     for broken in &report.broken {
-        note(format_args!("  BROKEN {}: {}", broken.rule, broken.what));
+        note(format_args!("BROKEN {}: {}", broken.rule, broken.what));
+    }
+    if report.broken.is_empty() {
+        say("No rule was broken.");
     }
 }

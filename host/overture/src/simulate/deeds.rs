@@ -20,7 +20,9 @@ use overture_engine::{
     prospects::{self, Fields},
     suppressions,
 };
-use overture_store::{Slice, accounts, caps, people, prospects as stored};
+use overture_store::{
+    Slice, accounts, campaigns as stored_campaigns, caps, people, prospects as stored,
+};
 
 use super::{
     coverage,
@@ -221,7 +223,8 @@ async fn edit_texts(env: &Env, at: &Whose, edit: impl Fn(&str) -> String) -> Res
     Ok(())
 }
 
-/// The same address is connected again and joins the campaigns that it left (MB-5).
+/// The same address is connected again and joins the campaigns that it left (MB-5), as far as they take
+/// it. A process that dies meanwhile finds it connected.
 async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
     let on = &mut env.db.reader();
     let former = accounts::find_deleted(on, at.ws, Channel::Mail, &at.address).await?;
@@ -234,17 +237,30 @@ async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
         time_zone: former.map(|former| former.time_zone),
         ..mailboxes::NewMailbox::default()
     };
-    let connected = mailboxes::connect(env, at.ws, new, &Actor::Cli).await?;
-    for (campaign, _) in connected.left {
-        let found = campaigns::get(env, at.ws, campaign).await?;
-        let pool = found.pool.iter().map(|account| account.account_id);
+    match mailboxes::connect(env, at.ws, new, &Actor::Cli).await {
+        Ok(_) | Err(Error::Conflict(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let mut fault = None;
+    let (filter, all) = (stored_campaigns::Filter::default(), Slice::first(i64::MAX));
+    for campaign in campaigns::list(env, at.ws, &filter, &all).await? {
+        let found = campaigns::get(env, at.ws, campaign.id).await?;
+        let mut pool: Vec<AccountId> = Vec::new();
+        pool.extend(found.pool.iter().map(|account| account.account_id));
+        if pool.contains(&at.mailbox) {
+            continue;
+        }
+        pool.push(at.mailbox);
         let patch = CampaignPatch {
-            mailbox_ids: Some(pool.chain([connected.account.id]).collect()),
+            mailbox_ids: Some(pool),
             ..CampaignPatch::default()
         };
-        campaigns::update(env, at.ws, campaign, &patch, &Actor::Cli).await?;
+        let joined = campaigns::update(env, at.ws, campaign.id, &patch, &Actor::Cli).await;
+        if joined.is_ok() {
+            fault = Some(Fault::MailboxReturned);
+        }
     }
-    Ok(Some(Fault::MailboxReturned))
+    Ok(fault)
 }
 
 async fn everybody(env: &Env, at: &Whose) -> Result<Vec<Prospect>, Error> {

@@ -13,6 +13,7 @@
 //! | `counters` | what the counters of caps say meanwhile |
 //! | `check` | the rules, held against what happened |
 //! | `own` | a workspace's own campaign, before it runs |
+//! | `outcomes` | what became of each campaign, day by day |
 //! | `coverage` | what a run must have shown |
 //!
 //! One thing happens at a time, and all chance comes from the seed: the same seed gives the same
@@ -26,6 +27,7 @@ mod coverage;
 mod crash;
 mod deeds;
 mod happenings;
+mod outcomes;
 mod outside;
 mod own;
 mod scenario;
@@ -55,6 +57,7 @@ use tempfile::TempDir;
 use check::{Ended, Evidence};
 use coverage::Coverage;
 use happenings::Happenings;
+use outcomes::Outcome;
 use world::{Cast, Placed, World};
 
 pub use check::Broken;
@@ -72,6 +75,7 @@ pub struct Report {
     pub people: usize,
     /// Mails that the outside world took.
     pub mails: usize,
+    pub campaigns: Vec<Outcome>,
     /// How often each event was told.
     pub events: BTreeMap<String, u64>,
     /// How often each cap, state, transition and fault occurred.
@@ -379,6 +383,7 @@ async fn report(
             .map(|ws| ws.enrollments.len())
             .sum(),
         mails: evidence.delivered.len(),
+        campaigns: evidence.workspaces.iter().flat_map(Outcome::of).collect(),
         events: told,
         coverage,
         broken,
