@@ -34,6 +34,39 @@ async fn no_rule_is_broken_and_a_seed_comes_again() {
     }
 }
 
+// The example of host/docs/SIMULATE.md, as it is written.
+#[tokio::test]
+async fn a_scenario_tells_how_its_campaigns_went() {
+    let page = include_str!("../../host/docs/SIMULATE.md");
+    let example = page.split("```toml\n").nth(1).expect("an example");
+    let (example, _) = example.split_once("```").expect("it ends");
+    let given = Installation::bare(driven_binary());
+    std::fs::write(given.path("spring.toml"), example).expect("a file can be written");
+    let file = given.path("spring.toml");
+    let file = file.to_str().expect("UTF-8");
+    let ran = given.run(&["simulate", file]).await;
+    let said = ran.success();
+    assert!(said.contains("w0c0 is running, "), "{said}");
+    assert!(
+        said.contains("  2026-03-02      40  campaign_limit"),
+        "{said}"
+    );
+    assert!(said.contains("No rule was broken."), "{said}");
+
+    let ran = given.run(&["simulate", "--json", file]).await;
+    let report: Value = serde_json::from_str(ran.success()).expect("one JSON object");
+    let campaign = &report["campaigns"][0];
+    let days = campaign["days"].as_array().expect("days");
+    let sends: i64 = days.iter().filter_map(|day| day["sends"].as_i64()).sum();
+    assert_eq!(campaign["sends"], sends);
+    assert_eq!(campaign["sends"], report["events"]["email.sent"]);
+    let people = campaign["people"].as_object().expect("counts").values();
+    assert_eq!(people.filter_map(Value::as_i64).sum::<i64>(), 150);
+    for day in days {
+        assert!(day["sends"].as_i64().is_some_and(|n| n <= 40), "{day}");
+    }
+}
+
 #[tokio::test]
 async fn a_scenario_that_is_none_is_refused() {
     let given = Installation::bare(driven_binary());

@@ -383,7 +383,9 @@ async fn report(
             .map(|ws| ws.enrollments.len())
             .sum(),
         mails: evidence.delivered.len(),
-        campaigns: evidence.workspaces.iter().flat_map(Outcome::of).collect(),
+        campaigns: (evidence.workspaces.iter())
+            .flat_map(|ended| Outcome::of(ended, &evidence.limits))
+            .collect(),
         events: told,
         coverage,
         broken,

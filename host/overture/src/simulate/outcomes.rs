@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{civil::Date, tz::TimeZone};
 use overture_domain::{
+    CampaignId, Timestamp,
     campaigns::{Campaign, CampaignStatus},
     enrollments::EnrollmentState,
     events::{Event, EventKind},
+    forecast::Binding,
     windows,
 };
 use serde::Serialize;
@@ -31,20 +33,28 @@ pub struct Outcome {
 pub struct Day {
     pub date: Date,
     pub sends: usize,
-    /// The limits that one of its mails reached (CAP-4).
+    /// The limits that one of its mails reached (CAP-4), and `campaign_limit` where it was its own.
     pub limits: BTreeSet<String>,
 }
 
 impl Outcome {
-    /// Of all campaigns of a workspace.
-    pub fn of(ended: &Ended) -> Vec<Self> {
+    /// Of all campaigns of a workspace. `moved`: when their daily limits became another.
+    pub fn of(ended: &Ended, moved: &[(Timestamp, CampaignId, i64)]) -> Vec<Self> {
         let campaigns = ended.campaigns.iter();
         campaigns
-            .map(|(campaign, ..)| Self::of_one(campaign, ended))
+            .map(|(campaign, _, first)| {
+                let moved = moved.iter().filter(|(_, id, _)| *id == campaign.id);
+                let moved: Vec<_> = moved.map(|(at, _, limit)| (*at, *limit)).collect();
+                let limit = |at: Timestamp| {
+                    let before = moved.iter().rfind(|(since, _)| *since <= at);
+                    before.map_or(*first, |(_, limit)| *limit)
+                };
+                Self::of_one(campaign, ended, limit)
+            })
             .collect()
     }
 
-    fn of_one(campaign: &Campaign, ended: &Ended) -> Self {
+    fn of_one(campaign: &Campaign, ended: &Ended, limit: impl Fn(Timestamp) -> i64) -> Self {
         let mut people = BTreeMap::new();
         for (enrollment, _) in &ended.enrollments {
             if enrollment.campaign_id == campaign.id {
@@ -62,7 +72,13 @@ impl Outcome {
                 limits: BTreeSet::new(),
             };
             match event.kind {
-                EventKind::EmailSent => days.entry(date).or_insert_with(day).sends += 1,
+                EventKind::EmailSent => {
+                    let day = days.entry(date).or_insert_with(day);
+                    day.sends += 1;
+                    if day.sends as i64 >= limit(event.occurred_at) {
+                        day.limits.insert(Binding::CampaignLimit.to_string());
+                    }
+                }
                 EventKind::LimitHit => {
                     let limit = event.data["limitType"].as_str().unwrap_or_default();
                     let day = days.entry(date).or_insert_with(day);
