@@ -168,6 +168,7 @@ impl Chance {
             crashes: self.between(8, 20) as u32,
             crashes_while_sending: 0,
             outages: self.times(2),
+            storms: self.times(4),
             clock_jumps: self.times(3),
             clock_put_back: self.times(2),
             pauses: self.times(3),

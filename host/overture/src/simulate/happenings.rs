@@ -10,7 +10,7 @@ use overture_engine::{Env, Part};
 use super::{
     crash::{self, Place},
     deeds::{self, Deed, Whose},
-    outside::{self, Shared},
+    outside::{self, Shared, Storm},
     scenario::{Fault, Scenario},
     world::Cast,
 };
@@ -24,6 +24,8 @@ enum Happening {
     Crash(Place, Option<Part>),
     /// The process is gone until then.
     Outage(Timestamp),
+    /// The provider refuses everything until then.
+    Storm(Storm),
     /// The clock shows that moment at once.
     Jump(Timestamp),
     /// The clock is put back by so much.
@@ -103,7 +105,8 @@ impl Happenings {
             }
             // It happens again where the process dies meanwhile.
             let counted = match &what {
-                Happening::Crash(..) => None,
+                // It is counted by the sends that meet it.
+                Happening::Crash(..) | Happening::Storm(_) => None,
                 Happening::Outage(_) => Some(Fault::Outage),
                 Happening::Jump(_) => Some(Fault::ClockJumped),
                 Happening::Back(_) => Some(Fault::ClockPutBack),
@@ -116,6 +119,7 @@ impl Happenings {
             match what {
                 Happening::Crash(place, part) => crash::arm(place, part),
                 Happening::Outage(until) => return Ok(Then::Anew(until)),
+                Happening::Storm(storm) => outside::lock(&self.log).storm = Some(storm),
                 Happening::Jump(to) => return Ok(Then::From(to)),
                 Happening::Back(by) => return Ok(Then::Back(by)),
                 Happening::Deed(_) => {}
@@ -179,6 +183,15 @@ impl Lots<'_> {
         for _ in 0..faults.outages {
             let at = self.moment();
             all.add(at, Happening::Outage(at + self.hours(36)));
+        }
+        for _ in 0..faults.storms {
+            let at = self.moment();
+            let fault = match self.rng.below(2) {
+                0 => Fault::TemporaryStorm,
+                _ => Fault::PolicyStorm,
+            };
+            let until = at + self.hours(8);
+            all.add(at, Happening::Storm(Storm { until, fault }));
         }
         for _ in 0..faults.clock_jumps {
             let at = self.moment();

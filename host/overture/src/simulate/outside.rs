@@ -35,6 +35,13 @@ pub struct Submitted {
     pub bytes: Arc<[u8]>,
 }
 
+/// The provider refuses everything until then: as one of the two faults of storms says.
+#[derive(Clone, Copy, Debug)]
+pub struct Storm {
+    pub until: Timestamp,
+    pub fault: Fault,
+}
+
 /// What happened outside.
 #[derive(Debug, Default)]
 pub struct Log {
@@ -57,6 +64,8 @@ pub struct Log {
     pub deaths: BTreeMap<String, u64>,
     /// Mailboxes whose password is another than the host's.
     pub locked: BTreeSet<String>,
+    /// The last time that the provider refused everything.
+    pub storm: Option<Storm>,
     /// How often each fault occurred.
     pub faults: BTreeMap<Fault, u64>,
     /// How often each mail was tried, by its Message-ID, and when it was so last.
@@ -102,6 +111,7 @@ pub struct Outside {
 enum Fate {
     Taken,
     Refused,
+    Blocked,
     Quota,
     AnswerLost,
     MailLost,
@@ -116,6 +126,7 @@ impl Fate {
         match self {
             Self::Taken => None,
             Self::Refused => Some(Fault::Refused),
+            Self::Blocked => Some(Fault::PolicyStorm),
             Self::Quota => Some(Fault::Quota),
             Self::AnswerLost => Some(Fault::AnswerLost),
             Self::MailLost => Some(Fault::MailLost),
@@ -279,8 +290,15 @@ impl MailProviders for Outside {
             if log.locked.contains(&mail.envelope.sender) {
                 return answer(Err(refused()));
             }
-            let fate = self.fate(&mail.message_id, nth);
-            if let Some(fault) = fate.fault() {
+            let now = self.clock.now();
+            let storm = log.storm.filter(|storm| now < storm.until);
+            let fate = match storm.map(|storm| storm.fault) {
+                None => self.fate(&mail.message_id, nth),
+                Some(Fault::PolicyStorm) => Fate::Blocked,
+                Some(_) => Fate::Refused,
+            };
+            let fault = storm.map(|storm| storm.fault).or_else(|| fate.fault());
+            if let Some(fault) = fault {
                 log.count(fault);
             }
             fate
@@ -293,6 +311,7 @@ impl MailProviders for Outside {
         let outcome = match fate {
             Fate::Taken => self.deliver(ws, provider, session, mail).await,
             Fate::Refused => answer(Err(Problem::Temporary("try again later".to_owned()))),
+            Fate::Blocked => answer(Err(Problem::PolicyRejected(reply(550, "5.7.1 blocked")))),
             Fate::Quota => answer(Err(Problem::RateLimited(reply(450, "slow down")))),
             Fate::AnswerLost => {
                 self.deliver(ws, provider, session, mail).await;

@@ -96,6 +96,8 @@ names! {
     Fault {
         Refused = "refused",
         Quota = "quota",
+        TemporaryStorm = "temporary_storm",
+        PolicyStorm = "policy_storm",
         AnswerLost = "answer_lost",
         MailLost = "mail_lost",
         PluginTrapped = "plugin_trapped",
@@ -168,6 +170,9 @@ pub struct Faults {
     pub crashes_while_sending: u32,
     /// Times that the process dies and begins anew hours later.
     pub outages: u32,
+    /// Times that the provider refuses everything for hours, now for a while (4xx) and now for policy
+    /// (5xx).
+    pub storms: u32,
     /// Times that the clock jumps ahead by minutes or hours.
     pub clock_jumps: u32,
     /// Times that the clock is put back by minutes or an hour and a half.
