@@ -240,7 +240,11 @@ impl Checked<'_, '_> {
                 broken.push(("SAFE-2", format!("{email} failed: {}", enrollment.reason)));
             }
             let runs = campaign.status == overture_domain::campaigns::CampaignStatus::Running;
-            let late = (enrollment.next_action_at).is_none_or(|at| self.lived_since(at) > DAY);
+            let runs_since = self.running(campaign.id).last().map(|(from, _)| *from);
+            let late = (enrollment.next_action_at).is_none_or(|at| {
+                let since = runs_since.map_or(at, |from| at.max(from));
+                self.lived_since(since) > DAY
+            });
             if runs && state.is_open() && late {
                 let next = enrollment.next_action_at;
                 broken.push((

@@ -243,6 +243,17 @@ fn sch_11_nobody_stands_still() {
         let who = story.person(EnrollmentState::Active);
         story.of().enrollments[who].0.next_action_at = Some(at(50, 0));
     });
+    // Nor is anybody late while the campaign is paused.
+    let resumed = |hours: u64| {
+        rules(move |story| {
+            story.status(at(49, 0), "paused");
+            story.status(at(hours, 0), "running");
+            let who = story.person(EnrollmentState::Active);
+            story.of().enrollments[who].0.next_action_at = Some(at(50, 0));
+        })
+    };
+    assert_eq!(resumed(230), [""; 0]);
+    assert_eq!(resumed(215), ["SCH-11"]);
     let gone_for = |hours: u64| {
         rules(move |story| {
             let who = story.person(EnrollmentState::Active);
