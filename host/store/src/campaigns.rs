@@ -388,8 +388,8 @@ pub async fn list_paces(
     query(sql!(
         "SELECT a.account_id, MAX(c.minutes_between_sends) AS n FROM (
              SELECT account_id, campaign_id FROM campaign_accounts WHERE workspace_id = $1 AND active AND account_id {among $2}
-             UNION SELECT account_id, campaign_id FROM lanes WHERE workspace_id = $1 AND account_id {among $2}) a
-         JOIN campaigns c ON c.id = a.campaign_id WHERE c.status = 'running'
+             UNION ALL SELECT account_id, campaign_id FROM lanes WHERE {also workspace_id = $1} AND account_id {among $2}) a
+         CROSS JOIN campaigns c WHERE c.id = a.campaign_id AND {also c.status = 'running'}
          GROUP BY a.account_id"
     ))
     .bind(ws)

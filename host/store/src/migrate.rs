@@ -43,6 +43,7 @@ migrations! {
     20 "0020_people";
     21 "0021_jobs_by_subject";
     22 "0022_bytewise";
+    23 "0023_lanes_by_account";
 }
 
 /// How far a database is.
