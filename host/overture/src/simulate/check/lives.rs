@@ -1,6 +1,6 @@
 //! What became of people, campaigns and mailboxes: their ends, their audit, what was told of them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use jiff::civil::date;
 use overture_domain::{
@@ -9,6 +9,10 @@ use overture_domain::{
 
 use super::{Checked, DAY, written, zone};
 use crate::simulate::{deeds, outside::Submitted};
+
+/// Within which time of a process's life counters are counted anew; simulations do that every four
+/// hours.
+const COUNTED_WITHIN: Duration = Duration::from_secs(6 * 3_600);
 
 impl Checked<'_, '_> {
     /// SEQ-3, SUP-1: nothing after a reply, a hard bounce or an unsubscribe was known.
@@ -177,10 +181,11 @@ impl Checked<'_, '_> {
         }
     }
 
-    /// SAFE-5: no counter says more than was tried that day, or is to be tried. One that was
-    /// falsified does until it is set right.
+    /// SAFE-5: no counter says more than was tried that day, or is to be tried, for longer than it
+    /// takes until it is counted anew. One that was falsified is left out.
     pub(super) fn counters_believable(&mut self) {
         let mut broken = Vec::new();
+        let mut too_much_since = HashMap::new();
         for counter in &self.evidence.counters {
             if counter.used >= deeds::FAR_TOO_MUCH / 2 {
                 continue;
@@ -210,7 +215,13 @@ impl Checked<'_, '_> {
                 .take_while(|(place, ..)| *place < counter.tried)
                 .filter(|(_, mail, id)| of(mail, *id) && day(mail.at) == today);
             let most = tried.count() + counter.untried;
-            if counter.used > most as i64 {
+            let key = (counter.cap, subject, counter.day);
+            if counter.used <= most as i64 {
+                too_much_since.remove(&key);
+                continue;
+            }
+            let since = *too_much_since.entry(key).or_insert(counter.at);
+            if self.lived_since(since) >= self.lived_since(counter.at) + COUNTED_WITHIN {
                 broken.push(format!(
                     "{} of {subject} is {} at {}, and {most} mails were tried that day",
                     counter.cap, counter.used, counter.at

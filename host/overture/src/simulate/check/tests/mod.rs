@@ -311,15 +311,17 @@ fn safe_5_what_went_out_was_told_and_nothing_else() {
 #[test]
 fn safe_5_a_counter_says_what_was_tried() {
     // Two mails went out on Monday.
-    let says = |used: i64, day: i64, untried: usize| {
-        rules(|story| {
-            let (mailbox, campaign) = (story.of().mailboxes[0].id, story.of().campaigns[0].0.id);
+    const MONDAY: i64 = 20_514;
+    let says = |used: i64, day: i64, untried: usize, hours: &[u64]| {
+        let (mut story, at) = (Story::honest(), hours.iter().map(|hour| at(*hour, 0)));
+        let (mailbox, campaign) = (story.of().mailboxes[0].id, story.of().campaigns[0].0.id);
+        for at in at {
             for (cap, subject) in [
                 (Cap::MailboxDaily, mailbox.to_string()),
                 (Cap::CampaignDaily, campaign.to_string()),
             ] {
                 story.evidence.counters.push(Counter {
-                    at: at(3, 0),
+                    at,
                     cap,
                     subject,
                     day,
@@ -328,15 +330,18 @@ fn safe_5_a_counter_says_what_was_tried() {
                     untried,
                 });
             }
-        })
+        }
+        check(&story.evidence).len()
     };
-    const MONDAY: i64 = 20_514;
-    assert_eq!(says(2, MONDAY, 0), [""; 0]);
-    assert_eq!(says(3, MONDAY, 1), [""; 0]);
-    assert_eq!(says(3, MONDAY, 0), ["SAFE-5"]);
+    let day = [3, 6, 9];
+    assert_eq!(says(2, MONDAY, 0, &day), 0);
+    assert_eq!(says(3, MONDAY, 1, &day), 0);
+    assert_eq!(says(3, MONDAY, 0, &day), 2);
+    // It is counted anew every few hours.
+    assert_eq!(says(3, MONDAY, 0, &day[..2]), 0);
     // Of yesterday nothing is asked, and what was falsified is set right later.
-    assert_eq!(says(3, MONDAY - 1, 0), [""; 0]);
-    assert_eq!(says(10_002, MONDAY, 0), [""; 0]);
+    assert_eq!(says(3, MONDAY - 1, 0, &day), 0);
+    assert_eq!(says(10_002, MONDAY, 0, &day), 0);
 }
 
 #[test]
