@@ -1,7 +1,7 @@
 //! Deleting a mailbox keeps everything that it did (MB-5).
 
 use overture_domain::{AccountId, WorkspaceId, accounts::AccountStatus, people::Actor};
-use overture_store::{accounts as store, enrollments};
+use overture_store::{accounts as store, accounts::StatusChange, enrollments};
 
 use crate::{Env, Error, Part, Result};
 
@@ -16,8 +16,20 @@ pub async fn delete(env: &Env, ws: WorkspaceId, id: AccountId, actor: &Actor) ->
     let account = get(env, ws, id).await?;
     let now = env.now();
     let mut tx = env.db.begin().await?;
-    let to = AccountStatus::Disconnected;
-    status::set_in(&mut tx, env, &account, to, "deleted by hand", actor).await?;
+    let (to, reason) = (AccountStatus::Disconnected, "deleted by hand");
+    let changed = status::set_in(&mut tx, env, &account, to, reason, actor).await?;
+    if !changed && account.status == to {
+        // The audit has it all the same.
+        let row = StatusChange {
+            audit_id: env.id(),
+            from: Some(to),
+            to,
+            reason: reason.to_owned(),
+            actor: actor.to_string(),
+            at: now,
+        };
+        store::set_status(&mut tx, ws, id, &row).await?;
+    }
     enrollments::leave_account(&mut tx, ws, id, now).await?;
     if !store::delete(&mut tx, ws, id, now).await? {
         return Err(Error::NotFound("mailbox"));

@@ -9,7 +9,7 @@ use overture_engine::{
     mailboxes::{self, MailboxChange, NewMailbox},
     unsubscribe,
 };
-use overture_store::{enrollments, messages, on_both};
+use overture_store::{audit, enrollments, messages, on_both};
 use overture_testkit::Outreach;
 
 use super::{DAY, HOUR, all_are, header};
@@ -167,6 +167,22 @@ on_both! {
         all_are(&world, campaign, EnrollmentState::Completed).await;
         let new = NewMailbox { address: "eve@other.test".into(), ..again };
         assert_eq!(mailboxes::connect(env, ws, new, &Actor::Cli).await.unwrap().left, []);
+    }
+
+    // SAFE-4, MB-5: the audit says who deleted a mailbox also where it was disconnected before.
+    async fn the_audit_has_the_deletion_of_a_disconnected_mailbox(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let (env, ws) = (world.env(), world.ws);
+        let mut tx = env.db.begin().await.unwrap();
+        let (to, by) = (AccountStatus::Disconnected, Actor::Engine("MB-3"));
+        mailboxes::status::set_in(&mut tx, env, &mailbox, to, "535 no", &by).await.unwrap();
+        tx.commit().await.unwrap();
+        mailboxes::delete(env, ws, mailbox.id, &Actor::Cli).await.unwrap();
+        let rows = audit::list(&mut env.db.reader(), ws, &mailbox.id.to_string()).await.unwrap();
+        let last = rows.last().unwrap();
+        assert_eq!((last.from_status.as_deref(), last.to_status.as_str()), (Some("disconnected"), "disconnected"));
+        assert_eq!((last.reason.as_str(), last.actor.as_str()), ("deleted by hand", "cli"));
     }
 
     // CAP-2: a mailbox that is deleted and connected again on the same day has no second quota.
