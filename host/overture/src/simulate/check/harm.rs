@@ -43,10 +43,8 @@ impl Checked<'_, '_> {
     pub(super) fn after_too_much_came_back(&mut self) {
         for (campaign, ..) in &self.of.campaigns {
             let id = campaign.id;
-            let rests = self.rests(id);
-            for (from, to) in &rests {
-                let by_itself = self.became(id, "running").any(|at| at == *to);
-                if by_itself && *from + DAY > *to {
+            for (from, to) in self.rests(id) {
+                if from + DAY > to {
                     let what = format!("{} rested from {from} to {to} alone", campaign.name);
                     self.found.add("SAF-1", what);
                 }
@@ -143,14 +141,15 @@ impl Checked<'_, '_> {
         changes.map(|event| event.occurred_at)
     }
 
-    /// The spans over which a campaign rested.
+    /// The spans over which a campaign rested, and after which it ran.
     fn rests(&self, id: CampaignId) -> Vec<(Timestamp, Timestamp)> {
         let mut spans = Vec::new();
         let mut since = None;
         for event in self.of.events.iter().filter(|event| {
             event.campaign_id == Some(id) && event.kind == EventKind::CampaignStatusChanged
         }) {
-            spans.extend(since.take().map(|from| (from, event.occurred_at)));
+            let ran = since.take().filter(|_| event.data["toStatus"] == "running");
+            spans.extend(ran.map(|from| (from, event.occurred_at)));
             if event.data["toStatus"] == "cooldown" {
                 since = Some(event.occurred_at);
             }

@@ -214,6 +214,17 @@ fn saf_1_a_campaign_in_trouble_rests_a_day() {
     });
 }
 
+// Whoever resumes it after the shield has paused it does so at once.
+#[test]
+fn saf_1_a_person_may_end_a_rest_that_the_shield_took_over() {
+    let resumed = |story: &mut Story| {
+        for status in ["cooldown", "paused", "running"] {
+            story.status(at(30, 0), status);
+        }
+    };
+    assert_eq!(rules(resumed), [""; 0]);
+}
+
 #[test]
 fn saf_2_a_workspace_in_trouble_waits_for_a_person() {
     let bounced = EventKind::EmailBounced;
