@@ -73,14 +73,12 @@ impl Batch<'_> {
     /// goes now, or one from before (CAP-1).
     fn other_campaign_at(&self, enrollment: &Enrollment) -> Option<Timestamp> {
         let mails = self.world.kind(enrollment).channel() == Channel::Mail;
-        let now = self.written_to.get(&enrollment.prospect_id).filter(|by| {
-            let others = by.iter().filter(|id| **id != enrollment.campaign_id);
-            mails && others.count() > 0
-        });
-        match now {
-            Some(_) => Some(self.world.now),
-            None => self.world.other_campaign_at(enrollment),
+        let by = self.written_to.get(&enrollment.prospect_id);
+        let by_another = by.is_some_and(|by| by.iter().any(|id| *id != enrollment.campaign_id));
+        if mails && by_another {
+            return Some(self.world.now);
         }
+        self.world.other_campaign_at(enrollment)
     }
 
     /// Notes of which pairs of domains it is assumed that no mail went between them.
