@@ -78,16 +78,22 @@ pub enum Deed {
 pub async fn act(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>> {
     match done(env, deed, log).await {
         Ok(fault) => Ok(fault),
-        Err(
-            Error::InvalidStatus { .. }
+        Err(error) if is_refusal(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the engine refuses something for the state in which things are.
+const fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidStatus { .. }
             | Error::NotFound(_)
             | Error::Conflict(_)
             | Error::UnusableMailboxes { .. }
             | Error::EndDateExpired
-            | Error::Invalid(_),
-        ) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+            | Error::Invalid(_)
+    )
 }
 
 async fn done(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>, Error> {
@@ -245,8 +251,8 @@ async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
     let (filter, all) = (stored_campaigns::Filter::default(), Slice::first(i64::MAX));
     for campaign in campaigns::list(env, at.ws, &filter, &all).await? {
         let found = campaigns::get(env, at.ws, campaign.id).await?;
-        let mut pool: Vec<AccountId> = Vec::new();
-        pool.extend(found.pool.iter().map(|account| account.account_id));
+        let pool = found.pool.iter().map(|account| account.account_id);
+        let mut pool: Vec<AccountId> = pool.collect();
         if pool.contains(&at.mailbox) {
             continue;
         }
@@ -255,9 +261,10 @@ async fn returned(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {
             mailbox_ids: Some(pool),
             ..CampaignPatch::default()
         };
-        let joined = campaigns::update(env, at.ws, campaign.id, &patch, &Actor::Cli).await;
-        if joined.is_ok() {
-            fault = Some(Fault::MailboxReturned);
+        match campaigns::update(env, at.ws, campaign.id, &patch, &Actor::Cli).await {
+            Ok(_) => fault = Some(Fault::MailboxReturned),
+            Err(error) if is_refusal(&error) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(fault)

@@ -72,6 +72,7 @@ use sink::Sink;
 pub struct Report {
     pub seed: u64,
     pub days: u32,
+    /// Who stands in two campaigns counts twice.
     pub people: usize,
     /// Mails that the outside world took.
     pub mails: usize,
