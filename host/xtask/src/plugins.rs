@@ -223,17 +223,19 @@ mod tests {
 
     /// A workspace in a temporary folder with one module, and `cp`-like packer that counts its runs.
     fn packing(folder: &Path) -> (Workspace, Packing) {
-        use std::os::unix::fs::PermissionsExt;
         let workspace = Workspace {
             root: folder.to_owned(),
         };
         let at = |name: &str| folder.join(name);
-        fs::write(
-            at("packer"),
-            "#!/bin/sh\ncat \"$1\" \"$2\" > \"$3\"\necho >> \"$0.runs\"\n",
-        )
-        .expect("w");
-        fs::set_permissions(at("packer"), fs::Permissions::from_mode(0o755)).expect("executable");
+        let script = "#!/bin/sh\ncat \"$1\" \"$2\" > \"$3\"\necho >> \"$0.runs\"\n";
+        fs::write(at("script"), script).expect("written");
+        // Copied by another process: were it written by this one, a child that another test starts
+        // meanwhile could hold it open, and nobody runs a file that is open for writing.
+        let install = Command::new("install")
+            .args(["-m", "755"])
+            .args([at("script"), at("packer")])
+            .status();
+        assert!(install.expect("coreutils").success());
         fs::write(at("core.wasm"), "core ").expect("written");
         fs::write(at("plugin.toml"), "manifest").expect("written");
         let packing = Packing {

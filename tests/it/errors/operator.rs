@@ -1,6 +1,6 @@
 //! What goes wrong for whoever runs the program: configuration, database, machine, keys, backups.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use overture_testkit::{
     Dialect, TestDatabase,
@@ -111,7 +111,12 @@ pub(super) async fn machine(table: &mut Table, world: &mut World) {
     // As somebody else than the owner of the folder.
     let installation = plain();
     let program = installation.path("overture");
-    fs::copy(driven_binary(), &program).expect("there is room");
+    // By another process: a child that another test starts meanwhile could hold a copy of ours open,
+    // and nobody runs a file that is open for writing.
+    let copied = Command::new("cp")
+        .args([&driven_binary(), &program])
+        .status();
+    assert!(copied.expect("coreutils").success());
     fs::create_dir(installation.path("data")).expect("it is ours");
     for path in [installation.path(""), installation.path("data"), program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("it is ours");
