@@ -199,6 +199,16 @@ pub async fn find(on: &mut impl Read, ws: WorkspaceId, id: AccountId) -> Result<
         .await
 }
 
+/// One account, locked until the transaction ends: for a change of what it was.
+pub async fn lock(tx: &mut Tx, ws: WorkspaceId, id: AccountId) -> Result<Option<Account>> {
+    query(sql!(COLUMNS))
+        .push_bind(" AND workspace_id = ", ws)
+        .push_bind(" AND id = ", id)
+        .push(" {for_update}")
+        .optional(tx)
+        .await
+}
+
 /// The account of an address.
 pub async fn find_by_address(
     on: &mut impl Read,

@@ -1,11 +1,15 @@
 //! Deleting a mailbox keeps everything that it did (MB-5).
 
-use overture_domain::{AccountId, WorkspaceId, accounts::AccountStatus, people::Actor};
+use overture_domain::{
+    AccountId, WorkspaceId,
+    accounts::{AccountStatus, Channel},
+    people::Actor,
+};
 use overture_store::{accounts as store, accounts::StatusChange, enrollments};
 
 use crate::{Env, Error, Part, Result};
 
-use super::{get, status};
+use super::status;
 
 /// Deletes a mailbox: its credentials go, its sends, messages and history stay. Enrollments that
 /// stuck to it go on from another mailbox of their campaign, an hour later.
@@ -13,13 +17,15 @@ use super::{get, status};
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn delete(env: &Env, ws: WorkspaceId, id: AccountId, actor: &Actor) -> Result<()> {
-    let account = get(env, ws, id).await?;
     let now = env.now();
     let mut tx = env.db.begin().await?;
+    let account = store::lock(&mut tx, ws, id)
+        .await?
+        .filter(|account| account.channel == Channel::Mail)
+        .ok_or(Error::NotFound("mailbox"))?;
     let (to, reason) = (AccountStatus::Disconnected, "deleted by hand");
-    let changed = status::set_in(&mut tx, env, &account, to, reason, actor).await?;
-    if !changed && account.status == to {
-        // The audit has it all the same.
+    if !status::set_in(&mut tx, env, &account, to, reason, actor).await? {
+        // It is disconnected already: the audit has it all the same.
         let row = StatusChange {
             audit_id: env.id(),
             from: Some(to),
@@ -31,9 +37,7 @@ pub async fn delete(env: &Env, ws: WorkspaceId, id: AccountId, actor: &Actor) ->
         store::set_status(&mut tx, ws, id, &row).await?;
     }
     enrollments::leave_account(&mut tx, ws, id, now).await?;
-    if !store::delete(&mut tx, ws, id, now).await? {
-        return Err(Error::NotFound("mailbox"));
-    }
+    store::delete(&mut tx, ws, id, now).await?;
     tx.commit().await?;
     env.connections.forget(id);
     env.wakes.wake(Part::Sends);

@@ -185,6 +185,24 @@ on_both! {
         assert_eq!((last.reason.as_str(), last.actor.as_str()), ("deleted by hand", "cli"));
     }
 
+    // SAFE-4, MB-5: the same where it is disconnected by somebody else meanwhile.
+    async fn the_audit_has_the_deletion_of_a_mailbox_that_just_changed(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let (env, ws) = (world.env(), world.ws);
+        let mut tx = env.db.begin().await.unwrap();
+        let (to, by) = (AccountStatus::Disconnected, Actor::Engine("MB-3"));
+        mailboxes::status::set_in(&mut tx, env, &mailbox, to, "535 no", &by).await.unwrap();
+        let (deleted, _) = tokio::join!(mailboxes::delete(env, ws, mailbox.id, &Actor::Cli), async {
+            mailboxes::get(env, ws, mailbox.id).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+        deleted.unwrap();
+        let rows = audit::list(&mut env.db.reader(), ws, &mailbox.id.to_string()).await.unwrap();
+        let last = rows.last().unwrap();
+        assert_eq!((last.from_status.as_deref(), last.reason.as_str()), (Some("disconnected"), "deleted by hand"));
+    }
+
     // CAP-2: a mailbox that is deleted and connected again on the same day has no second quota.
     async fn a_mailbox_that_returns_has_sent_what_it_sent(test: TestDatabase) {
         let world = Outreach::new(test).await;
