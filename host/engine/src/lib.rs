@@ -58,7 +58,7 @@ pub use failpoints::Failpoint;
 pub use formatters::{FormatterEntry, Formatters};
 pub use parts::{Due, Part};
 pub use providers::{BeforeBody, MailProviders, NetworkAnswer, NetworkProviders, ProviderPreset};
-pub use under_way::UnderWay;
+pub use under_way::{Aside, UnderWay};
 
 /// What callers hand over and nobody prints.
 pub use overture_vault::Secret;

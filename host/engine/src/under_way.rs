@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::{Part, parts::Wakes};
 
@@ -17,9 +17,11 @@ use crate::{Part, parts::Wakes};
 #[derive(Debug, Default)]
 pub struct UnderWay {
     counts: [AtomicUsize; Part::ALL.len()],
+    /// Of it, work that nobody waits for ([`set_aside`](Self::set_aside)).
+    aside: AtomicUsize,
     ended: Notify,
     /// Who has it works, where one does at a time.
-    turn: Option<Arc<Mutex<()>>>,
+    turn: Option<Arc<Semaphore>>,
 }
 
 impl UnderWay {
@@ -27,15 +29,35 @@ impl UnderWay {
     /// simulation repeats itself.
     pub fn in_turn() -> Self {
         Self {
-            turn: Some(Arc::default()),
+            turn: Some(Arc::new(Semaphore::new(1))),
             ..Self::default()
         }
     }
 
     /// The turn, where one piece of work goes at a time: nothing else goes on while it is held.
-    pub async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         let turn = self.turn.clone()?;
-        Some(turn.lock_owned().await)
+        // It is never closed.
+        turn.acquire_owned().await.ok()
+    }
+
+    /// The work that has the turn gives it away for a while, and nobody waits for it until the
+    /// answer is dropped. It goes on with [`take_turn_again`](Self::take_turn_again).
+    pub fn set_aside(self: &Arc<Self>) -> Aside {
+        if let Some(turn) = &self.turn {
+            turn.add_permits(1);
+        }
+        self.aside.fetch_add(1, Ordering::SeqCst);
+        self.ended.notify_waiters();
+        Aside(Arc::clone(self))
+    }
+
+    /// Work that was set aside goes on: in its turn, until it has ended.
+    pub async fn take_turn_again(&self) {
+        if let Some(turn) = self.turn().await {
+            // That which it was begun with is given back when it ends.
+            turn.forget();
+        }
     }
 
     /// Does `work` on a task of its own and wakes the part when it has ended.
@@ -65,15 +87,25 @@ impl UnderWay {
         self.counts.iter().map(|n| n.load(Ordering::SeqCst)).sum()
     }
 
-    /// Waits until nothing is under way.
+    /// Waits until nothing is under way but what was set aside.
     pub async fn settled(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.total() == 0 {
+            if self.total() == self.aside.load(Ordering::SeqCst) {
                 return;
             }
             ended.await;
         }
+    }
+}
+
+/// Work that is set aside while this lives.
+#[derive(Debug)]
+pub struct Aside(Arc<UnderWay>);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.0.aside.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -114,6 +146,46 @@ mod tests {
         under_way.settled().await;
         let expected = (0..3).flat_map(|n| [(n, "begins"), (n, "ends")]);
         assert_eq!(*log.lock().unwrap(), expected.collect::<Vec<_>>());
+    }
+
+    // OPS-5
+    #[tokio::test]
+    async fn what_is_set_aside_keeps_nobody_waiting_and_goes_on_in_its_turn() {
+        let under_way = Arc::new(UnderWay::in_turn());
+        let wakes = Arc::new(Wakes::default());
+        let log = Arc::new(Log::new(Vec::new()));
+        let (go, wait) = tokio::sync::oneshot::channel::<()>();
+        let (asides, aside) = tokio::sync::oneshot::channel();
+        let (own, slow) = (Arc::clone(&under_way), Arc::clone(&log));
+        under_way.spawn(&wakes, Part::Sends, async move {
+            asides.send(own.set_aside()).unwrap();
+            wait.await.unwrap();
+            own.take_turn_again().await;
+            slow.lock().unwrap().push("slow");
+        });
+        let quick = |name| {
+            let log = Arc::clone(&log);
+            async move {
+                tokio::task::yield_now().await;
+                log.lock().unwrap().push(name);
+            }
+        };
+        under_way.spawn(&wakes, Part::Sends, quick("quick"));
+        under_way.settled().await;
+        assert_eq!(
+            (under_way.count(Part::Sends), log.lock().unwrap().clone()),
+            (1, vec!["quick"])
+        );
+        drop(aside.await.unwrap());
+        go.send(()).unwrap();
+        for name in ["third", "fourth"] {
+            under_way.spawn(&wakes, Part::Sends, quick(name));
+        }
+        under_way.settled().await;
+        assert_eq!(under_way.total(), 0);
+        let mut all = log.lock().unwrap().clone();
+        all.sort_unstable();
+        assert_eq!(all, ["fourth", "quick", "slow", "third"]);
     }
 
     #[tokio::test]

@@ -45,7 +45,16 @@ pub struct Whose {
     pub address: String,
 }
 
-/// What somebody does. A number says to whom.
+/// A person of a campaign.
+#[derive(Clone, Debug)]
+pub enum Whom {
+    /// Some number of them.
+    Nth(u64),
+    /// The one with that address, if it is in the campaign.
+    At(String),
+}
+
+/// What somebody does.
 #[derive(Clone, Debug)]
 pub enum Deed {
     Pause(Whose),
@@ -62,8 +71,8 @@ pub enum Deed {
     Add(Whose, u32),
     /// Somebody who must not be written to is enrolled.
     AddSuppressed(Whose, u32),
-    TakeOut(Whose, u64),
-    Suppress(Whose, u64),
+    TakeOut(Whose, Whom),
+    Suppress(Whose, Whom),
     /// Companies are given to those who have none.
     MendData(Whose),
     /// Usage that never was.
@@ -170,13 +179,13 @@ async fn done(env: &Env, deed: &Deed, log: &Shared) -> Result<Option<Fault>, Err
             add(env, at, &local).await?;
             Fault::SuppressedAdded
         }
-        Deed::TakeOut(at, n) => {
-            let who = somebody(env, at, *n).await?;
+        Deed::TakeOut(at, whom) => {
+            let who = somebody(env, at, whom).await?;
             campaigns::unenroll(env, at.ws, at.campaign, &[who.id], &[]).await?;
             Fault::PersonTakenOut
         }
-        Deed::Suppress(at, n) => {
-            let who = somebody(env, at, *n).await?;
+        Deed::Suppress(at, whom) => {
+            let who = somebody(env, at, whom).await?;
             let source = SuppressionSource::Manual;
             let what = suppressions::Suppress::email(who.email, source, "asked by telephone");
             suppressions::create(env, at.ws, &what).await?;
@@ -285,12 +294,14 @@ async fn everybody(env: &Env, at: &Whose) -> Result<Vec<Prospect>, Error> {
     Ok(people.cloned().collect())
 }
 
-async fn somebody(env: &Env, at: &Whose, n: u64) -> Result<Prospect, Error> {
+async fn somebody(env: &Env, at: &Whose, whom: &Whom) -> Result<Prospect, Error> {
     let mut all = everybody(env, at).await?;
-    if all.is_empty() {
-        return Err(Error::NotFound("prospect"));
-    }
-    Ok(all.swap_remove(n as usize % all.len()))
+    let place = match whom {
+        Whom::Nth(n) => (*n as usize).checked_rem(all.len()),
+        Whom::At(address) => all.iter().position(|one| one.email == *address),
+    };
+    let place = place.ok_or(Error::NotFound("prospect"))?;
+    Ok(all.swap_remove(place))
 }
 
 async fn give_companies(env: &Env, at: &Whose) -> Result<Option<Fault>, Error> {

@@ -9,7 +9,7 @@ use overture_engine::{Env, Part};
 
 use super::{
     crash::{self, Place},
-    deeds::{self, Deed, Whose},
+    deeds::{self, Deed, Whom, Whose},
     outside::{self, Shared, Storm},
     scenario::{Fault, Scenario},
     world::Cast,
@@ -49,8 +49,10 @@ pub enum Then {
 #[derive(Debug, Default)]
 pub struct Happenings {
     list: BTreeMap<(Timestamp, usize), Happening>,
+    added: usize,
     /// Where lives end while mails go out.
     while_sending: Vec<Place>,
+    cast: Cast,
     log: Shared,
 }
 
@@ -59,6 +61,7 @@ impl Happenings {
     pub fn of(scenario: &Scenario, cast: &Cast, seed: u64, log: Shared) -> Self {
         let mut all = Self {
             log,
+            cast: cast.clone(),
             ..Self::default()
         };
         let lots = Lots {
@@ -74,11 +77,37 @@ impl Happenings {
     }
 
     fn add(&mut self, at: Timestamp, what: Happening) {
-        self.list.insert((at, self.list.len()), what);
+        self.list.insert((at, self.added), what);
+        self.added += 1;
     }
 
     fn deed(&mut self, at: Timestamp, deed: Deed) {
         self.add(at, Happening::Deed(deed));
+    }
+
+    /// Half of the mails whose servers take their time meet with something on their way: their person is
+    /// taken out or suppressed, their mailbox or a campaign is paused for an hour.
+    pub fn meanwhile(&mut self) {
+        let begun = std::mem::take(&mut outside::lock(&self.log).slow);
+        for slow in begun {
+            let (at, later) = (slow.at, slow.at + HOUR);
+            for whose in self.cast.of(&slow.from) {
+                let whom = Whom::At(slow.to.clone());
+                match slow.lot % 8 {
+                    0 => self.deed(at, Deed::TakeOut(whose, whom)),
+                    1 => self.deed(at, Deed::Suppress(whose, whom)),
+                    2 => {
+                        self.deed(at, Deed::PauseMailbox(whose.clone()));
+                        self.deed(later, Deed::ResumeMailbox(whose));
+                    }
+                    3 => {
+                        self.deed(at, Deed::Pause(whose.clone()));
+                        self.deed(later, Deed::Resume(whose));
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// A life begins: while mails go out it will end, as long as such places are left.
@@ -293,11 +322,11 @@ impl Lots<'_> {
             all.deed(at + self.hours(30), Deed::Resume(whose));
             all.deed(
                 self.moment(),
-                Deed::TakeOut(self.whose(), self.rng.below(1_000)),
+                Deed::TakeOut(self.whose(), Whom::Nth(self.rng.below(1_000))),
             );
             all.deed(
                 self.moment(),
-                Deed::Suppress(self.whose(), self.rng.below(1_000)),
+                Deed::Suppress(self.whose(), Whom::Nth(self.rng.below(1_000))),
             );
         }
         for placed in &self.cast.workspaces {

@@ -111,6 +111,7 @@ pub fn run(scenario: &Scenario, seed: u64, cache: &Path, server: Option<&str>) -
         preset: scenario.preset,
         faults: scenario.faults,
         log: outside::Shared::default(),
+        peers: Arc::default(),
     };
     let end = scenario.start + Duration::from_secs(u64::from(scenario.days) * 86_400);
     let (clock, log) = (world.clock.clone(), Arc::clone(&world.log));

@@ -4,18 +4,22 @@
 //! checker believes.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::OccupiedEntry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use overture_domain::{CampaignId, Clock, Rng, Timestamp, WorkspaceId, rng::SeededRng};
-use overture_engine::providers::{MailProviders, ProviderPreset};
+use overture_engine::{
+    Aside, UnderWay,
+    providers::{MailProviders, ProviderPreset},
+};
 use overture_plugin_host::{
     CallError, Leg, LegProblem, Problem, SendOutcome, Sent, SyncPage,
     capabilities::mailbox::{Failure, MailSession, Outgoing, Reply, Stage, SubmissionRecord},
 };
+use tokio::sync::oneshot;
 
 use super::{
     counters::Counter,
@@ -42,6 +46,17 @@ pub struct Storm {
     pub fault: Fault,
 }
 
+/// A mail whose server takes its time.
+#[derive(Clone, Debug)]
+pub struct Slow {
+    pub from: String,
+    pub to: String,
+    /// In the middle of that time.
+    pub at: Timestamp,
+    /// By chance.
+    pub lot: u64,
+}
+
 /// What happened outside.
 #[derive(Debug, Default)]
 pub struct Log {
@@ -66,6 +81,8 @@ pub struct Log {
     pub locked: BTreeSet<String>,
     /// The last time that the provider refused everything.
     pub storm: Option<Storm>,
+    /// Mails whose servers have begun to take their time.
+    pub slow: Vec<Slow>,
     /// How often each fault occurred.
     pub faults: BTreeMap<Fault, u64>,
     /// How often each mail was tried, by its Message-ID, and when it was so last.
@@ -104,6 +121,55 @@ pub struct Outside {
     pub faults: Faults,
     pub seed: u64,
     pub log: Shared,
+    pub peers: Arc<Peers>,
+    pub under_way: Arc<UnderWay>,
+}
+
+/// Mails of this life whose servers take their time to answer, the earliest answer first.
+#[derive(Debug, Default)]
+pub struct Peers(Mutex<BTreeMap<(Timestamp, u64), Waiting>>);
+
+#[derive(Debug)]
+struct Waiting {
+    answer: oneshot::Sender<()>,
+    /// Dropped before the answer: whoever lets time pass waits for what follows from it.
+    aside: Aside,
+}
+
+impl Peers {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<(Timestamp, u64), Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A life begins: whoever waited is gone.
+    pub fn forget(&self) {
+        self.waiting().clear();
+    }
+
+    /// When the next of them answers.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.waiting().keys().next().map(|(at, _)| *at)
+    }
+
+    /// The next of them answers, should it do so until then.
+    pub fn answer(&self, until: Timestamp) -> bool {
+        let mut waiting = self.waiting();
+        let next = waiting.first_entry().filter(|next| next.key().0 <= until);
+        let Some(Waiting { answer, aside }) = next.map(OccupiedEntry::remove) else {
+            return false;
+        };
+        drop(aside);
+        // It waits: nobody else ends the work of a life.
+        let _ = answer.send(());
+        true
+    }
+}
+
+/// A mail that was given to a server.
+struct Tried {
+    message_id: String,
+    from: String,
+    to: String,
 }
 
 /// What becomes of one try to send.
@@ -177,6 +243,38 @@ impl Outside {
             to: mail.envelope.recipient.clone(),
             bytes: Arc::clone(&mail.bytes),
         }
+    }
+
+    /// The server takes its time to answer some tries, sometimes longer than a lease may be old
+    /// (SCH-5): meanwhile everybody else goes on.
+    async fn take_time(&self, mail: &Tried, nth: u64) {
+        let rng = SeededRng::new(self.seed ^ fold(&mail.message_id) ^ (nth << 40) ^ 0x510);
+        if rng.below(1_000) >= self.faults.slow_answer {
+            return;
+        }
+        let time = Duration::from_secs(60 + rng.below(14 * 60));
+        let (answer, answered) = oneshot::channel();
+        {
+            let (now, mut log) = (self.clock.now(), lock(&self.log));
+            log.count(Fault::SlowAnswer);
+            log.slow.push(Slow {
+                from: mail.from.clone(),
+                to: mail.to.clone(),
+                at: now + time / 2,
+                lot: rng.below(1 << 16),
+            });
+            let nth = log.faults.get(&Fault::SlowAnswer).copied();
+            let aside = self.under_way.set_aside();
+            self.peers.waiting().insert(
+                (now + time, nth.unwrap_or_default()),
+                Waiting { answer, aside },
+            );
+        }
+        if answered.await.is_err() {
+            // The life is over.
+            std::future::pending::<()>().await;
+        }
+        self.under_way.take_turn_again().await;
     }
 
     async fn deliver(
@@ -280,7 +378,12 @@ impl MailProviders for Outside {
         mail: Outgoing,
     ) -> SendOutcome {
         crash::at_effect().await;
-        let fate = {
+        let tried = Tried {
+            message_id: mail.message_id.clone(),
+            from: mail.envelope.sender.clone(),
+            to: mail.envelope.recipient.clone(),
+        };
+        let (fate, nth) = {
             let mut log = lock(&self.log);
             log.tried.push(self.submitted(&mail));
             let (nth, last) = log.tries.entry(mail.message_id.clone()).or_default();
@@ -301,7 +404,7 @@ impl MailProviders for Outside {
             if let Some(fault) = fault {
                 log.count(fault);
             }
-            fate
+            (fate, nth)
         };
         let unclear = || answer(Err(Problem::Unclear("the connection broke".to_owned())));
         let failed = |error| SendOutcome {
@@ -329,6 +432,7 @@ impl MailProviders for Outside {
                 what: "no message id".to_owned(),
             }),
         };
+        self.take_time(&tried, nth).await;
         crash::at_effect().await;
         outcome
     }

@@ -8,11 +8,13 @@ use overture_domain::{
     AccountId, CampaignId, Rng, Timestamp, WorkspaceId, rng::SeededRng, time::ManualClock,
 };
 use overture_engine::{Due, Env, Part, UnderWay, leases, parts, sends::Journal};
+use overture_store::hosts;
 
 use super::{
     counters, crash,
+    deeds::Whose,
     happenings::{Happenings, Then},
-    outside::{self, Outside, Shared},
+    outside::{self, Outside, Peers, Shared},
     scenario::{Faults, Preset},
 };
 use crate::{
@@ -37,12 +39,31 @@ pub struct World {
     pub preset: Preset,
     pub faults: Faults,
     pub log: Shared,
+    pub peers: Arc<Peers>,
 }
 
 /// Who is in the world.
 #[derive(Clone, Debug, Default)]
 pub struct Cast {
     pub workspaces: Vec<Placed>,
+}
+
+impl Cast {
+    /// A mailbox with each campaign of its workspace.
+    pub fn of(&self, address: &str) -> Vec<Whose> {
+        let of = |placed: &Placed| {
+            let of = |(_, own): &&(AccountId, String)| own == address;
+            let (mailbox, address) = placed.mailboxes.iter().find(of)?.clone();
+            let whose = |campaign: &CampaignId| Whose {
+                ws: placed.id,
+                campaign: *campaign,
+                mailbox,
+                address: address.clone(),
+            };
+            Some(placed.campaigns.iter().map(whose).collect())
+        };
+        self.workspaces.iter().find_map(of).unwrap_or_default()
+    }
 }
 
 /// A workspace of the scenario, with the ids that it got.
@@ -90,6 +111,7 @@ impl World {
         let rng = Arc::clone(&self.rng);
         let opened = Services::open_with(&self.config, clocks, rng).await?;
         let mut env = opened.env;
+        env.under_way = Arc::new(UnderWay::in_turn());
         env.providers = Arc::new(Outside {
             inner: Arc::clone(&env.providers),
             clock: Arc::clone(&env.clock),
@@ -97,8 +119,9 @@ impl World {
             faults: self.faults,
             seed: self.seed,
             log: Arc::clone(&self.log),
+            peers: Arc::clone(&self.peers),
+            under_way: Arc::clone(&env.under_way),
         });
-        env.under_way = Arc::new(UnderWay::in_turn());
         env.journal = Arc::new(Journal::at_once());
         leases::start(&env, "simulation").await?;
         Ok(env)
@@ -130,13 +153,19 @@ impl World {
         let env = envs.first().context("a world has a process")?;
         let seed = self.seed ^ env.now().as_micros().unsigned_abs();
         let mut hosts = Hosts::of(Part::ALL, envs.len(), seed);
+        self.peers.forget();
         loop {
+            self.hear(envs, env.now()).await?;
             let next = hosts.settle(envs).await?;
             counters::look(env, &self.log).await?;
-            let next = [next, happenings.next()].into_iter().flatten().min();
+            happenings.meanwhile();
+            let next = [next, happenings.next(), self.peers.next()];
+            let next = next.into_iter().flatten().min();
             let next = next.filter(|at| *at < end).unwrap_or(end);
             self.clock.advance_to(next);
             if next == end {
+                // Nobody is left in the middle of a mail.
+                self.hear(envs, Timestamp::MAX).await?;
                 return Ok(true);
             }
             match happenings.happen(env, next).await? {
@@ -154,6 +183,27 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Lets those answer that were to until then, and does what follows from each.
+    async fn hear(&self, envs: &[Env], until: Timestamp) -> Result<()> {
+        if self.peers.next().is_none() {
+            return Ok(());
+        }
+        for env in envs {
+            // Its heart has beaten all the while (SCH-5).
+            let mut tx = env.db.begin().await?;
+            hosts::heartbeat(&mut tx, env.host, "", env.real.now()).await?;
+            tx.commit().await?;
+        }
+        crash::enter(Some(Part::Sends));
+        while self.peers.answer(until) {
+            for env in envs {
+                env.under_way.settled().await;
+            }
+        }
+        crash::enter(None);
+        Ok(())
     }
 
     /// Nobody sees what is between.
