@@ -180,7 +180,7 @@ impl Chance {
             people_edits: self.times(3),
             drifts: self.times(12),
             jobs_lost: self.times(2),
-            slow_answer: self.between(0, 60),
+            slow: self.between(0, 60),
         }
     }
 }

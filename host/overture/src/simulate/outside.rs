@@ -30,9 +30,13 @@ use super::{
 /// A mailbox in which nothing was is looked into again after that time.
 const SEEN_WITHIN: Duration = Duration::from_secs(3 * 3_600);
 
+/// A lease of a living host is old after that (SCH-5).
+const OVERDUE: Duration = Duration::from_secs(600);
+
 /// A mail that came to the outside world.
 #[derive(Clone, Debug)]
 pub struct Submitted {
+    /// When it was given to the server.
     pub at: Timestamp,
     pub from: String,
     pub to: String,
@@ -131,6 +135,8 @@ pub struct Peers(Mutex<BTreeMap<(Timestamp, u64), Waiting>>);
 
 #[derive(Debug)]
 struct Waiting {
+    /// When the lease of the step is old (SCH-5), should it wait so long.
+    overdue_at: Timestamp,
     answer: oneshot::Sender<()>,
     /// Dropped before the answer: whoever lets time pass waits for what follows from it.
     aside: Aside,
@@ -146,16 +152,24 @@ impl Peers {
         self.waiting().clear();
     }
 
-    /// When the next of them answers.
-    pub fn next(&self) -> Option<Timestamp> {
-        self.waiting().keys().next().map(|(at, _)| *at)
+    /// When the next of them answers, or is overdue.
+    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let waiting = self.waiting();
+        let answers = waiting.keys().map(|(at, _)| *at);
+        let overdue = waiting.values().map(|one| one.overdue_at);
+        answers.chain(overdue).filter(|at| *at > now).min()
+    }
+
+    /// Whether anybody waits.
+    pub fn any(&self) -> bool {
+        !self.waiting().is_empty()
     }
 
     /// The next of them answers, should it do so until then.
     pub fn answer(&self, until: Timestamp) -> bool {
         let mut waiting = self.waiting();
         let next = waiting.first_entry().filter(|next| next.key().0 <= until);
-        let Some(Waiting { answer, aside }) = next.map(OccupiedEntry::remove) else {
+        let Some(Waiting { answer, aside, .. }) = next.map(OccupiedEntry::remove) else {
             return false;
         };
         drop(aside);
@@ -163,13 +177,6 @@ impl Peers {
         let _ = answer.send(());
         true
     }
-}
-
-/// A mail that was given to a server.
-struct Tried {
-    message_id: String,
-    from: String,
-    to: String,
 }
 
 /// What becomes of one try to send.
@@ -245,30 +252,39 @@ impl Outside {
         }
     }
 
-    /// The server takes its time to answer some tries, sometimes longer than a lease may be old
-    /// (SCH-5): meanwhile everybody else goes on.
-    async fn take_time(&self, mail: &Tried, nth: u64) {
-        let rng = SeededRng::new(self.seed ^ fold(&mail.message_id) ^ (nth << 40) ^ 0x510);
-        if rng.below(1_000) >= self.faults.slow_answer {
-            return;
+    /// How long the server takes for this try: mostly no time at all, and sometimes as long as a host
+    /// waits, or a lease may be old (SCH-5). Whether it takes the mail at once, and answers late.
+    fn slowness(&self, message_id: &str, nth: u64) -> Option<(Duration, bool)> {
+        let rng = SeededRng::new(self.seed ^ fold(message_id) ^ (nth << 40) ^ 0x510);
+        if rng.below(1_000) >= self.faults.slow {
+            return None;
         }
-        let time = Duration::from_secs(60 + rng.below(14 * 60));
+        let seconds = match rng.below(3) {
+            0 => OVERDUE.as_secs() + 5 + rng.below(85),
+            _ => 60 + rng.below(OVERDUE.as_secs() - 60),
+        };
+        Some((Duration::from_secs(seconds), rng.below(2) == 0))
+    }
+
+    /// Time goes on for everybody else.
+    async fn wait(&self, time: Duration, mail: &Submitted) {
         let (answer, answered) = oneshot::channel();
         {
-            let (now, mut log) = (self.clock.now(), lock(&self.log));
-            log.count(Fault::SlowAnswer);
+            let mut log = lock(&self.log);
+            log.count(Fault::Slow);
+            let nth = log.faults.get(&Fault::Slow).copied().unwrap_or_default();
             log.slow.push(Slow {
                 from: mail.from.clone(),
                 to: mail.to.clone(),
-                at: now + time / 2,
-                lot: rng.below(1 << 16),
+                at: mail.at + time / 2,
+                lot: fold(&mail.to) ^ nth,
             });
-            let nth = log.faults.get(&Fault::SlowAnswer).copied();
-            let aside = self.under_way.set_aside();
-            self.peers.waiting().insert(
-                (now + time, nth.unwrap_or_default()),
-                Waiting { answer, aside },
-            );
+            let waiting = Waiting {
+                overdue_at: mail.at + OVERDUE + Duration::from_secs(1),
+                answer,
+                aside: self.under_way.set_aside(),
+            };
+            self.peers.waiting().insert((mail.at + time, nth), waiting);
         }
         if answered.await.is_err() {
             // The life is over.
@@ -283,13 +299,13 @@ impl Outside {
         provider: &str,
         session: Arc<dyn MailSession>,
         mail: Outgoing,
+        given: Submitted,
     ) -> SendOutcome {
-        let delivered = self.submitted(&mail);
         let sent = self.inner.send(ws, provider, session, mail);
         let outcome = crash::outside(sent).await;
         // One that the address refuses is answered, and never lies in a mailbox.
         if matches!(outcome.answer, Ok(Ok(_))) {
-            lock(&self.log).delivered.push(delivered);
+            lock(&self.log).delivered.push(given);
         }
         outcome
     }
@@ -378,14 +394,10 @@ impl MailProviders for Outside {
         mail: Outgoing,
     ) -> SendOutcome {
         crash::at_effect().await;
-        let tried = Tried {
-            message_id: mail.message_id.clone(),
-            from: mail.envelope.sender.clone(),
-            to: mail.envelope.recipient.clone(),
-        };
-        let (fate, nth) = {
+        let given = self.submitted(&mail);
+        let (fate, slow) = {
             let mut log = lock(&self.log);
-            log.tried.push(self.submitted(&mail));
+            log.tried.push(given.clone());
             let (nth, last) = log.tries.entry(mail.message_id.clone()).or_default();
             *nth += 1;
             *last = self.clock.now();
@@ -404,25 +416,29 @@ impl MailProviders for Outside {
             if let Some(fault) = fault {
                 log.count(fault);
             }
-            (fate, nth)
+            (fate, self.slowness(&mail.message_id, nth))
         };
+        if let Some((time, false)) = slow {
+            self.wait(time, &given).await;
+        }
+        let at = given.clone();
         let unclear = || answer(Err(Problem::Unclear("the connection broke".to_owned())));
         let failed = |error| SendOutcome {
             submission: SubmissionRecord::NotTried,
             answer: Err(error),
         };
         let outcome = match fate {
-            Fate::Taken => self.deliver(ws, provider, session, mail).await,
+            Fate::Taken => self.deliver(ws, provider, session, mail, given).await,
             Fate::Refused => answer(Err(Problem::Temporary("try again later".to_owned()))),
             Fate::Blocked => answer(Err(Problem::PolicyRejected(reply(550, "5.7.1 blocked")))),
             Fate::Quota => answer(Err(Problem::RateLimited(reply(450, "slow down")))),
             Fate::AnswerLost => {
-                self.deliver(ws, provider, session, mail).await;
+                self.deliver(ws, provider, session, mail, given).await;
                 unclear()
             }
             Fate::MailLost => unclear(),
             Fate::Hung => {
-                self.deliver(ws, provider, session, mail).await;
+                self.deliver(ws, provider, session, mail, given).await;
                 failed(CallError::Timeout {
                     limit: Duration::from_secs(60),
                 })
@@ -432,7 +448,9 @@ impl MailProviders for Outside {
                 what: "no message id".to_owned(),
             }),
         };
-        self.take_time(&tried, nth).await;
+        if let Some((time, true)) = slow {
+            self.wait(time, &at).await;
+        }
         crash::at_effect().await;
         outcome
     }

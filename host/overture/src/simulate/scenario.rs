@@ -100,7 +100,7 @@ names! {
         PolicyStorm = "policy_storm",
         AnswerLost = "answer_lost",
         MailLost = "mail_lost",
-        SlowAnswer = "slow_answer",
+        Slow = "slow",
         PluginTrapped = "plugin_trapped",
         PluginHung = "plugin_hung",
         PluginTalkedNonsense = "plugin_talked_nonsense",
@@ -151,8 +151,8 @@ pub struct Faults {
     pub answer_lost: u64,
     /// Sends that went nowhere, and whose answer is lost.
     pub mail_lost: u64,
-    /// Sends whose answer takes up to a quarter of an hour.
-    pub slow_answer: u64,
+    /// Sends for which the server takes its time, up to eleven minutes.
+    pub slow: u64,
     /// Calls of a provider plugin that end in a trap, take too long or answer nonsense.
     pub plugin_failed: u64,
     /// Looks into a mailbox that fail.

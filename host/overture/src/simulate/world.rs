@@ -159,7 +159,7 @@ impl World {
             let next = hosts.settle(envs).await?;
             counters::look(env, &self.log).await?;
             happenings.meanwhile();
-            let next = [next, happenings.next(), self.peers.next()];
+            let next = [next, happenings.next(), self.peers.next(env.now())];
             let next = next.into_iter().flatten().min();
             let next = next.filter(|at| *at < end).unwrap_or(end);
             self.clock.advance_to(next);
@@ -187,7 +187,7 @@ impl World {
 
     /// Lets those answer that were to until then, and does what follows from each.
     async fn hear(&self, envs: &[Env], until: Timestamp) -> Result<()> {
-        if self.peers.next().is_none() {
+        if !self.peers.any() {
             return Ok(());
         }
         for env in envs {
