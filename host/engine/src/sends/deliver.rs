@@ -2,12 +2,12 @@
 //! the 354 and the body, or before the call of a provider with a transport of its own.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
-use overture_domain::{AttemptId, enrollments::Attempt};
+use overture_domain::{AttemptId, Timestamp, enrollments::Attempt};
 use overture_plugin_host::capabilities::mailbox::{Outgoing, SubmissionRecord};
 
 use crate::{
@@ -31,7 +31,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
         id: env.id(),
         env: env.clone(),
         mail: Arc::clone(&mail),
-        committed: AtomicBool::new(false),
+        committed: OnceLock::new(),
         refused: AtomicBool::new(false),
     });
     let (mut kept, mut copy) = (None, None);
@@ -57,7 +57,7 @@ pub(super) async fn run(env: Env, mail: Mail) {
         mail: Arc::clone(&mail),
         verdict,
         attempt: hook.id,
-        attempted: hook.committed.load(Ordering::SeqCst),
+        attempted_at: hook.committed.get().copied(),
         kept,
     };
     if let Err(error) = journal::outcome(&env, ended).await {
@@ -127,7 +127,7 @@ async fn send(
         let words = "the step was cancelled meanwhile".to_owned();
         return (Verdict::not_sent(NotSent::Cancelled, words), Some(session));
     }
-    let committed = hook.committed.load(Ordering::SeqCst);
+    let committed = hook.committed.get().is_some();
     (
         verdict::judge(own_transport, committed, &submission, &outcome.answer),
         Some(session),
@@ -139,8 +139,9 @@ pub(super) struct Attempting {
     id: AttemptId,
     env: Env,
     mail: Arc<Mail>,
-    /// The attempt stands in the database: from now on only an answer proves that nothing went.
-    committed: AtomicBool,
+    /// The attempt of that moment stands in the database: from now on only an answer proves that
+    /// nothing went.
+    committed: OnceLock<Timestamp>,
     /// It may not go out any more.
     refused: AtomicBool,
 }
@@ -165,12 +166,13 @@ impl Attempting {
 #[async_trait]
 impl BeforeBody for Attempting {
     async fn commit_attempt(&self) -> Result<(), String> {
+        let at = self.env.now();
         let attempt = Attempt {
             id: self.id,
             workspace_id: self.mail.action.workspace_id,
             action_id: self.mail.action.id,
             external_id: self.mail.action.external_id.clone(),
-            at: self.env.now(),
+            at,
             outcome: None,
             outcome_at: None,
             detail: None,
@@ -178,7 +180,7 @@ impl BeforeBody for Attempting {
         // Should the answer of the commit be lost, the row may be there all the same.
         match journal::attempt(&self.env, attempt).await {
             Ok(true) => {
-                self.committed.store(true, Ordering::SeqCst);
+                let _ = self.committed.set(at);
                 Ok(())
             }
             Ok(false) => {

@@ -43,8 +43,8 @@ pub(super) struct Ended {
     pub verdict: Verdict,
     /// The attempt of this send.
     pub attempt: AttemptId,
-    /// It had been committed.
-    pub attempted: bool,
+    /// When it was begun, where it had been committed.
+    pub attempted_at: Option<Timestamp>,
     /// What is kept of it once it went out.
     pub kept: Option<(Message, Option<MailMessage>)>,
 }
@@ -52,7 +52,7 @@ pub(super) struct Ended {
 impl Ended {
     /// The attempt of this send, with what became of it.
     fn told(&self, outcome: Outcome) -> Option<(AttemptId, Outcome)> {
-        self.attempted.then_some((self.attempt, outcome))
+        self.attempted_at.map(|_| (self.attempt, outcome))
     }
 }
 
@@ -150,7 +150,7 @@ impl Recorder<'_> {
 
     async fn not_sent(&self, tx: &mut Tx, why: NotSent, words: &str) -> Result<()> {
         let action = &self.mail().action;
-        let attempted = self.ended.attempted;
+        let attempted = self.ended.attempted_at.is_some();
         let retrying = |deferrals| (ActionState::Retrying, deferrals);
         tracing::info!(action.id = %action.id, ?why, attempted, "a mail has not gone out");
         match why {

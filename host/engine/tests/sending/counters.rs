@@ -129,6 +129,56 @@ on_both! {
         assert_eq!(open_alerts(&world).await, []);
     }
 
+    // SAFE-5: a mail whose server takes it before midnight and says so after it was a mail of the day
+    // before, also once it has come back and gone out again.
+    async fn a_mail_counts_on_the_day_on_which_it_was_attempted(test: TestDatabase) {
+        let world = Outreach::new(test).await;
+        world.kit.clock.advance_to(monday(23, 55));
+        let mailbox = world.mailbox("ada@sender.test").await;
+        let people = world.prospects(1).await;
+        let windows = vec![overture_domain::campaigns::Window { days: (0..7).collect(), start: 0, end: 0 }];
+        let one = crate::limits::campaign_in(&[&mailbox]);
+        let steps = [one.steps.clone(), one.steps.clone()].concat();
+        let given = CampaignIn { windows: Some(windows), steps, ..one };
+        let campaign = world.create(&given).await;
+        world.enroll(campaign, &people).await;
+        world.start(campaign).await;
+        let go = std::sync::Arc::new(tokio::sync::Notify::new());
+        world.post.next("p0@d0.test", [Fate::After(std::sync::Arc::clone(&go), Box::new(Fate::Taken))]);
+        let (env, ws) = (world.env(), world.ws);
+        overture_engine::campaigns::tick(env).await.unwrap();
+        while env.under_way.count(Part::Sends) == 0 {
+            if let Due::At(at) = overture_engine::sends::tick(env).await.unwrap() {
+                world.kit.clock.advance_to(at);
+            }
+        }
+        while world.post.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(env.now() < monday(24, 0));
+        world.kit.clock.advance_to(monday(24, 4));
+        go.notify_one();
+        world.settle().await;
+        let enrollment = world.enrollments(campaign).await[0].id;
+        let mut tx = env.db.begin().await.unwrap();
+        let now = env.now();
+        let action = actions::list_by_enrollments(&mut tx, ws, &[enrollment]).await.unwrap()[0].id;
+        assert!(enrollments::step_back(&mut tx, ws, enrollment, 0, now).await.unwrap());
+        assert_eq!(actions::take_back(&mut tx, ws, action, 1, "552 5.2.2 mailbox full", now).await.unwrap(), Some(1));
+        let again = jobs::Planned {
+            job_id: env.id(), workspace_id: ws, enrollment_id: enrollment, run_at: now + HOUR, lane: None, reason: String::new(),
+            waits: false,
+        };
+        jobs::plan(&mut tx, &[again], now).await.unwrap();
+        tx.commit().await.unwrap();
+        world.run_until(monday(24 + 3, 0)).await;
+        assert_eq!(world.post.asked().len(), 2);
+        let truth = said(&world).await;
+        counters::reconcile(env, true).await.unwrap();
+        assert_eq!(said(&world).await, truth, "one mail was attempted on either day");
+        assert_eq!(open_alerts(&world).await, []);
+    }
+
     // SCH-6: a false hit waits five minutes, not for the next day, and the reconciler is asked.
     async fn a_false_hit_is_looked_at_again_in_five_minutes(test: TestDatabase) {
         let world = Outreach::new(test).await;

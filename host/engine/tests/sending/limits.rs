@@ -18,7 +18,7 @@ use overture_testkit::{MONDAY, Outreach};
 
 use super::{DAY, HOUR, all_are, monday, states};
 
-fn campaign_in(mailboxes: &[&Account]) -> CampaignIn {
+pub(super) fn campaign_in(mailboxes: &[&Account]) -> CampaignIn {
     CampaignIn {
         name: "Spring".into(),
         steps: vec![StepIn {

@@ -68,7 +68,10 @@ pub(super) async fn write(
                 action, prospect, ..
             } = &*ended.mail;
             let to = (prospect.id, prospect.email.as_str());
-            sent_event(env, action, Some(ended.attempt), to, now)
+            // It went out when it was attempted, however late its server says so: it counts on that
+            // day (SAFE-5).
+            let at = ended.attempted_at.unwrap_or(now);
+            sent_event(env, action, Some(ended.attempt), to, at)
         })
         .collect();
     told.extend(go_on(tx, env, &ended, now).await?);
