@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use overture_domain::{
-    CampaignId,
+    ActionId, CampaignId, EnrollmentId,
     accounts::Account,
     alerts::{Alert, AlertCode},
     caps::Cap,
@@ -63,6 +63,28 @@ async fn running(world: &Outreach, limit: i64, people: usize) -> (Account, Campa
     (mailbox, campaign)
 }
 
+/// A mail that went out for the first step comes back, and goes out again in an hour (SAF-4).
+async fn comes_back(world: &Outreach, enrollment: EnrollmentId, action: ActionId) {
+    let (env, ws, now) = (world.env(), world.ws, world.env().now());
+    let mut tx = env.db.begin().await.unwrap();
+    let back = enrollments::step_back(&mut tx, ws, enrollment, 0, now).await;
+    assert!(back.unwrap());
+    let words = "552 5.2.2 mailbox full";
+    let taken = actions::take_back(&mut tx, ws, action, 1, words, now).await;
+    assert_eq!(taken.unwrap(), Some(1));
+    let again = jobs::Planned {
+        job_id: env.id(),
+        workspace_id: ws,
+        enrollment_id: enrollment,
+        run_at: now + HOUR,
+        lane: None,
+        reason: String::new(),
+        waits: false,
+    };
+    jobs::plan(&mut tx, &[again], now).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 on_both! {
     // SAFE-5: what the hand-outs reserved is what happened; falsified, it is set right, up and down.
     async fn counters_heal_both_ways(test: TestDatabase) {
@@ -105,20 +127,12 @@ on_both! {
         while world.post.taken().is_empty() {
             world.run_for(Duration::from_secs(60)).await;
         }
-        let (env, ws, now) = (world.env(), world.ws, world.env().now());
+        let (env, ws) = (world.env(), world.ws);
         let all: Vec<_> = world.enrollments(campaign).await.iter().map(|one| one.id).collect();
-        let mut tx = env.db.begin().await.unwrap();
-        let begun = actions::list_by_enrollments(&mut tx, ws, &all).await.unwrap();
+        let begun = actions::list_by_enrollments(&mut env.db.reader(), ws, &all).await.unwrap();
         let sent = begun.iter().find(|action| action.state == ActionState::Done).unwrap();
         let (enrollment, action) = (sent.enrollment_id, sent.id);
-        assert!(enrollments::step_back(&mut tx, ws, enrollment, 0, now).await.unwrap());
-        assert_eq!(actions::take_back(&mut tx, ws, action, 1, "552 5.2.2 mailbox full", now).await.unwrap(), Some(1));
-        let again = jobs::Planned {
-            job_id: env.id(), workspace_id: ws, enrollment_id: enrollment, run_at: now + HOUR, lane: None, reason: String::new(),
-            waits: false,
-        };
-        jobs::plan(&mut tx, &[again], now).await.unwrap();
-        tx.commit().await.unwrap();
+        comes_back(&world, enrollment, action).await;
         world.run_until(monday(12, 0)).await;
         assert_eq!(world.post.taken().len(), 3);
         assert_eq!(numbers(&world, campaign).await, (3, 2));
@@ -160,17 +174,8 @@ on_both! {
         go.notify_one();
         world.settle().await;
         let enrollment = world.enrollments(campaign).await[0].id;
-        let mut tx = env.db.begin().await.unwrap();
-        let now = env.now();
-        let action = actions::list_by_enrollments(&mut tx, ws, &[enrollment]).await.unwrap()[0].id;
-        assert!(enrollments::step_back(&mut tx, ws, enrollment, 0, now).await.unwrap());
-        assert_eq!(actions::take_back(&mut tx, ws, action, 1, "552 5.2.2 mailbox full", now).await.unwrap(), Some(1));
-        let again = jobs::Planned {
-            job_id: env.id(), workspace_id: ws, enrollment_id: enrollment, run_at: now + HOUR, lane: None, reason: String::new(),
-            waits: false,
-        };
-        jobs::plan(&mut tx, &[again], now).await.unwrap();
-        tx.commit().await.unwrap();
+        let action = actions::list_by_enrollments(&mut env.db.reader(), ws, &[enrollment]).await.unwrap()[0].id;
+        comes_back(&world, enrollment, action).await;
         world.run_until(monday(24 + 3, 0)).await;
         assert_eq!(world.post.asked().len(), 2);
         let truth = said(&world).await;

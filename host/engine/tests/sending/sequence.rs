@@ -1,18 +1,30 @@
 //! Mails of a sequence: their form, their thread, and editing it under way.
 
 use overture_domain::{
-    accounts::AccountStatus, enrollments::EnrollmentState, events::EventKind, people::Actor,
+    accounts::{Account, AccountStatus},
+    enrollments::EnrollmentState,
+    events::EventKind,
+    people::Actor,
 };
 use overture_engine::{
-    Config,
+    Config, Env,
     campaigns::{self, CampaignPatch, StepIn},
     mailboxes::{self, MailboxChange, NewMailbox},
     unsubscribe,
 };
-use overture_store::{audit, enrollments, messages, on_both};
+use overture_store::{Tx, audit, enrollments, messages, on_both};
 use overture_testkit::Outreach;
 
 use super::{DAY, HOUR, all_are, header};
+
+/// Its server refuses the sign-in, in a transaction that is still open.
+async fn disconnected(env: &Env, mailbox: &Account) -> Tx {
+    let mut tx = env.db.begin().await.unwrap();
+    let (to, by) = (AccountStatus::Disconnected, Actor::Engine("MB-3"));
+    let changed = mailboxes::status::set_in(&mut tx, env, mailbox, to, "535 no", &by).await;
+    assert!(changed.unwrap());
+    tx
+}
 
 on_both! {
     // TRK-4, SEQ-4: what every campaign mail carries.
@@ -174,10 +186,7 @@ on_both! {
         let world = Outreach::new(test).await;
         let mailbox = world.mailbox("ada@sender.test").await;
         let (env, ws) = (world.env(), world.ws);
-        let mut tx = env.db.begin().await.unwrap();
-        let (to, by) = (AccountStatus::Disconnected, Actor::Engine("MB-3"));
-        mailboxes::status::set_in(&mut tx, env, &mailbox, to, "535 no", &by).await.unwrap();
-        tx.commit().await.unwrap();
+        disconnected(env, &mailbox).await.commit().await.unwrap();
         mailboxes::delete(env, ws, mailbox.id, &Actor::Cli).await.unwrap();
         let rows = audit::list(&mut env.db.reader(), ws, &mailbox.id.to_string()).await.unwrap();
         let last = rows.last().unwrap();
@@ -190,9 +199,7 @@ on_both! {
         let world = Outreach::new(test).await;
         let mailbox = world.mailbox("ada@sender.test").await;
         let (env, ws) = (world.env(), world.ws);
-        let mut tx = env.db.begin().await.unwrap();
-        let (to, by) = (AccountStatus::Disconnected, Actor::Engine("MB-3"));
-        mailboxes::status::set_in(&mut tx, env, &mailbox, to, "535 no", &by).await.unwrap();
+        let tx = disconnected(env, &mailbox).await;
         let (deleted, _) = tokio::join!(mailboxes::delete(env, ws, mailbox.id, &Actor::Cli), async {
             mailboxes::get(env, ws, mailbox.id).await.unwrap();
             tx.commit().await.unwrap();
