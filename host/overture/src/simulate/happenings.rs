@@ -86,7 +86,7 @@ impl Happenings {
     }
 
     /// Half of the mails whose servers take their time meet with something on their way: their person is
-    /// taken out or suppressed, their mailbox or a campaign is paused for an hour.
+    /// taken out or suppressed, their mailbox or the campaigns of their workspace are paused for an hour.
     pub fn meanwhile(&mut self) {
         let begun = std::mem::take(&mut outside::lock(&self.log).slow);
         for slow in begun {

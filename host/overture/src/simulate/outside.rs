@@ -299,13 +299,13 @@ impl Outside {
         provider: &str,
         session: Arc<dyn MailSession>,
         mail: Outgoing,
-        given: Submitted,
+        given: &Submitted,
     ) -> SendOutcome {
         let sent = self.inner.send(ws, provider, session, mail);
         let outcome = crash::outside(sent).await;
         // One that the address refuses is answered, and never lies in a mailbox.
         if matches!(outcome.answer, Ok(Ok(_))) {
-            lock(&self.log).delivered.push(given);
+            lock(&self.log).delivered.push(given.clone());
         }
         outcome
     }
@@ -421,24 +421,23 @@ impl MailProviders for Outside {
         if let Some((time, false)) = slow {
             self.wait(time, &given).await;
         }
-        let at = given.clone();
         let unclear = || answer(Err(Problem::Unclear("the connection broke".to_owned())));
         let failed = |error| SendOutcome {
             submission: SubmissionRecord::NotTried,
             answer: Err(error),
         };
         let outcome = match fate {
-            Fate::Taken => self.deliver(ws, provider, session, mail, given).await,
+            Fate::Taken => self.deliver(ws, provider, session, mail, &given).await,
             Fate::Refused => answer(Err(Problem::Temporary("try again later".to_owned()))),
             Fate::Blocked => answer(Err(Problem::PolicyRejected(reply(550, "5.7.1 blocked")))),
             Fate::Quota => answer(Err(Problem::RateLimited(reply(450, "slow down")))),
             Fate::AnswerLost => {
-                self.deliver(ws, provider, session, mail, given).await;
+                self.deliver(ws, provider, session, mail, &given).await;
                 unclear()
             }
             Fate::MailLost => unclear(),
             Fate::Hung => {
-                self.deliver(ws, provider, session, mail, given).await;
+                self.deliver(ws, provider, session, mail, &given).await;
                 failed(CallError::Timeout {
                     limit: Duration::from_secs(60),
                 })
@@ -449,7 +448,7 @@ impl MailProviders for Outside {
             }),
         };
         if let Some((time, true)) = slow {
-            self.wait(time, &at).await;
+            self.wait(time, &given).await;
         }
         crash::at_effect().await;
         outcome

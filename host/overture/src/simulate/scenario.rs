@@ -151,7 +151,7 @@ pub struct Faults {
     pub answer_lost: u64,
     /// Sends that went nowhere, and whose answer is lost.
     pub mail_lost: u64,
-    /// Sends for which the server takes its time, up to eleven minutes.
+    /// Sends for which the server takes one to eleven and a half minutes.
     pub slow: u64,
     /// Calls of a provider plugin that end in a trap, take too long or answer nonsense.
     pub plugin_failed: u64,
