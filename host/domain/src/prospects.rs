@@ -43,7 +43,6 @@ pub struct Prospect {
     pub status: ProspectStatus,
     /// Why, where that is known: [`NO_MX`]; otherwise empty.
     pub status_reason: String,
-    pub last_contacted_at: Option<Timestamp>,
     pub last_replied_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -78,7 +77,6 @@ impl Prospect {
             source: source.to_owned(),
             status: ProspectStatus::Active,
             status_reason: String::new(),
-            last_contacted_at: None,
             last_replied_at: None,
             created_at: now,
             updated_at: now,

@@ -44,6 +44,7 @@ migrations! {
     21 "0021_jobs_by_subject";
     22 "0022_bytewise";
     23 "0023_lanes_by_account";
+    24 "0024_contacted";
 }
 
 /// How far a database is.

@@ -2,7 +2,7 @@
 //! workspaces.
 
 use overture_domain::{
-    EnrollmentId, ProspectId, Timestamp, WorkspaceId, campaigns::StepKind, enrollments::Enrollment,
+    EnrollmentId, Timestamp, WorkspaceId, campaigns::StepKind, enrollments::Enrollment,
 };
 
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
 pub struct Done {
     pub workspace_id: WorkspaceId,
     pub enrollment_id: EnrollmentId,
-    pub prospect_id: ProspectId,
     pub step_index: i64,
 }
 
@@ -61,10 +60,10 @@ macro_rules! has_next {
 }
 
 /// Steps went out. Their live jobs end, whoever has them: a send that lost its lease and went out
-/// all the same leaves no second turn behind (SAFE-3). Their prospects were contacted (PR-4). Their
-/// enrollments stand at the next step, unplanned, or are completed where there is none; those that
-/// are over or parked stay as they are, and are left out of the answer. Of several for one
-/// enrollment, all are at the same step.
+/// all the same leaves no second turn behind (SAFE-3). Their enrollments
+/// stand at the next step, unplanned, or are completed where there is none; those that are over or
+/// parked stay as they are, and are left out of the answer. Of several for one enrollment, all are
+/// at the same step.
 pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<GoneOn>> {
     if done.is_empty() {
         return Ok(Vec::new());
@@ -75,7 +74,6 @@ pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<Gon
             row! {
                 ws: done.workspace_id,
                 v: done.enrollment_id,
-                prospect: done.prospect_id,
                 step: done.step_index,
             }
         })
@@ -84,14 +82,6 @@ pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<Gon
         "UPDATE jobs SET state = 'completed', host_id = NULL, leased_at = NULL, finished_at = $2
          WHERE kind = 'send_step' AND state IN ('pending', 'processing')
            AND subject_id IN (SELECT e.id FROM {rows $1} CROSS JOIN enrollments e WHERE e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws')"
-    ))
-    .bind_json(&rows)
-    .bind(now)
-    .execute(tx)
-    .await?;
-    query(sql!(
-        "UPDATE prospects SET last_contacted_at = $2
-         FROM {rows $1} WHERE prospects.id = r.value->>'prospect' AND {also prospects.workspace_id = r.value->>'ws'}"
     ))
     .bind_json(&rows)
     .bind(now)

@@ -7,7 +7,7 @@ pub use overture_domain::filters::Filter;
 
 use std::{
     borrow::Borrow,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use overture_domain::{
@@ -28,7 +28,7 @@ macro_rules! select {
         concat!(
             "SELECT p.id, p.workspace_id, p.email, p.first_name, p.last_name, p.company, p.role, p.phone, p.linkedin_url, \
              p.website, p.country, p.city, p.industry, p.time_zone, p.tags, p.custom, p.source, p.status, p.status_reason, \
-             p.last_contacted_at, p.last_replied_at, p.created_at, p.updated_at FROM ",
+             p.last_replied_at, p.created_at, p.updated_at FROM ",
             $from
         )
     };
@@ -72,7 +72,6 @@ impl Record for Prospect {
             source: row.text("source")?,
             status: row.parsed("status")?,
             status_reason: row.text("status_reason")?,
-            last_contacted_at: row.opt_time("last_contacted_at")?,
             last_replied_at: row.opt_time("last_replied_at")?,
             created_at: row.time("created_at")?,
             updated_at: row.time("updated_at")?,
@@ -392,21 +391,27 @@ pub async fn change_status(
     .collect()
 }
 
-/// Notes when prospects were last written to (PR-4).
-pub async fn set_contacted(
-    tx: &mut Tx,
+/// When prospects were last contacted, of those who were (PR-4): their actions tell, in whatever
+/// campaigns.
+pub async fn last_contacted(
+    on: &mut impl Read,
     ws: WorkspaceId,
     ids: &[ProspectId],
-    at: Timestamp,
-) -> Result<u64> {
+) -> Result<HashMap<ProspectId, Timestamp>> {
+    let rows: Vec<_> = ids.iter().map(|id| row! { ws: ws, v: id }).collect();
     query(sql!(
-        "UPDATE prospects SET last_contacted_at = $2 WHERE workspace_id = $1 AND id {among $3}"
+        "SELECT e.prospect_id, MAX(a.done_at) AS at
+         FROM {rows $1} CROSS JOIN enrollments e CROSS JOIN actions a
+         WHERE e.prospect_id = r.value->>'v' AND {also e.workspace_id = r.value->>'ws'}
+           AND a.enrollment_id = e.id AND a.done_at IS NOT NULL AND a.kind <> 'wait_accept'
+         GROUP BY e.prospect_id"
     ))
-    .bind(ws)
-    .bind(at)
-    .bind_ids(ids)
-    .execute(tx)
-    .await
+    .bind_json(&rows)
+    .rows(on)
+    .await?
+    .iter()
+    .map(|row| Ok((row.id("prospect_id")?, row.time("at")?)))
+    .collect()
 }
 
 /// Notes when prospects last replied (PR-4).

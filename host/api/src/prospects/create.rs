@@ -95,8 +95,9 @@ pub(super) async fn create(
         custom_fields: body.custom_fields,
     };
     let (prospect, new) = prospects::create(&env, ws, fields.into(), list_id).await?;
+    let out = ProspectOut::read(&mut env.db.reader(), prospect).await?;
     Ok(match new {
-        true => Created(ProspectOut::from(prospect)).into_response(),
-        false => Answer::new(ProspectOut::from(prospect)).into_response(),
+        true => Created(out).into_response(),
+        false => Answer::new(out).into_response(),
     })
 }

@@ -17,8 +17,9 @@ pub(super) async fn get(
     PathId(id): PathId<kinds::Prospect>,
 ) -> Result<Answer<ProspectOut>, Error> {
     let ws = caller.allow("prospects:read")?;
-    let prospect = prospects::find(&mut env.db.reader(), ws, id)
+    let on = &mut env.db.reader();
+    let prospect = prospects::find(on, ws, id)
         .await?
         .ok_or(overture_engine::Error::NotFound("prospect"))?;
-    Ok(Answer::new(prospect.into()))
+    Ok(Answer::new(ProspectOut::read(on, prospect).await?))
 }

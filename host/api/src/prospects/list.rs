@@ -1,5 +1,8 @@
 use axum::extract::State;
-use overture_domain::id::kinds;
+use overture_domain::{
+    id::kinds,
+    prospects::{Prospect, email_key},
+};
 use overture_engine::{Env, filters};
 use overture_store::prospects::{self, Sort};
 
@@ -62,10 +65,12 @@ pub(super) async fn list(
     let on = &mut env.db.reader();
     let filter = filters::resolve(on, ws, saved, given.read("")?).await?;
     let rows = prospects::list(on, ws, &filter, &slice).await?;
-    let cursor = |row: &overture_domain::prospects::Prospect| {
-        page::cursor(&slice, row.id, |_| {
-            overture_domain::prospects::email_key(&row.email)
-        })
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let contacted = prospects::last_contacted(on, ws, &ids).await?;
+    let cursor = |row: &Prospect| page::cursor(&slice, row.id, |_| email_key(&row.email));
+    let out = |row: Prospect| {
+        let at = contacted.get(&row.id).copied();
+        ProspectOut::new(row, at)
     };
-    Ok(Page::new(rows, slice.limit - 1, cursor, ProspectOut::from))
+    Ok(Page::new(rows, slice.limit - 1, cursor, out))
 }

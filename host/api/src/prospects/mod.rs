@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 
 use overture_domain::{Timestamp, prospects::Prospect};
 use overture_engine::prospects::Fields;
+use overture_store::{Read, prospects as store};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::Error;
 
 endpoints! {
     list::list, create::create;
@@ -60,8 +63,15 @@ pub(crate) struct ProspectOut {
     updated_at: Timestamp,
 }
 
-impl From<Prospect> for ProspectOut {
-    fn from(prospect: Prospect) -> Self {
+impl ProspectOut {
+    /// A prospect, and when they were last contacted.
+    async fn read(on: &mut impl Read, prospect: Prospect) -> Result<Self, Error> {
+        let (ws, id) = (prospect.workspace_id, prospect.id);
+        let contacted = store::last_contacted(on, ws, &[id]).await?;
+        Ok(Self::new(prospect, contacted.get(&id).copied()))
+    }
+
+    fn new(prospect: Prospect, last_contacted_at: Option<Timestamp>) -> Self {
         Self {
             id: prospect.id.to_string(),
             status_message: prospect.status_words(),
@@ -82,7 +92,7 @@ impl From<Prospect> for ProspectOut {
             custom_fields: prospect.custom,
             source: prospect.source,
             status: prospect.status.to_string(),
-            last_contacted_at: prospect.last_contacted_at,
+            last_contacted_at,
             last_replied_at: prospect.last_replied_at,
             created_at: prospect.created_at,
             updated_at: prospect.updated_at,

@@ -24,5 +24,6 @@ pub(super) async fn update(
 ) -> Result<Answer<ProspectOut>, Error> {
     let ws = caller.allow("prospects:write")?;
     let prospect = prospects::update(&env, ws, id, patch.into()).await?;
-    Ok(Answer::new(prospect.into()))
+    let on = &mut env.db.reader();
+    Ok(Answer::new(ProspectOut::read(on, prospect).await?))
 }

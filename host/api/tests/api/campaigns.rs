@@ -518,6 +518,30 @@ on_both! {
         assert!(waiting.data()[0]["mailboxId"].is_string() && waiting.data()[0]["nextActionAt"].is_string());
     }
 
+    // PR-4: shown wherever a prospect is.
+    async fn people_show_when_they_were_contacted(test: TestDatabase) {
+        let api = Api::new(test).await;
+        let path = format!("/campaigns/{}", draft(&api, 3).await.id());
+        api.post("/prospects/suppress", json!({"emails": ["p2@d0.test"]})).await;
+        api.post(&format!("{path}/start"), json!({})).await.data();
+        api.outreach.run_for(Duration::from_hours(4)).await;
+        let sent = api.get("/events?type=email.sent").await;
+        let people = api.get("/prospects?sort=email").await;
+        for person in &people.data().as_array().unwrap()[..2] {
+            let of = |event: &&Value| event["data"]["prospectEmail"] == person["email"];
+            let event = sent.data().as_array().unwrap().iter().find(of).unwrap();
+            assert_eq!(person["lastContactedAt"], event["data"]["sentAt"]);
+            let path = format!("/prospects/{}", person["id"].as_str().unwrap());
+            let again = [
+                api.get(&path).await,
+                api.patch(&path, json!({})).await,
+                api.post("/prospects", json!({"email": person["email"]})).await,
+            ];
+            assert!(again.iter().all(|one| one.data()["lastContactedAt"] == person["lastContactedAt"]));
+        }
+        assert_eq!(people.data()[2]["lastContactedAt"], Value::Null);
+    }
+
     // API-2
     async fn they_come_by_pages(test: TestDatabase) {
         let api = Api::new(test).await;

@@ -13,7 +13,6 @@ use overture_domain::{
 use overture_store::{
     Tx, enrollments, events,
     evidence::{self, Ambiguous, Settled},
-    prospects,
 };
 
 use super::{resumed_events, told::sent_event};
@@ -169,8 +168,6 @@ pub(super) async fn settle_in(
                 .find(|enrollment| enrollment.id == id)
                 .map(|e| e.prospect_id)
         };
-        let contacted: Vec<_> = sends.iter().filter_map(|send| prospect(send)).collect();
-        prospects::set_contacted(tx, ws, &contacted, now).await?;
         let told: Vec<_> = sends
             .iter()
             .filter_map(|send| {

@@ -1,11 +1,7 @@
 //! The records that the bench works on.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -35,7 +31,6 @@ pub(crate) struct World {
     rng: SeededRng,
     /// Ids that were made.
     ids: AtomicU64,
-    prospects: Mutex<HashMap<EnrollmentId, ProspectId>>,
     pub(crate) host: HostId,
     pub(crate) ws: WorkspaceId,
     pub(crate) account: AccountId,
@@ -52,7 +47,6 @@ impl World {
             account: Id::new(NOW, &rng),
             rng,
             ids: AtomicU64::new(0),
-            prospects: Mutex::default(),
             db,
         };
         let mut tx = world.db.begin().await.unwrap();
@@ -126,8 +120,6 @@ impl World {
             let new: Vec<Prospect> = (0..part).map(|_| self.prospect()).collect();
             let who: Vec<(EnrollmentId, &Prospect)> =
                 new.iter().map(|prospect| (self.id(), prospect)).collect();
-            let pairs = who.iter().map(|(id, prospect)| (*id, prospect.id));
-            self.prospects.lock().unwrap().extend(pairs);
             let planned: Vec<Planned> = who
                 .iter()
                 .map(|(id, _)| Planned {
@@ -198,11 +190,9 @@ impl World {
     }
 
     pub(crate) fn done(&self, action: &Action) -> Done {
-        let prospects = self.prospects.lock().unwrap();
         Done {
             workspace_id: self.ws,
             enrollment_id: action.enrollment_id,
-            prospect_id: prospects[&action.enrollment_id],
             step_index: action.step_index,
         }
     }

@@ -1,5 +1,7 @@
 //! Campaigns and their enrollments.
 
+use std::collections::HashMap;
+
 use overture_domain::{
     CampaignId, EnrollmentId, ProspectId, WorkspaceId,
     campaigns::{Campaign, CampaignStatus, Pause, PauseReason, PoolAccount, Step, StepKind},
@@ -96,7 +98,7 @@ on_both! {
         write(&test.db, async |tx| actions::insert(tx, &[next]).await.unwrap()).await;
     }
 
-    // SEQ-1, PR-4: one on to its next step, one through, one that was stopped, one of somebody else.
+    // SEQ-1: one on to its next step, one through, one that was stopped, one of somebody else.
     async fn steps_that_went_out_are_written_for_many_at_once(test: TestDatabase) {
         let world = world(&test.db).await;
         let ws = world.ws;
@@ -105,7 +107,7 @@ on_both! {
         let jobs: Vec<_> = world.enrolled.iter().zip(0..).map(|(e, n)| Planned {
             job_id: id(700 + n), workspace_id: ws, enrollment_id: e.id, run_at: NOW, lane: None, reason: String::new(), waits: false,
         }).collect();
-        let done = |enrollment: &Enrollment, step_index| Done { workspace_id: ws, enrollment_id: enrollment.id, prospect_id: enrollment.prospect_id, step_index };
+        let done = |enrollment: &Enrollment, step_index| Done { workspace_id: ws, enrollment_id: enrollment.id, step_index };
         let gone_on = write(&test.db, async |tx| {
             actions::insert(tx, &[retrying]).await.unwrap();
             enrollments::advance(tx, ws, &[(through.id, 0)], NOW).await.unwrap();
@@ -124,11 +126,29 @@ on_both! {
         assert_eq!(standing(2).await, (EnrollmentState::Stopped, "by hand".into(), 0, Some(NOW)));
         let mut read = test.db.reader();
         assert_eq!(jobs::count_mismatched(&mut read).await.unwrap(), 0);
-        let contacted = prospects::list_by_ids(&mut read, ws, &[on.prospect_id, through.prospect_id]).await.unwrap();
-        assert!(contacted.iter().all(|prospect| prospect.last_contacted_at == Some(NOW)));
         // What has not gone out of one that is through never does.
         let left = actions::list_by_enrollments(&mut read, ws, &[through.id]).await.unwrap();
         assert_eq!(left[0].state, ActionState::Cancelled);
+    }
+
+    // PR-4: by the last thing that went out to them; nothing else contacts anybody.
+    async fn a_person_was_contacted_when_an_action_was_done(test: TestDatabase) {
+        let world = world(&test.db).await;
+        let ws = world.ws;
+        let people: Vec<ProspectId> = world.enrolled.iter().map(|enrollment| enrollment.prospect_id).collect();
+        let waited = Action { kind: StepKind::WaitAccept, ..action(&world, 1, 2) };
+        let next = Action { step_id: world.steps[1].id, ..action(&world, 0, 4) };
+        let done = |n: u64| actions::Ended { action_id: id(800 + n), state: ActionState::Done, deferrals: 0, error: None, attempt: None, detail: None };
+        write(&test.db, async |tx| {
+            actions::insert(tx, &[action(&world, 0, 1), waited, action(&world, 2, 3), next]).await.unwrap();
+            actions::end(tx, &[done(4)], later(5)).await.unwrap();
+            actions::end(tx, &[done(1), done(2)], later(3)).await.unwrap();
+        }).await;
+        let mut on = test.db.reader();
+        let contacted = prospects::last_contacted(&mut on, ws, &people).await.unwrap();
+        assert_eq!(contacted, HashMap::from([(people[0], later(5))]));
+        // WS-1
+        assert!(prospects::last_contacted(&mut on, id(4_711), &people).await.unwrap().is_empty());
     }
 
     // SEQ-7

@@ -103,13 +103,12 @@ on_both! {
         ada.company = "After".into();
         ada.custom.insert("seats".into(), "7".into());
         assert_eq!(prospects::update(&mut tx, std::slice::from_ref(&ada)).await.unwrap(), 1);
-        prospects::set_contacted(&mut tx, ws, &[ada.id], NOW).await.unwrap();
         prospects::set_replied(&mut tx, ws, &[ada.id], NOW).await.unwrap();
         assert_eq!(prospects::set_status(&mut tx, ws, &[ada.id], ProspectStatus::Unsubscribed, NOW).await.unwrap(), 1);
         // A later bounce doesn't make an unsubscribed person writable again.
         assert_eq!(prospects::set_status(&mut tx, ws, &[ada.id], ProspectStatus::Invalid, NOW).await.unwrap(), 0);
         tx.commit().await.unwrap();
-        (ada.last_contacted_at, ada.last_replied_at, ada.status) = (Some(NOW), Some(NOW), ProspectStatus::Unsubscribed);
+        (ada.last_replied_at, ada.status) = (Some(NOW), ProspectStatus::Unsubscribed);
         let mut on = test.db.reader();
         assert_eq!(prospects::find(&mut on, ws, ada.id).await.unwrap(), Some(ada));
         let filter = prospects::Filter { search: Some("after".into()), ..Default::default() };

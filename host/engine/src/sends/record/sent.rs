@@ -84,13 +84,10 @@ async fn go_on(tx: &mut Tx, env: &Env, ended: &[&Ended], now: Timestamp) -> Resu
     let done: Vec<Done> = ended
         .iter()
         .map(|ended| {
-            let Mail {
-                action, prospect, ..
-            } = &*ended.mail;
+            let action = &ended.mail.action;
             Done {
                 workspace_id: action.workspace_id,
                 enrollment_id: action.enrollment_id,
-                prospect_id: prospect.id,
                 step_index: action.step_index,
             }
         })
