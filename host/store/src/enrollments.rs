@@ -9,7 +9,7 @@ mod ends;
 mod parked;
 mod read;
 
-pub(crate) use ends::cancel_actions;
+pub(crate) use ends::{cancel_actions, end_jobs};
 pub use ends::{finish, finish_by_prospects, finish_campaign, reopen};
 pub use parked::{
     has_returned, hold, park, resume, resume_campaign, resume_prospects, resume_with_accounts,

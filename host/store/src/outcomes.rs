@@ -2,7 +2,9 @@
 //! workspaces.
 
 use overture_domain::{
-    EnrollmentId, Timestamp, WorkspaceId, campaigns::StepKind, enrollments::Enrollment,
+    EnrollmentId, Timestamp, WorkspaceId,
+    campaigns::StepKind,
+    enrollments::{Enrollment, JobState},
 };
 
 use crate::{
@@ -78,15 +80,7 @@ pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<Gon
             }
         })
         .collect();
-    query(sql!(
-        "UPDATE jobs SET state = 'completed', host_id = NULL, leased_at = NULL, finished_at = $2
-         WHERE kind = 'send_step' AND state IN ('pending', 'processing')
-           AND subject_id IN (SELECT e.id FROM {rows $1} CROSS JOIN enrollments e WHERE e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws')"
-    ))
-    .bind_json(&rows)
-    .bind(now)
-    .execute(tx)
-    .await?;
+    enrollments::end_jobs(tx, &rows, JobState::Completed, now).await?;
     let gone_on: Vec<GoneOn> = query(sql!(concat!(
         "UPDATE enrollments SET next_action_at = NULL, updated_at = $2,
              step_index = ", next_index!(), ",

@@ -2,8 +2,9 @@
 
 use overture_domain::{
     CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId,
-    enrollments::{Enrollment, EnrollmentState},
+    enrollments::{Enrollment, EnrollmentState, JobState},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -133,7 +134,7 @@ async fn cancel(
     if over.is_empty() {
         return Ok(());
     }
-    expire_jobs(tx, &rows_of(&over), now).await?;
+    end_jobs(tx, &rows_of(&over), JobState::Expired, now).await?;
     doubt_actions(tx, &rows_of(&over), now).await?;
     cancel_actions(tx, over.into_iter()).await
 }
@@ -184,8 +185,8 @@ pub(crate) async fn cancel_actions(
     }
     query(sql!(
         "UPDATE actions SET state = 'cancelled'
-         WHERE enrollment_id IN (SELECT e.id FROM {rows $1} CROSS JOIN enrollments e WHERE e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws')
-           AND state IN ('handed_out', 'retrying')
+         FROM {rows $1} WHERE actions.enrollment_id = r.value->>'v' AND {also actions.workspace_id = r.value->>'ws'}
+           AND actions.state IN ('handed_out', 'retrying')
            AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.action_id = actions.id AND (t.outcome IS NULL OR t.outcome <> 'not_sent'))"
     ))
     .bind_json(&rows_of(&over))
@@ -195,14 +196,20 @@ pub(crate) async fn cancel_actions(
 }
 
 /// Ends the live jobs of enrollments `v` of workspaces `ws`.
-pub(super) async fn expire_jobs(tx: &mut Tx, rows: &[Value], now: Timestamp) -> Result<()> {
+pub(crate) async fn end_jobs(
+    tx: &mut Tx,
+    rows: &[impl Serialize],
+    state: JobState,
+    now: Timestamp,
+) -> Result<()> {
     query(sql!(
-        "UPDATE jobs SET state = 'expired', host_id = NULL, leased_at = NULL, finished_at = $2
-         WHERE kind = 'send_step' AND state IN ('pending', 'processing')
-           AND subject_id IN (SELECT e.id FROM {rows $1} CROSS JOIN enrollments e WHERE e.id = r.value->>'v' AND e.workspace_id = r.value->>'ws')"
+        "UPDATE jobs SET state = $3, host_id = NULL, leased_at = NULL, finished_at = $2
+         FROM {rows $1} WHERE jobs.subject_id = r.value->>'v' AND {also jobs.workspace_id = r.value->>'ws'}
+           AND jobs.kind = 'send_step' AND jobs.state IN ('pending', 'processing')"
     ))
     .bind_json(&rows)
     .bind(now)
+    .bind(state.name())
     .execute(tx)
     .await?;
     Ok(())

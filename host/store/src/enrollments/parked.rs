@@ -2,7 +2,7 @@
 
 use overture_domain::{
     CampaignId, EnrollmentId, ProspectId, Timestamp, WorkspaceId,
-    enrollments::{Enrollment, EnrollmentState},
+    enrollments::{Enrollment, EnrollmentState, JobState},
 };
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::{
     query::{Query, query, sql},
 };
 
-use super::ends::expire_jobs;
+use super::ends::end_jobs;
 
 /// Something fixable holds them (SAFE-2): each gets its parked state and the reason, and its job
 /// is over until it is resumed.
@@ -37,7 +37,7 @@ pub async fn park(
     .bind(now)
     .execute(tx)
     .await?;
-    expire_jobs(tx, &rows, now).await?;
+    end_jobs(tx, &rows, JobState::Expired, now).await?;
     Ok(n)
 }
 
@@ -65,7 +65,7 @@ pub async fn unplan(
     .bind(now)
     .execute(tx)
     .await?;
-    expire_jobs(tx, &rows, now).await
+    end_jobs(tx, &rows, JobState::Expired, now).await
 }
 
 /// The person is away: no step before `until` (CLS-2). A step that was to run earlier is planned
