@@ -45,6 +45,7 @@ migrations! {
     22 "0022_bytewise";
     23 "0023_lanes_by_account";
     24 "0024_contacted";
+    25 "0025_once_in_an_index";
 }
 
 /// How far a database is.

@@ -24,7 +24,7 @@ pub async fn among(
     prospects: &[ProspectId],
 ) -> Result<HashSet<ProspectId>> {
     query(sql!(
-        "SELECT prospect_id FROM enrollments WHERE workspace_id = $1 AND campaign_id = $2
+        "SELECT prospect_id FROM enrollments WHERE {also workspace_id = $1} AND campaign_id = $2
            AND prospect_id {among $3}"
     ))
     .bind(ws)
