@@ -307,6 +307,24 @@ mod tests {
         drop(turn);
     }
 
+    // Decision 24.
+    #[tokio::test]
+    async fn sqlite_is_built_for_many_connections() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(&folder).await;
+        let mut turn = writer.urgent().await.unwrap();
+        let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options")
+            .fetch_all(turn.connection())
+            .await
+            .unwrap();
+        let has = |name: &str| options.iter().any(|option| option == name);
+        assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+        assert!(
+            has("DEFAULT_MEMSTATUS=0") && has("STMTJRNL_SPILL=1048576"),
+            "{options:?}"
+        );
+    }
+
     #[tokio::test]
     async fn a_closed_one_says_so() {
         let folder = tempfile::tempdir().unwrap();
