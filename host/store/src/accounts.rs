@@ -435,8 +435,7 @@ pub async fn advance_pacers(tx: &mut Tx, moments: &[(AccountId, Timestamp)]) -> 
          WHERE sending_accounts.id = r.value->>'id' AND sending_accounts.next_send_at < CAST(r.value->>'at' AS BIGINT)"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 

@@ -87,8 +87,7 @@ pub async fn insert(tx: &mut Tx, actions: &[Action]) -> Result<()> {
          FROM {rows $1}"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -111,8 +110,7 @@ pub async fn hand_out_again(
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -260,8 +258,7 @@ pub async fn take_back(
     .bind(id)
     .bind(now)
     .bind(words)
-    .execute(tx)
-    .await?;
+    .later(tx);
     taken.first().map(|row| row.int("deferrals")).transpose()
 }
 
@@ -288,8 +285,7 @@ pub async fn deny_attempt(tx: &mut Tx, id: AttemptId, detail: &str, now: Timesta
     .bind(id)
     .bind(now)
     .bind(detail)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 

@@ -80,8 +80,7 @@ pub async fn add(tx: &mut Tx, ws: WorkspaceId, uses: &[Use]) -> Result<()> {
     ))
     .bind(ws)
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 

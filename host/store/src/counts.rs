@@ -45,7 +45,7 @@ macro_rules! counted {
 
 /// Counts events of this transaction. Those that were left out for their dedup key are not found,
 /// and not counted.
-pub(crate) async fn add(tx: &mut Tx, events: &[EventId]) -> Result<()> {
+pub(crate) fn add(tx: &mut Tx, events: &[EventId]) {
     let rows: Vec<_> = events.iter().map(|id| row! { v: id }).collect();
     query(sql!(concat!(
         "INSERT INTO event_counts (workspace_id, hour, campaign_id, account_id, step_index, kind, n, people)
@@ -56,9 +56,7 @@ pub(crate) async fn add(tx: &mut Tx, events: &[EventId]) -> Result<()> {
          DO UPDATE SET n = event_counts.n + excluded.n, people = event_counts.people + excluded.people"
     )))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
-    Ok(())
+    .later(tx);
 }
 
 /// How many events of each kind a campaign has, and how many people they are of.
@@ -114,8 +112,7 @@ pub async fn rebuild(tx: &mut Tx, ws: WorkspaceId, hour: i64) -> Result<bool> {
     ))
     .bind(ws)
     .bind(hour)
-    .execute(tx)
-    .await?;
+    .later(tx);
     query(sql!(concat!(
         "INSERT INTO event_counts (workspace_id, hour, campaign_id, account_id, step_index, kind, n, people)
          SELECT q.workspace_id, q.hour, q.campaign_id, q.account_id, q.step_index, q.kind, q.n, q.people FROM (",
@@ -124,8 +121,7 @@ pub async fn rebuild(tx: &mut Tx, ws: WorkspaceId, hour: i64) -> Result<bool> {
     )))
     .bind(ws)
     .bind(hour)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(true)
 }
 

@@ -18,7 +18,7 @@ use crate::crash::commit as at_commit;
 use crate::{
     Error, Result, Row, checkpoint, counts,
     dialect::Dialect,
-    query::{Statement, Value},
+    query::{Statement, Together, Value},
     revisions::{Concerns, Revision},
     writer::{Turn, Writer},
 };
@@ -179,6 +179,7 @@ impl Database {
         };
         Ok(Tx {
             inner,
+            later: Vec::new(),
             to_count: Vec::new(),
             concerns: Concerns::default(),
         })
@@ -291,10 +292,13 @@ fn unavailable(error: &sqlx::Error) -> Error {
 #[derive(Clone, Debug)]
 pub struct Reader(Database);
 
-/// A write transaction. Nothing is kept until [`commit`](Self::commit).
+/// A write transaction. Nothing is kept until [`commit`](Self::commit). A write whose answer nobody
+/// needs may be left for the next statement ([`Query::later`](crate::query::Query::later)).
 #[derive(Debug)]
 pub struct Tx {
     inner: Transaction,
+    /// Writes that come with the next statement.
+    later: Vec<(Statement, Vec<Value>)>,
     /// Events that it wrote and that are to be counted.
     to_count: Vec<EventId>,
     concerns: Concerns,
@@ -314,16 +318,37 @@ impl Tx {
     pub async fn commit(mut self) -> Result<()> {
         let events = std::mem::take(&mut self.to_count);
         if !events.is_empty() {
-            counts::add(&mut self, &events).await?;
+            counts::add(&mut self, &events);
         }
         let concerns = self.concerns;
         let commit = async {
+            let left = self.left().await?;
             match self.inner {
-                Transaction::Sqlite(tx) => tx.commit(concerns).await,
+                Transaction::Sqlite(tx) => tx.commit(left, concerns).await,
                 Transaction::Postgres(tx) => Ok(tx.commit().await?),
             }
         };
         at_commit(commit).await
+    }
+
+    /// See [`Query::later`](crate::query::Query::later).
+    pub(crate) fn later(&mut self, statement: Statement, values: Vec<Value>) {
+        self.later.push((statement, values));
+    }
+
+    /// The writes that were left for later, for SQLite to run with the next statement. PostgreSQL has
+    /// run them.
+    async fn left(&mut self) -> Result<Together> {
+        let mut left = Together::default();
+        for (statement, values) in std::mem::take(&mut self.later) {
+            match &mut self.inner {
+                Transaction::Sqlite(_) => left = left.and(&statement, values),
+                Transaction::Postgres(tx) => {
+                    statement.postgres(values).execute(&mut **tx).await?;
+                }
+            }
+        }
+        Ok(left)
     }
 
     /// Says whom it concerns, for [`Database::revision`]; everybody, where nothing is said.
@@ -341,12 +366,17 @@ impl Tx {
         statement: &Statement,
         values: Vec<Value>,
     ) -> Result<u64> {
+        let left = self.left().await?;
         Ok(match &mut self.inner {
-            Transaction::Sqlite(tx) => statement
-                .sqlite(values)
-                .execute(tx.connection())
-                .await?
-                .rows_affected(),
+            Transaction::Sqlite(tx) => {
+                // Of several together nobody could say which touched how many.
+                left.run(tx.connection()).await?;
+                statement
+                    .sqlite(values)
+                    .execute(tx.connection())
+                    .await?
+                    .rows_affected()
+            }
             Transaction::Postgres(tx) => statement
                 .postgres(values)
                 .execute(&mut **tx)
@@ -423,9 +453,18 @@ impl Read for Tx {
     }
 
     async fn fetch(&mut self, statement: &Statement, values: Vec<Value>) -> Result<Vec<Row>> {
+        let left = self.left().await?;
         Ok(match &mut self.inner {
             Transaction::Sqlite(tx) => {
-                sqlite_rows(statement.sqlite(values).fetch_all(tx.connection()).await?)
+                let all = if left.is_empty() {
+                    statement.sqlite(values)
+                } else if statement.is_numbered() {
+                    left.and(statement, values).sqlite()
+                } else {
+                    left.run(tx.connection()).await?;
+                    statement.sqlite(values)
+                };
+                sqlite_rows(all.fetch_all(tx.connection()).await?)
             }
             Transaction::Postgres(tx) => {
                 postgres_rows(statement.postgres(values).fetch_all(&mut **tx).await?)

@@ -145,8 +145,7 @@ pub async fn set_labels(
          FROM {rows $1} WHERE enrollments.workspace_id = r.value->>'ws' AND enrollments.id = r.value->>'v'"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -171,8 +170,7 @@ pub async fn set_acting(
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -189,8 +187,7 @@ pub async fn set_waiting(
     .bind(ws)
     .bind(id)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -218,8 +215,7 @@ pub async fn advance(
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -260,8 +256,7 @@ pub async fn step_back(
         ))
         .bind(ws)
         .bind(id)
-        .execute(tx)
-        .await?;
+        .later(tx);
     }
     Ok(back == 1)
 }
@@ -283,8 +278,7 @@ pub async fn leave_account(
     .bind(ws)
     .bind(account)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     query(sql!(
         "UPDATE enrollments SET account_id = NULL, updated_at = $3,
              state = CASE WHEN state = 'paused_account' THEN 'active' ELSE state END,

@@ -53,12 +53,25 @@ impl Record for Placed {
 }
 
 /// Writes events, in the transaction of what they tell. One whose dedup key the workspace has
-/// seen is left out (API-6); how many were written. The commit counts them
-/// ([`counts`](crate::counts)).
-pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
-    if events.is_empty() {
-        return Ok(0);
+/// seen is left out (API-6). The commit counts them ([`counts`](crate::counts)).
+pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<()> {
+    if !events.is_empty() {
+        writing(events).later(tx);
+        tx.count_later(events.iter().map(|event| event.id));
     }
+    Ok(())
+}
+
+/// Writes an event, unless the workspace has seen its dedup key. Whether it did.
+pub async fn insert_new(tx: &mut Tx, event: &Event) -> Result<bool> {
+    let is_new = writing(std::slice::from_ref(event)).execute(tx).await? > 0;
+    if is_new {
+        tx.count_later([event.id].into_iter());
+    }
+    Ok(is_new)
+}
+
+fn writing(events: &[Event]) -> Query {
     let rows: Vec<_> = events
         .iter()
         .map(|event| {
@@ -77,7 +90,7 @@ pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
             }
         })
         .collect();
-    let written = query(sql!(
+    query(sql!(
         "INSERT INTO events (id, workspace_id, kind, channel, campaign_id, enrollment_id, prospect_id, account_id, occurred_at, dedup_key, data)
          SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'kind', r.value->>'channel', r.value->>'campaign_id',
                 r.value->>'enrollment_id', r.value->>'prospect_id', r.value->>'account_id',
@@ -86,12 +99,6 @@ pub async fn insert(tx: &mut Tx, events: &[Event]) -> Result<u64> {
          ON CONFLICT DO NOTHING"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
-    if written > 0 {
-        tx.count_later(events.iter().map(|event| event.id));
-    }
-    Ok(written)
 }
 
 const COLUMNS: &str = "SELECT tx, seq, id, workspace_id, kind, channel, campaign_id, enrollment_id, prospect_id, account_id, occurred_at, dedup_key, data FROM events WHERE {settled}";

@@ -148,8 +148,7 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     query(sql!(
         "UPDATE enrollments SET next_action_at = j.run_at, reason = r.value->>'reason', updated_at = $2,
              state = COALESCE(r.value->>'state', enrollments.state)
@@ -158,8 +157,7 @@ pub async fn plan(tx: &mut Tx, planned: &[Planned], now: Timestamp) -> Result<()
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     let mut joined: BTreeMap<WorkspaceId, HashSet<&Lane>> = BTreeMap::new();
     for plan in planned {
         let lanes = joined.entry(plan.workspace_id).or_default();
@@ -186,8 +184,7 @@ pub async fn wait(tx: &mut Tx, waiting: &[(JobId, Lane)]) -> Result<()> {
          FROM {rows $1} WHERE jobs.id = r.value->>'v' AND jobs.state = 'processing'"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -209,8 +206,7 @@ pub async fn unplan_campaign(
     .bind(ws)
     .bind(campaign)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     query(sql!(
         "UPDATE enrollments SET next_action_at = NULL, reason = '', updated_at = $3
          WHERE workspace_id = $1 AND campaign_id = $2 AND state IN ('queued', 'active', 'waiting') AND next_action_at IS NOT NULL
@@ -242,8 +238,7 @@ pub async fn defer(
          FROM {rows $1} WHERE jobs.id = r.value->>'v' AND jobs.state = 'processing'"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
+    .later(tx);
     query(sql!(
         "UPDATE enrollments SET next_action_at = j.run_at, reason = r.value->>'reason', updated_at = $2
          FROM {rows $1} JOIN jobs j ON j.id = r.value->>'v' AND j.state = 'pending'
@@ -251,8 +246,7 @@ pub async fn defer(
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -333,8 +327,7 @@ pub async fn release(tx: &mut Tx, ids: &[JobId]) -> Result<()> {
          WHERE id {among $1} AND state = 'processing'"
     ))
     .bind_ids(ids)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -380,8 +373,7 @@ pub async fn finish(
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 

@@ -128,8 +128,7 @@ pub(crate) async fn joined(tx: &mut Tx, ws: WorkspaceId, lanes: &[&Lane]) -> Res
     ))
     .bind_json(&rows)
     .bind(ws)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -158,8 +157,7 @@ pub async fn settle(tx: &mut Tx, ws: WorkspaceId, looks: &[Look]) -> Result<()> 
            AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.lane = lanes.id AND j.state = 'pending')"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
+    .later(tx);
     query(sql!(
         "INSERT INTO lanes (id, workspace_id, campaign_id, account_id, room_at, reason, due_at)
          SELECT q.lane, $2, q.campaign, q.account, q.room, q.reason, CASE WHEN q.first > q.room THEN q.first ELSE q.room END
@@ -172,8 +170,7 @@ pub async fn settle(tx: &mut Tx, ws: WorkspaceId, looks: &[Look]) -> Result<()> 
     ))
     .bind_json(&rows)
     .bind(ws)
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 

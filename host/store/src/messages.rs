@@ -12,7 +12,7 @@ use overture_domain::{
 
 use crate::{
     Read, Record, Result, Row, Tx,
-    query::{query, row, sql},
+    query::{Query, query, row, sql},
     slices::{ByAge, Slice},
 };
 
@@ -76,13 +76,29 @@ impl Record for Verdict {
 }
 
 /// Writes messages of either direction, mails with what only they have. One that its account has
-/// already, by direction and external id, is left out: a mail seen twice is one mail (MB-8). The
-/// ids of those that were written.
+/// already, by direction and external id, is left out: a mail seen twice is one mail (MB-8).
 pub async fn insert(
     tx: &mut Tx,
     mails: &[(Message, Option<MailMessage>)],
     now: Timestamp,
+) -> Result<()> {
+    writing(mails, now).later(tx);
+    write_headers(tx, mails);
+    Ok(())
+}
+
+/// The same; the ids of those that were written.
+pub async fn insert_new(
+    tx: &mut Tx,
+    mails: &[(Message, Option<MailMessage>)],
+    now: Timestamp,
 ) -> Result<HashSet<MessageId>> {
+    let written = writing(mails, now).push(" RETURNING id").rows(tx).await?;
+    write_headers(tx, mails);
+    written.iter().map(|row| row.id("id")).collect()
+}
+
+fn writing(mails: &[(Message, Option<MailMessage>)], now: Timestamp) -> Query {
     let rows: Vec<_> = mails
         .iter()
         .map(|(message, _)| {
@@ -110,7 +126,7 @@ pub async fn insert(
             }
         })
         .collect();
-    let written: HashSet<MessageId> = query(sql!(
+    query(sql!(
         "INSERT INTO messages (id, workspace_id, channel, direction, account_id, campaign_id, enrollment_id, prospect_id,
              step_index, external_id, sender, recipient, subject, text, newest_text, html, attribution, label, label_by, at, created_at)
          SELECT r.value->>'id', r.value->>'workspace_id', r.value->>'channel', r.value->>'direction', r.value->>'account_id',
@@ -119,18 +135,16 @@ pub async fn insert(
                 r.value->>'subject', r.value->>'text', r.value->>'newest_text', r.value->>'html', r.value->>'attribution',
                 r.value->>'label', r.value->>'label_by', CAST(r.value->>'at' AS BIGINT), CAST($2 AS BIGINT)
          FROM {rows $1} WHERE TRUE
-         ON CONFLICT DO NOTHING RETURNING id"
+         ON CONFLICT DO NOTHING"
     ))
     .bind_json(&rows)
     .bind(now)
-    .rows(tx)
-    .await?
-    .iter()
-    .map(|row| row.id("id"))
-    .collect::<Result<_>>()?;
+}
+
+/// What only mails have, of those that were written.
+fn write_headers(tx: &mut Tx, mails: &[(Message, Option<MailMessage>)]) {
     let rows: Vec<_> = mails
         .iter()
-        .filter(|(message, _)| written.contains(&message.id))
         .filter_map(|(message, mail)| Some((message, mail.as_ref()?)))
         .map(|(message, mail)| {
             row! {
@@ -148,12 +162,10 @@ pub async fn insert(
         "INSERT INTO mail_messages (message_id, in_reply_to, reference_ids, folder, uid_validity, uid, links)
          SELECT r.value->>'message_id', r.value->'in_reply_to', r.value->'reference_ids', r.value->>'folder',
                 CAST(r.value->>'uid_validity' AS BIGINT), CAST(r.value->>'uid' AS BIGINT), r.value->'links'
-         FROM {rows $1}"
+         FROM {rows $1} JOIN messages m ON m.id = r.value->>'message_id'"
     ))
     .bind_json(&rows)
-    .execute(tx)
-    .await?;
-    Ok(written)
+    .later(tx);
 }
 
 /// Those of the external ids that the account has received already.

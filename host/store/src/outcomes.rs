@@ -62,10 +62,9 @@ macro_rules! has_next {
 }
 
 /// Steps went out. Their live jobs end, whoever has them: a send that lost its lease and went out
-/// all the same leaves no second turn behind (SAFE-3). Their enrollments
-/// stand at the next step, unplanned, or are completed where there is none; those that are over or
-/// parked stay as they are, and are left out of the answer. Of several for one enrollment, all are
-/// at the same step.
+/// all the same leaves no second turn behind (SAFE-3). Their enrollments stand at the next step,
+/// unplanned, or are completed where there is none; those that are over or parked stay as they are,
+/// and are left out of the answer. Of several for one enrollment, all are at the same step.
 pub async fn write(tx: &mut Tx, done: &[Done], now: Timestamp) -> Result<Vec<GoneOn>> {
     if done.is_empty() {
         return Ok(Vec::new());

@@ -1,11 +1,12 @@
 //! Running one SQL text on either database. This file alone chooses the driver.
 
-use std::{fmt::Write as _, sync::OnceLock};
+use std::{borrow::Cow, fmt::Write as _, sync::OnceLock};
 
 use overture_domain::{Id, Timestamp, id::Kind};
 use serde_json::value::{RawValue, to_raw_value};
 use sqlx::{
-    AssertSqlSafe, SqlSafeStr, postgres::PgArguments, sqlite::SqliteArguments, types::Json,
+    AssertSqlSafe, SqlSafeStr, SqliteConnection, postgres::PgArguments, sqlite::SqliteArguments,
+    types::Json,
 };
 
 use crate::{
@@ -199,6 +200,19 @@ enum Text {
 }
 
 impl Statement {
+    /// Whether its parameters have numbers on SQLite, as all have but `{values N}`.
+    pub(crate) fn is_numbered(&self) -> bool {
+        !matches!(&self.0, Text::Built(text) if text.contains("{values "))
+    }
+
+    /// The text for one database.
+    fn text(&self, dialect: Dialect) -> Cow<'_, str> {
+        match &self.0 {
+            Text::Fixed(sql) => sql.text(dialect).into(),
+            Text::Built(text) => dialect::expand(text, dialect).into(),
+        }
+    }
+
     fn safe(&self, dialect: Dialect) -> sqlx::SqlStr {
         match &self.0 {
             Text::Fixed(sql) => sql.text(dialect).into_sql_str(),
@@ -221,6 +235,68 @@ impl Statement {
     ) -> sqlx::query::Query<'static, sqlx::Postgres, PgArguments> {
         let query = sqlx::query(self.safe(Dialect::Postgres));
         bind!(query, values, std::convert::identity::<Vec<String>>)
+    }
+}
+
+/// Statements that SQLite runs one after the other before anybody is told: a change of threads there
+/// and back, instead of one for each.
+#[derive(Debug, Default)]
+pub(crate) struct Together {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Together {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    pub(crate) fn and(mut self, statement: &Statement, values: Vec<Value>) -> Self {
+        self.add(&statement.text(Dialect::Sqlite));
+        self.values.extend(values);
+        self
+    }
+
+    /// Runs them, if there are any.
+    pub(crate) async fn run(self, on: &mut SqliteConnection) -> sqlx::Result<()> {
+        if !self.is_empty() {
+            self.sqlite().execute(on).await?;
+        }
+        Ok(())
+    }
+
+    /// A statement without values at the end.
+    pub(crate) fn and_last(
+        mut self,
+        text: &str,
+    ) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
+        self.add(text);
+        self.sqlite()
+    }
+
+    pub(crate) fn sqlite(self) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
+        // Built from static texts alone: values travel as parameters.
+        let query = sqlx::query(AssertSqlSafe(self.text).into_sql_str());
+        bind!(query, self.values, Json::<Vec<String>>)
+    }
+
+    /// Adds a text whose parameters come behind those that are there.
+    fn add(&mut self, text: &str) {
+        assert!(!text.contains('?'), "parameters have numbers: {text}");
+        if !self.text.is_empty() {
+            self.text.push(';');
+        }
+        let before = self.values.len();
+        let mut parts = text.split('$');
+        self.text.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let (number, rest) = part.split_at(digits);
+            let _ = match number.parse::<usize>() {
+                Ok(number) => write!(self.text, "${}{rest}", number + before),
+                Err(_) => write!(self.text, "${rest}"),
+            };
+        }
     }
 }
 
@@ -312,6 +388,12 @@ impl Query {
     /// Runs a write; how many rows it touched.
     pub async fn execute(self, tx: &mut Tx) -> Result<u64> {
         tx.execute(&self.statement, self.values).await
+    }
+
+    /// Leaves a write to the transaction, which runs it with the next statement that somebody waits
+    /// for, or with its commit, and in order: what it breaks is told there.
+    pub fn later(self, tx: &mut Tx) {
+        tx.later(self.statement, self.values);
     }
 
     /// All rows.

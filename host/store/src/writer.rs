@@ -18,6 +18,7 @@ use crate::{
     Error, Result,
     checkpoint::Checkpoints,
     flush::Log,
+    query::Together,
     revisions::{Concerns, Revisions},
 };
 
@@ -149,9 +150,10 @@ impl Turn {
         Ok(())
     }
 
-    /// Keeps what was written. On return it is on disk. `concerns`: whom it may concern.
-    pub(crate) async fn commit(mut self, concerns: Concerns) -> Result<()> {
-        let result = run(self.connection(), "COMMIT").await;
+    /// Keeps what was written, with what is left to be. On return it is on disk. `concerns`: whom it
+    /// may concern.
+    pub(crate) async fn commit(mut self, left: Together, concerns: Concerns) -> Result<()> {
+        let result = left.and_last("COMMIT").execute(self.connection()).await;
         self.begun = result.is_err();
         // Before the next has its turn.
         self.writer.revisions.changed(concerns);
@@ -231,7 +233,9 @@ mod tests {
         run(turn.connection(), "INSERT INTO t VALUES (1)")
             .await
             .unwrap();
-        turn.commit(Concerns::Everybody).await.unwrap();
+        turn.commit(Together::default(), Concerns::Everybody)
+            .await
+            .unwrap();
         let mut turn = writer.urgent().await.unwrap();
         run(turn.connection(), "INSERT INTO t VALUES (2)")
             .await
@@ -265,14 +269,21 @@ mod tests {
         let transaction = async {
             let turn = writer.begin().await.unwrap();
             note("transaction");
-            turn.commit(Concerns::Everybody).await.unwrap();
+            turn.commit(Together::default(), Concerns::Everybody)
+                .await
+                .unwrap();
         };
         let urgent = async {
             let turn = writer.urgent().await.unwrap();
             note("urgent");
             turn.end().await.unwrap();
         };
-        let ends = async { first.commit(Concerns::Everybody).await.unwrap() };
+        let ends = async {
+            first
+                .commit(Together::default(), Concerns::Everybody)
+                .await
+                .unwrap();
+        };
         tokio::join!(transaction, urgent, ends);
         assert_eq!(*order.lock().unwrap(), ["urgent", "transaction"]);
     }
@@ -286,14 +297,14 @@ mod tests {
         here.begin()
             .await
             .unwrap()
-            .commit(Concerns::Nobody)
+            .commit(Together::default(), Concerns::Nobody)
             .await
             .unwrap();
         let before = here.revisions.of(ws);
         here.begin()
             .await
             .unwrap()
-            .commit(Concerns::Nobody)
+            .commit(Together::default(), Concerns::Nobody)
             .await
             .unwrap();
         assert_eq!(here.revisions.of(ws), before);
@@ -301,7 +312,9 @@ mod tests {
         run(turn.connection(), "INSERT INTO t VALUES (1)")
             .await
             .unwrap();
-        turn.commit(Concerns::Nobody).await.unwrap();
+        turn.commit(Together::default(), Concerns::Nobody)
+            .await
+            .unwrap();
         let turn = here.begin().await.unwrap();
         assert_ne!(here.revisions.of(ws), before);
         drop(turn);

@@ -59,7 +59,7 @@ pub(super) async fn apply(
         .iter()
         .map(|judged| row(account, judged, now))
         .collect();
-    let written = store::insert(tx, &rows, now).await?;
+    let written = store::insert_new(tx, &rows, now).await?;
     let new: Vec<_> = mails
         .iter()
         .zip(&rows)

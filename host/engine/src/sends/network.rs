@@ -214,7 +214,7 @@ pub(crate) async fn accepted_in(
             "source": accepted.source,
         }),
     };
-    if events::insert(tx, &[event]).await? == 0 || !enrollment.state.is_open() {
+    if !events::insert_new(tx, &event).await? || !enrollment.state.is_open() {
         return Ok(());
     }
     let steps = campaigns::list_steps(tx, ws, &[invite.campaign_id]).await?;

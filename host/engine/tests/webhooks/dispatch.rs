@@ -154,9 +154,9 @@ async fn late_commits_are_not_skipped() {
         .map(|n| event(&kit, kit.ws, EventKind::EmailSent, json!({"n": n})))
         .collect();
     let mut early = kit.db.begin().await.unwrap();
-    events::insert(&mut early, &events[..1]).await.unwrap();
+    events::insert_new(&mut early, &events[0]).await.unwrap();
     let mut later = kit.db.begin().await.unwrap();
-    events::insert(&mut later, &events[1..2]).await.unwrap();
+    events::insert_new(&mut later, &events[1]).await.unwrap();
     later.commit().await.unwrap();
     // The later one is committed, the early one still open: both wait, and it is looked at again.
     assert!(matches!(webhooks::dispatch(&kit).await.unwrap(), Due::At(at) if at > kit.now()));

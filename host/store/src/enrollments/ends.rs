@@ -115,8 +115,7 @@ pub async fn reopen(
         ))
         .bind(ws)
         .bind(id)
-        .execute(tx)
-        .await?;
+        .later(tx);
     }
     Ok(opened)
 }
@@ -164,8 +163,7 @@ async fn doubt_actions(tx: &mut Tx, rows: &[Value], now: Timestamp) -> Result<()
     ))
     .bind_json(&attempted)
     .bind("its way ended before it was known whether it went out")
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -190,8 +188,7 @@ pub(crate) async fn cancel_actions(
            AND NOT EXISTS (SELECT 1 FROM attempts t WHERE t.action_id = actions.id AND (t.outcome IS NULL OR t.outcome <> 'not_sent'))"
     ))
     .bind_json(&rows_of(&over))
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }
 
@@ -210,7 +207,6 @@ pub(crate) async fn end_jobs(
     .bind_json(&rows)
     .bind(now)
     .bind(state.name())
-    .execute(tx)
-    .await?;
+    .later(tx);
     Ok(())
 }

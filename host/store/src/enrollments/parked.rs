@@ -63,8 +63,7 @@ pub async fn unplan(
     ))
     .bind_json(&rows)
     .bind(now)
-    .execute(tx)
-    .await?;
+    .later(tx);
     end_jobs(tx, &rows, JobState::Expired, now).await
 }
 
@@ -108,8 +107,7 @@ pub async fn hold(
         .bind(ws)
         .bind(id)
         .bind(reason)
-        .execute(tx)
-        .await?;
+        .later(tx);
     }
     Ok(held == 1)
 }

@@ -66,9 +66,9 @@ on_both! {
         let again = message(&ada, 2, "x@example.net");
         let other = Message { direction: Direction::Out, ..message(&ada, 3, "x@example.net") };
         let mut tx = test.db.begin().await.unwrap();
-        let written = messages::insert(&mut tx, &[(first.clone(), Some(mail("INBOX")))], NOW).await.unwrap();
+        let written = messages::insert_new(&mut tx, &[(first.clone(), Some(mail("INBOX")))], NOW).await.unwrap();
         assert!(written.contains(&first.id));
-        let written = messages::insert(&mut tx, &[(again.clone(), Some(mail("Junk"))), (other.clone(), Some(mail("Sent")))], NOW).await.unwrap();
+        let written = messages::insert_new(&mut tx, &[(again.clone(), Some(mail("Junk"))), (other.clone(), Some(mail("Sent")))], NOW).await.unwrap();
         assert_eq!(written, [other.id].into());
         tx.commit().await.unwrap();
         let mut on = test.db.reader();

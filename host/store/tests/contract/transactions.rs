@@ -1,9 +1,18 @@
 //! What a transaction tells others.
 
-use overture_domain::{WorkspaceId, rng::SeededRng};
-use overture_store::{Concerns, dialect::Dialect, on_both, people, testing::TestDatabase};
+use overture_domain::{WorkspaceId, caps::Cap, rng::SeededRng};
+use overture_store::{
+    Concerns, Database, Read, Tx,
+    caps::{self, Use, heal},
+    dialect::Dialect,
+    events, on_both, people,
+    testing::TestDatabase,
+};
 
-use super::{prospects::workspace, webhooks::id};
+use super::{
+    prospects::workspace,
+    webhooks::{event, id},
+};
 
 async fn commit(test: &TestDatabase, concerns: Option<Concerns>) {
     let mut tx = test.db.begin().await.unwrap();
@@ -36,6 +45,54 @@ on_both! {
         commit(&test, None).await;
         let last = revisions();
         assert!(last.0 != after.0 && last.1 != after.1, "{last:?}");
+    }
+}
+
+async fn count(tx: &mut Tx, ws: WorkspaceId) {
+    let one = Use {
+        cap: Cap::MailboxDaily,
+        subject: "m".to_owned(),
+        bucket: 1,
+        n: 1,
+    };
+    caps::add(tx, ws, &[one]).await.unwrap();
+}
+
+async fn counted(on: &mut impl Read, ws: WorkspaceId) -> i64 {
+    let found = heal::find(on, ws, &[(Cap::MailboxDaily, "m", 1)]).await;
+    found.unwrap().first().map_or(0, |counter| counter.used)
+}
+
+async fn lock(db: &Database, ws: WorkspaceId) -> Tx {
+    let mut tx = db.begin().await.unwrap();
+    assert!(people::lock_workspace(&mut tx, ws).await.unwrap());
+    tx
+}
+
+on_both! {
+    // SAFE-3: a write that nobody waits for is done before the next statement, with the commit, or not
+    // at all.
+    async fn what_is_left_for_later_belongs_to_its_transaction(test: TestDatabase) {
+        let ws = workspace(&test.db, &SeededRng::new(1)).await;
+        let mut tx = lock(&test.db, ws).await;
+        count(&mut tx, ws).await;
+        count(&mut tx, ws).await;
+        assert_eq!(counted(&mut tx, ws).await, 2);
+        count(&mut tx, ws).await;
+        tx.commit().await.unwrap();
+        assert_eq!(counted(&mut test.db.reader(), ws).await, 3);
+
+        let mut dropped = lock(&test.db, ws).await;
+        count(&mut dropped, ws).await;
+        drop(dropped);
+
+        // The second of the three is refused: there is no such workspace.
+        let mut refused = lock(&test.db, ws).await;
+        count(&mut refused, ws).await;
+        events::insert(&mut refused, &[event(id(99), 1)]).await.unwrap();
+        count(&mut refused, ws).await;
+        assert!(refused.commit().await.unwrap_err().is_refusal());
+        assert_eq!(counted(&mut test.db.reader(), ws).await, 3);
     }
 }
 
