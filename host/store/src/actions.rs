@@ -349,7 +349,7 @@ pub async fn end(tx: &mut Tx, ended: &[Ended], now: Timestamp) -> Result<HashSet
     .collect()
 }
 
-/// How many mails went out from an account since a moment (CAP-3, ROT-1).
+/// How many steps were handed out to an account since a moment and went out (CAP-3).
 pub async fn count_done_since(
     on: &mut impl Read,
     ws: WorkspaceId,
@@ -357,7 +357,8 @@ pub async fn count_done_since(
     since: Timestamp,
 ) -> Result<i64> {
     query(sql!(
-        "SELECT COUNT(*) AS n FROM actions WHERE workspace_id = $1 AND account_id = $2 AND done_at >= $3"
+        "SELECT COUNT(*) AS n FROM actions
+         WHERE workspace_id = $1 AND handed_out_at >= $3 AND kind <> 'wait_accept' AND account_id = $2 AND done_at IS NOT NULL"
     ))
     .bind(ws)
     .bind(account)

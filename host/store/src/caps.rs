@@ -60,22 +60,23 @@ pub async fn add(tx: &mut Tx, ws: WorkspaceId, uses: &[Use]) -> Result<()> {
     if uses.is_empty() {
         return Ok(());
     }
-    // Mails of a batch share most of their rows. Sorted: two batches lock them in the same order.
+    // Mails of a batch share most of their rows. Sorted, as they stand: two batches lock them in the
+    // same order.
     let mut sums: BTreeMap<(&str, &str, i64), i64> = BTreeMap::new();
     for u in uses {
         *sums
-            .entry((u.cap.name(), &u.subject, u.bucket))
+            .entry((&u.subject, u.cap.name(), u.bucket))
             .or_default() += u.n;
     }
     let rows: Vec<_> = sums
         .into_iter()
-        .map(|((kind, subject, bucket), n)| row! { kind: kind, subject: subject, bucket: bucket, n: n })
+        .map(|((subject, kind, bucket), n)| row! { kind: kind, subject: subject, bucket: bucket, n: n })
         .collect();
     query(sql!(
         "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
          SELECT $1, r.value->>'kind', r.value->>'subject', CAST(r.value->>'bucket' AS BIGINT), CAST(r.value->>'n' AS BIGINT)
          FROM {rows $2} WHERE TRUE
-         ON CONFLICT (workspace_id, kind, subject, bucket)
+         ON CONFLICT (workspace_id, subject, kind, bucket)
          DO UPDATE SET used = CASE WHEN cap_usage.used + excluded.used < 0 THEN 0 ELSE cap_usage.used + excluded.used END"
     ))
     .bind(ws)
@@ -100,7 +101,7 @@ pub async fn move_zone(
             "INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used)
              SELECT u.workspace_id, u.kind, u.subject, $5, u.used FROM cap_usage u
              WHERE u.workspace_id = $1 AND u.kind = $2 AND u.subject = $3 AND u.bucket = $4
-             ON CONFLICT (workspace_id, kind, subject, bucket) DO UPDATE SET used = cap_usage.used + excluded.used"
+             ON CONFLICT (workspace_id, subject, kind, bucket) DO UPDATE SET used = cap_usage.used + excluded.used"
         ))
         .bind(ws)
         .bind(cap.name())

@@ -46,6 +46,7 @@ migrations! {
     23 "0023_lanes_by_account";
     24 "0024_contacted";
     25 "0025_once_in_an_index";
+    26 "0026_side_by_side";
 }
 
 /// How far a database is.

@@ -103,8 +103,8 @@ on_both! {
         assert_eq!((found.state, found.done_at), (ActionState::Done, Some(later(5))));
         let outcomes: Vec<_> = actions::list_attempts(&mut on, world.ws, first.id).await.unwrap().iter().map(|a| a.outcome).collect();
         assert_eq!(outcomes, [Some(Outcome::NotSent), Some(Outcome::Sent)]);
-        assert_eq!(actions::count_done_since(&mut on, world.ws, world.account, later(5)).await.unwrap(), 1);
-        assert_eq!(actions::count_done_since(&mut on, world.ws, world.account, later(6)).await.unwrap(), 0);
+        assert_eq!(actions::count_done_since(&mut on, world.ws, world.account, later(6)).await.unwrap(), 1);
+        assert_eq!(actions::count_done_since(&mut on, world.ws, world.account, later(7)).await.unwrap(), 0);
         let last = enrollments::last_mails(&mut on, world.ws, &[world.enrolled[0].prospect_id]).await.unwrap();
         assert_eq!(last, [(world.enrolled[0].prospect_id, world.campaign.id, later(5))]);
     }
