@@ -1,5 +1,6 @@
 //! What a mail server has and `smtp-sink` lacks: TLS from the first byte, and AUTH. It stands in
-//! front of the sink in this process; everything after the sign-in goes through unread.
+//! front of the sink in this process, for us and for the peers; everything after the sign-in goes
+//! through unread.
 
 use std::{
     io,
@@ -32,10 +33,17 @@ use tokio::{
         AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
         DuplexStream,
     },
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
 
+/// The name in the certificate.
+pub(crate) const NAME: &str = "server.test";
+/// Who has signed it.
+pub(crate) const CA: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../mail/tests/certificates/ca.pem"
+);
 const CERTIFICATE: &[u8] = include_bytes!("../../../mail/tests/certificates/good.pem");
 const KEY: &[u8] = include_bytes!("../../../mail/tests/certificates/key.pem");
 
@@ -72,25 +80,49 @@ impl Front {
             bytes: Arc::default(),
         }
     }
+
+    /// A connection within this process.
+    pub(crate) fn open(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        self.take(theirs);
+        ours
+    }
+
+    /// The port at which it listens for other processes until this one ends.
+    pub(crate) async fn listen(self: &Arc<Self>) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let front = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                front.take(stream);
+            }
+        });
+        port
+    }
+
+    fn take(&self, client: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let (tls, sink, bytes) = (self.tls.clone(), self.sink, Arc::clone(&self.bytes));
+        tokio::spawn(async move {
+            // A connection that ends ends.
+            let _ = serve(tls, client, sink, &bytes).await;
+        });
+    }
 }
 
 #[async_trait]
 impl Connector for Front {
     async fn connect(&self, _: &str, _: u16, _: Duration) -> Result<BoxedStream, ConnectError> {
         self.opened.fetch_add(1, Ordering::SeqCst);
-        let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let (tls, sink, bytes) = (self.tls.clone(), self.sink, Arc::clone(&self.bytes));
-        tokio::spawn(async move {
-            // A connection that ends ends.
-            let _ = serve(tls, theirs, sink, &bytes).await;
-        });
-        Ok(Box::new(ours))
+        Ok(Box::new(self.open()))
     }
 }
 
 async fn serve(
     tls: TlsAcceptor,
-    client: DuplexStream,
+    client: impl AsyncRead + AsyncWrite + Unpin,
     sink: u16,
     bytes: &AtomicUsize,
 ) -> io::Result<()> {

@@ -4,6 +4,8 @@
 //! Five runs on each database, both durable; each line is the median with the lowest and the
 //! highest run. Beside each run two peers send mails of the same size over as many connections to
 //! the same sink, without any record: lettre over a stream with TCP_NODELAY, and nodemailer's pool.
+//! They go where we go, over TLS and signed in (decision 25), and beside that straight into the sink
+//! (`bare`).
 
 #![expect(clippy::print_stdout, reason = "a bench prints its numbers")]
 #![expect(
@@ -17,9 +19,14 @@ mod peers;
 mod sink;
 mod world;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use front::Front;
 use overture_server_kit::{Durability, start_postgres};
+use peers::Way;
 use sink::Sink;
 use world::World;
 
@@ -27,6 +34,14 @@ const RUNS: usize = 5;
 const CONNECTIONS: usize = 4;
 /// Mails of a run, of ours and of each peer.
 const MAILS: usize = 2_000;
+
+/// A peer and how it goes, by the name of its metrics.
+const PEERS: [(&str, &str); 4] = [
+    ("lettre_loop", "lettre 0.11 over a NODELAY stream"),
+    ("nodemailer", "nodemailer's pool"),
+    ("lettre_bare", "the same without TLS and sign-in"),
+    ("nodemailer_bare", "the same without TLS and sign-in"),
+];
 
 #[tokio::main]
 async fn main() {
@@ -38,19 +53,21 @@ async fn main() {
     let folder = tempfile::tempdir_in(root().join("target")).unwrap();
     let file = format!("sqlite:{}", folder.path().join("overture.db").display());
     let plugin = std::fs::read(root().join("target/plugins/provider-smtp.wasm")).unwrap();
+    let front = Arc::new(Front::new(sink.port));
+    let secured = Way::Front(Arc::clone(&front), front.listen().await);
+    let bare = Way::Sink(sink.port);
 
     let databases = [("sqlite", file.as_str()), ("postgres", &postgres.url)];
     let mut worlds = Vec::new();
     for (name, url) in databases {
         let world = World::new(url, sink.port, plugin.clone()).await;
         world.run(MAILS / 4).await;
-        worlds.push((name, world, Vec::new(), Vec::new(), Vec::new()));
+        worlds.push((name, world, Vec::new()));
     }
-    let (mut lettre, mut javascript) = (Vec::new(), Vec::new());
+    let mut theirs: [Vec<f64>; PEERS.len()] = Default::default();
     for _ in 0..RUNS {
         let mut size = 0;
-        let mut ours = Vec::new();
-        for (_, world, ..) in &worlds {
+        for (_, world, ours) in &mut worlds {
             let run = world.run(MAILS).await;
             assert!(
                 run.connections <= CONNECTIONS,
@@ -60,36 +77,28 @@ async fn main() {
             size = run.size;
             ours.push(run.mails_per_s);
         }
-        lettre.push(peers::lettre(sink.port, MAILS, size).await);
-        javascript.push(peers::nodemailer(&nodemailer, sink.port, MAILS, size));
-        let (lettre, javascript) = (lettre[lettre.len() - 1], javascript[javascript.len() - 1]);
-        for ((_, _, rates, to_lettre, to_javascript), ours) in worlds.iter_mut().zip(ours) {
-            rates.push(ours);
-            to_lettre.push(ours / lettre);
-            to_javascript.push(ours / javascript);
+        let rates = [
+            peers::lettre(&secured, MAILS, size).await,
+            peers::nodemailer(&nodemailer, &secured, MAILS, size).await,
+            peers::lettre(&bare, MAILS, size).await,
+            peers::nodemailer(&nodemailer, &bare, MAILS, size).await,
+        ];
+        for (all, rate) in theirs.iter_mut().zip(rates) {
+            all.push(rate);
         }
     }
-    for (database, _, rates, to_lettre, to_javascript) in worlds {
-        print(json, &format!("mails_per_s.{database}"), "1/s", rates, None);
-        let peer = Some("lettre 0.11 over a NODELAY stream");
-        print(
-            json,
-            &format!("vs_lettre_loop.{database}"),
-            "ratio",
-            to_lettre,
-            peer,
-        );
-        let peer = Some("nodemailer's pool");
-        print(
-            json,
-            &format!("vs_nodemailer.{database}"),
-            "ratio",
-            to_javascript,
-            peer,
-        );
+    for (database, _, ours) in worlds {
+        let name = format!("mails_per_s.{database}");
+        print(json, &name, "1/s", ours.clone(), None);
+        for ((name, peer), theirs) in PEERS.iter().zip(&theirs) {
+            let ratios = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs);
+            let name = format!("vs_{name}.{database}");
+            print(json, &name, "ratio", ratios.collect(), Some(peer));
+        }
     }
-    print(json, "lettre_per_s", "1/s", lettre, None);
-    print(json, "nodemailer_per_s", "1/s", javascript, None);
+    for ((name, _), rates) in PEERS.iter().zip(theirs) {
+        print(json, &format!("{name}_per_s"), "1/s", rates, None);
+    }
 }
 
 fn print(json: bool, name: &str, unit: &str, mut values: Vec<f64>, peer: Option<&str>) {

@@ -1,15 +1,19 @@
-// node nodemailer.mjs FOLDER PORT MAILS CONNECTIONS SIZE: mails a second. FOLDER is where
-// `npm install nodemailer` was run.
+// node nodemailer.mjs FOLDER PORT MAILS CONNECTIONS SIZE [CA NAME]: mails a second. FOLDER is where
+// `npm install nodemailer` was run. With the file of a CA and a server's name over TLS, signed in.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [folder, ...numbers] = process.argv.slice(2);
-const [port, mails, connections, size] = numbers.map(Number);
+const [folder, ...rest] = process.argv.slice(2);
+const [port, mails, connections, size] = rest.map(Number);
+const [ca, servername] = rest.slice(4);
 const nodemailer = createRequire(pathToFileURL(`${folder}/`))('nodemailer');
 
 const pool = nodemailer.createTransport({
-  pool: true, host: '127.0.0.1', port, secure: false, ignoreTLS: true,
-  maxConnections: connections, maxMessages: Infinity,
+  pool: true, host: '127.0.0.1', port, maxConnections: connections, maxMessages: Infinity,
+  ...(ca
+    ? { secure: true, tls: { ca: readFileSync(ca), servername }, auth: { user: 'relay', pass: 'secret' } }
+    : { secure: false, ignoreTLS: true }),
 });
 // Ready bytes, as with the other peer: only the sending is compared.
 const line = 'A line of a mail, as long as most of them are in mails like this.\r\n';
