@@ -49,6 +49,15 @@ const BY_INDEX: [(&str, &str); 5] = [
     ("enable_mergejoin", "off"),
 ];
 
+/// KiB of pages, negative, that SQLite's writer keeps. Most COMMITs go through all of them, and what
+/// isn't there is in the system's memory.
+const WRITERS_CACHE: &str = "-8192";
+
+/// What a statement may have to undo, and what it sorts: files of a batch would be made, written and
+/// removed within the turn (decision 24).
+const UNDO_IN_MEMORY: &str = "PRAGMA temp_store = MEMORY";
+const UNDO_IN_FILES: &str = "PRAGMA temp_store = FILE";
+
 impl Database {
     /// Opens the database of a URL: `postgres://…`, or `sqlite:` and a path. The file is made
     /// when it is missing, its folder is not. The schema is not looked at; see
@@ -119,10 +128,11 @@ impl Database {
                 _ => format!("{file}: {error}"),
             })
         };
-        // KiB of pages, and pages in the log before a COMMIT writes them to their places.
+        // Pages in the log before a COMMIT writes them to their places.
         let writing = options
             .clone()
-            .pragma("cache_size", "-32768")
+            .pragma("cache_size", WRITERS_CACHE)
+            .pragma("temp_store", "MEMORY")
             .pragma("wal_autocheckpoint", checkpoint::TOO_LONG);
         let write = Writer::open(path, writing).await.map_err(failed)?;
         let read = SqlitePoolOptions::new()
@@ -266,7 +276,15 @@ impl Database {
                     sqlx::migrate::MigrateError::Execute(sqlx::Error::Io(error))
                 };
                 let mut turn = write.urgent().await.map_err(failed)?;
-                migrator.run(turn.connection()).await?;
+                // A migration may sort, and undo, more than fits into memory.
+                sqlx::query(UNDO_IN_FILES)
+                    .execute(turn.connection())
+                    .await?;
+                let migrated = migrator.run(turn.connection()).await;
+                sqlx::query(UNDO_IN_MEMORY)
+                    .execute(turn.connection())
+                    .await?;
+                migrated?;
                 turn.end().await.map_err(failed)
             }
             Pools::Postgres { write, .. } => migrator.run(write).await,

@@ -332,10 +332,7 @@ mod tests {
             .unwrap();
         let has = |name: &str| options.iter().any(|option| option == name);
         assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
-        assert!(
-            has("DEFAULT_MEMSTATUS=0") && has("STMTJRNL_SPILL=1048576"),
-            "{options:?}"
-        );
+        assert!(has("DEFAULT_MEMSTATUS=0"), "{options:?}");
     }
 
     #[tokio::test]

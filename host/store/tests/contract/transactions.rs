@@ -97,6 +97,18 @@ on_both! {
 }
 
 on_both! {
+    // Decision 24: what a statement may have to undo can be larger than what SQLite writes at once.
+    async fn a_statement_may_change_many_pages(test: TestDatabase) {
+        let ws = workspace(&test.db, &SeededRng::new(1)).await;
+        let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+             INSERT INTO cap_usage (workspace_id, kind, subject, bucket, used) SELECT w.id, 'mailbox_daily', 'm', n.i, 0 FROM workspaces w CROSS JOIN n";
+        assert_eq!(test.execute_raw(numbers).await.unwrap(), 40_000);
+        assert_eq!(test.execute_raw("UPDATE cap_usage SET used = bucket").await.unwrap(), 40_000);
+        assert_eq!(counted(&mut test.db.reader(), ws).await, 1);
+    }
+}
+
+on_both! {
     // CAP-2: what is decided together is decided on one moment.
     async fn a_snapshot_sees_one_moment(test: TestDatabase) {
         let rng = SeededRng::new(1);
