@@ -10,7 +10,7 @@ use crate::{Rng, Timestamp};
 
 /// What an id names. Implemented by the marker types of [`ids!`](crate::id).
 pub trait Kind: 'static {
-    /// The text before the underscore.
+    /// The text before the underscore, at most seven letters.
     const PREFIX: &'static str;
 }
 
@@ -59,20 +59,42 @@ impl<K: Kind> Id<K> {
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-impl<K: Kind> fmt::Display for Id<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; 26];
+/// No digit.
+const NONE: u8 = 32;
+
+/// The place of each byte in the alphabet.
+const PLACES: [u8; 256] = {
+    let mut places = [NONE; 256];
+    let mut place = 0;
+    while place < ALPHABET.len() {
+        places[ALPHABET[place] as usize] = place as u8;
+        place += 1;
+    }
+    places
+};
+
+/// Digits of an id.
+const DIGITS: usize = 26;
+
+impl<K: Kind> Id<K> {
+    /// Works with the text: a row holds several ids, and is written and read in each batch.
+    fn with_text<R>(&self, work: impl FnOnce(&str) -> R) -> R {
+        let mut text = [0; 8 + DIGITS];
+        let digits = K::PREFIX.len() + 1;
+        text[..digits - 1].copy_from_slice(K::PREFIX.as_bytes());
+        text[digits - 1] = b'_';
         let mut rest = self.uuid.as_u128();
-        for place in text.iter_mut().rev() {
+        for place in text[digits..][..DIGITS].iter_mut().rev() {
             *place = ALPHABET[(rest & 31) as usize];
             rest >>= 5;
         }
-        write!(
-            f,
-            "{}_{}",
-            K::PREFIX,
-            std::str::from_utf8(&text).unwrap_or_default()
-        )
+        work(std::str::from_utf8(&text[..digits + DIGITS]).unwrap_or_default())
+    }
+}
+
+impl<K: Kind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -83,13 +105,15 @@ impl<K: Kind> FromStr for Id<K> {
         let parse = || {
             let digits = text.strip_prefix(K::PREFIX)?.strip_prefix('_')?.as_bytes();
             // 26 digits of 5 bits hold 130 bits: the first may be at most 7.
-            if digits.len() != 26 || digits[0] > b'7' {
+            if digits.len() != DIGITS || digits[0] > b'7' {
                 return None;
             }
-            digits.iter().try_fold(0u128, |value, digit| {
-                let place = ALPHABET.iter().position(|known| known == digit)?;
-                Some((value << 5) | place as u128)
-            })
+            digits
+                .iter()
+                .try_fold(0u128, |value, digit| match PLACES[usize::from(*digit)] {
+                    NONE => None,
+                    place => Some((value << 5) | u128::from(place)),
+                })
         };
         parse()
             .map(|value| Self::from_uuid(uuid::Uuid::from_u128(value)))
@@ -134,7 +158,7 @@ impl<K: Kind> fmt::Debug for Id<K> {
 }
 impl<K: Kind> Serialize for Id<K> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {

@@ -103,7 +103,7 @@ impl Row {
 
     /// A text column that holds a name of an enum or an id.
     pub fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, column: &str) -> Result<T> {
-        self.text(column)?
+        get!(self, column, &str)?
             .parse()
             .map_err(|error| malformed(column, &error))
     }
@@ -113,8 +113,8 @@ impl Row {
         &self,
         column: &str,
     ) -> Result<Option<T>> {
-        self.opt_text(column)?
-            .map(|text| text.parse())
+        get!(self, column, Option<&str>)?
+            .map(str::parse)
             .transpose()
             .map_err(|error| malformed(column, &error))
     }
