@@ -11,7 +11,9 @@ use std::{
 };
 
 fn main() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // As Cargo says it now: the build may have been moved since this script was compiled.
+    let own = env::var_os("CARGO_MANIFEST_DIR").expect("Cargo sets CARGO_MANIFEST_DIR");
+    let workspace = Path::new(&own).join("../..");
     let folder = env::var_os("OVERTURE_PLUGINS")
         .map_or_else(|| workspace.join("target/plugins"), PathBuf::from);
     println!("cargo:rerun-if-env-changed=OVERTURE_PLUGINS");

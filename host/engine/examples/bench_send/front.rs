@@ -33,17 +33,10 @@ use tokio::{
         AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
         DuplexStream,
     },
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 use tokio_rustls::TlsAcceptor;
 
-/// The name in the certificate.
-pub(crate) const NAME: &str = "server.test";
-/// Who has signed it.
-pub(crate) const CA: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../mail/tests/certificates/ca.pem"
-);
 const CERTIFICATE: &[u8] = include_bytes!("../../../mail/tests/certificates/good.pem");
 const KEY: &[u8] = include_bytes!("../../../mail/tests/certificates/key.pem");
 
@@ -88,22 +81,8 @@ impl Front {
         ours
     }
 
-    /// The port at which it listens for other processes until this one ends.
-    pub(crate) async fn listen(self: &Arc<Self>) -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let front = Arc::clone(self);
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                stream.set_nodelay(true).unwrap();
-                front.take(stream);
-            }
-        });
-        port
-    }
-
-    fn take(&self, client: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    /// Serves a connection.
+    pub(crate) fn take(&self, client: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let (tls, sink, bytes) = (self.tls.clone(), self.sink, Arc::clone(&self.bytes));
         tokio::spawn(async move {
             // A connection that ends ends.

@@ -53,8 +53,7 @@ async fn main() {
     let folder = tempfile::tempdir_in(root().join("target")).unwrap();
     let file = format!("sqlite:{}", folder.path().join("overture.db").display());
     let plugin = std::fs::read(root().join("target/plugins/provider-smtp.wasm")).unwrap();
-    let front = Arc::new(Front::new(sink.port));
-    let secured = Way::Front(Arc::clone(&front), front.listen().await);
+    let secured = Way::through(Arc::new(Front::new(sink.port))).await;
     let bare = Way::Sink(sink.port);
 
     let databases = [("sqlite", file.as_str()), ("postgres", &postgres.url)];

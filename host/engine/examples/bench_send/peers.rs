@@ -29,14 +29,19 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::{
-    CONNECTIONS,
-    front::{self, Front},
-};
+use crate::{CONNECTIONS, front::Front};
+
+/// The name in the front's certificate.
+const NAME: &str = "server.test";
+/// Who has signed it.
+const CA: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../mail/tests/certificates/ca.pem"
+);
 
 /// Where a peer sends to.
 #[derive(Clone)]
@@ -45,6 +50,23 @@ pub(crate) enum Way {
     Front(Arc<Front>, u16),
     /// Straight into the sink.
     Sink(u16),
+}
+
+impl Way {
+    /// Through the front, which listens for other processes from now on.
+    pub(crate) async fn through(front: Arc<Front>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let listening = Arc::clone(&front);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                listening.take(stream);
+            }
+        });
+        Self::Front(front, port)
+    }
 }
 
 /// Mails a second with lettre, over a stream that doesn't wait (its own sets no TCP_NODELAY).
@@ -83,7 +105,7 @@ async fn connect(way: &Way) -> AsyncSmtpConnection {
     match way {
         Way::Front(front, _) => {
             let mut roots = RootCertStore::empty();
-            let ca = CertificateDer::from_pem_file(front::CA).unwrap();
+            let ca = CertificateDer::from_pem_file(CA).unwrap();
             roots.add(ca).unwrap();
             let provider = Arc::new(rustls::crypto::ring::default_provider());
             let config = ClientConfig::builder_with_provider(provider)
@@ -91,7 +113,7 @@ async fn connect(way: &Way) -> AsyncSmtpConnection {
                 .unwrap()
                 .with_root_certificates(roots)
                 .with_no_client_auth();
-            let name = ServerName::try_from(front::NAME).unwrap();
+            let name = ServerName::try_from(NAME).unwrap();
             let stream = TlsConnector::from(Arc::new(config)).connect(name, front.open());
             let stream = Box::new(Secured(stream.await.unwrap()));
             let connection = AsyncSmtpConnection::connect_with_transport(stream, &hello);
@@ -159,7 +181,7 @@ pub(crate) async fn nodemailer(folder: &OsStr, way: &Way, mails: usize, size: us
     let mut command = Command::new("node");
     command.arg(script).arg(folder).args(numbers);
     if let Way::Front(..) = way {
-        command.args([front::CA, front::NAME]);
+        command.args([CA, NAME]);
     }
     // The front needs this process.
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());
